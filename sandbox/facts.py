@@ -1,0 +1,345 @@
+"""Frozen types that every room shares. Pure: no I/O, no imports but the standard library's types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Any
+
+SCHEMA = "sandbox-load/report/1"
+
+
+class Verdict(str, Enum):
+    """What the evidence says, worst first."""
+
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    INCONCLUSIVE = "inconclusive"
+    UNEXECUTED = "unexecuted"
+    CLEAN = "clean"
+
+
+class Exit(IntEnum):
+    """The process's exit codes."""
+
+    QUIET = 0
+    ALARM = 1
+    INCONCLUSIVE = 2
+    USAGE = 3
+    INTERRUPTED = 130
+
+
+EXIT_OF = {
+    Verdict.MALICIOUS: Exit.ALARM,
+    Verdict.SUSPICIOUS: Exit.ALARM,
+    Verdict.INCONCLUSIVE: Exit.INCONCLUSIVE,
+    Verdict.UNEXECUTED: Exit.QUIET,
+    Verdict.CLEAN: Exit.QUIET,
+}
+
+
+class Label(str, Enum):
+    """Where an output tensor's bytes come from (design: provenance)."""
+
+    COPIED = "copied"
+    GATHERED = "gathered"
+    DECODED = "decoded"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the plan after the host's check: sizes agree, the name is writable, the range lies in the file."""
+
+    index: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # in elements
+    label: Label
+    record: str
+    offset: int  # bytes from the start of the input
+    length: int  # bytes of the input from there
+    nbytes: int  # bytes of the output
+    alias: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A tensor of the file that is not in the output."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FormatFact:
+    """A format that the bytes satisfy, or that the file's extension promises."""
+
+    name: str
+    supported: bool
+    primary: bool
+    by: str
+
+
+@dataclass(frozen=True)
+class GlobalUse:
+    """How the file uses one global. `name`, `arguments` and `record` are the attacker's text."""
+
+    format: str
+    name: str
+    use: str
+    indirect: bool
+    opcode: str
+    record: str
+    offset: int
+    count: int
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Something about the structure that an honest writer would not do."""
+
+    format: str
+    id: str
+    detail: str
+    record: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something the loader did or tried. `at` in seconds since the jail's start."""
+
+    id: int
+    kind: str
+    call: str
+    answer: str
+    pid: int
+    at: float
+    count: int
+    detail: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A tensor as the loader, hostile ground, says it stands in memory."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    blake3: str
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A global whose module is not in the jail; a stand-in took its place."""
+
+    name: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Hint:
+    """An audit hook's word on why something happened; from hostile ground."""
+
+    what: str
+    detail: str
+    because: str
+
+
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How a process of the jail ended. `exit` below 0 is a signal."""
+
+    exit: int
+    seconds: float
+    cpu_seconds: float
+    peak_rss: int
+    alive: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StaticFacts:
+    """All that the inert readers said."""
+
+    formats: tuple[FormatFact, ...] = ()
+    globals: tuple[GlobalUse, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    complete: bool = False
+    reason: str = "the reader said nothing"
+    end: ProcessEnd | None = None
+
+
+@dataclass(frozen=True)
+class DynamicFacts:
+    """All that the watch and the loader said. `asked` False: --static, or nothing to load."""
+
+    asked: bool = False
+    armed: bool = False
+    observer: str = "none"
+    armed_at: float = 0.0
+    tasks: int = 0
+    imported: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    dropped: int = 0
+    unreadable: int = 0
+    decoy_overflow: int = 0
+    loaded: bool | None = None  # the loader's claim; None: it made none
+    load_error: str = ""
+    witnesses: tuple[Witness, ...] = ()
+    absent: tuple[Absent, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    printed: tuple[tuple[str, str, int], ...] = ()  # stream, first part, bytes in all
+    end: ProcessEnd | None = None
+    observer_outlived_loader: bool = False
+    ended: bool = False  # PID 1's last frame arrived
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Plan against witness. Each list holds tensor names."""
+
+    agree: int = 0
+    differ: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # in the plan, not in memory
+    extra: tuple[str, ...] = ()  # in memory, not in the plan
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What the host itself saw go wrong. Each is a sentence, empty when all was well."""
+
+    wire: str = ""  # a frame that is not of the wire, or out of order
+    input_changed: str = ""
+    ranges: str = ""  # the reader's ranges do not have the bytes of the host's descriptor
+    plan: str = ""  # a plan that the host refuses
+    timed_out: str = ""
+    jail: str = ""  # the jail ended by itself, or something in it was killed for its limits
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All facts of one evaluation, as the judge gets them."""
+
+    static: StaticFacts
+    dynamic: DynamicFacts
+    comparison: Comparison
+    host: HostFacts
+    decoys: dict[str, str] = field(default_factory=dict)  # what it is -> its unique value
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that matched, with its evidence."""
+
+    rule: str
+    title: str
+    severity: str  # critical, high, medium, low, info
+    verdict: Verdict  # what this finding alone would make of the file
+    explanation: str
+    evidence: tuple[str, ...]
+    techniques: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Whether everything that should have been looked at was. `missing` holds sentences."""
+
+    complete: bool
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the judge makes of the evidence. `summary` is one plain sentence for a person in a hurry."""
+
+    verdict: Verdict
+    summary: str
+    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    completeness: Completeness
+    not_examined: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """The user's file."""
+
+    path: str
+    size: int
+    sha256: str
+    staged_copy: bool = False
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit, and what enforced it."""
+
+    name: str
+    value: int
+    unit: str
+    enforced_by: str
+
+
+@dataclass(frozen=True)
+class JailFacts:
+    """The jail that was used, and how it looked from inside."""
+
+    name: str
+    version: str
+    runtime: str
+    hardening: tuple[tuple[str, str], ...]  # flag, reason
+    limits: tuple[Limit, ...]
+    uid: int
+    code_sha256: str  # of the guest code it was given
+    inside: dict[str, Any] = field(default_factory=dict)  # PID 1's own view; the jail's word
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that was written."""
+
+    path: str
+    kind: str  # weights, manifest, metadata
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TensorCount:
+    """Tensors and bytes by label."""
+
+    tensors: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One evaluation, whole. `report` renders it; its JSON form has a published schema."""
+
+    tool: str
+    verdict: Verdict
+    summary: str
+    reasons: tuple[str, ...]
+    input: Input
+    policy: str
+    jail: JailFacts
+    static: StaticFacts
+    dynamic: DynamicFacts
+    comparison: Comparison
+    completeness: Completeness
+    findings: tuple[Finding, ...]
+    tensors: dict[str, TensorCount]
+    outputs: tuple[Output, ...]
+    not_written: str  # why there are no weights, as a sentence; empty when there are
+    not_examined: tuple[str, ...]
+    timings: dict[str, float]
+
+    @property
+    def exit_code(self) -> Exit:
+        return EXIT_OF[self.verdict]

@@ -1,0 +1,125 @@
+"""What every jail offers: a check, a preparation, and a start that gives two pipes to PID 1.
+
+A jail never parses what passes through it, and never starts anything weaker than its name says.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.facts import Limit
+
+# Between asking the jail to end and killing it. PID 1 needs milliseconds; a loaded machine needs some patience.
+GRACE_SECONDS = 5.0
+
+# Where things stand inside, in every jail.
+CODE = "/code"  # runner.py, guest/, wire.py
+ENVIRONMENT = "/env"  # the locked packages
+MODEL = "/model"  # a folder that holds the one file, under a random name
+HOME = "/home/user"
+TMP = "/tmp"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the jail's whole tree may use. Bytes, counts, seconds."""
+
+    memory: int
+    address_space: int  # of the loader: memory + the mapped file + what the framework maps without using
+    processes: int  # threads count
+    tmp: int  # each writable tmpfs
+    file_size: int
+    open_files: int
+    cpus: float
+
+
+@dataclass(frozen=True)
+class JailSpec:
+    """One jail to start."""
+
+    model: Path  # a regular file that `uid` can read once it is mounted
+    model_fd: int  # the host's descriptor of the same file, to mount by where the jail can
+    model_name: str  # random; the file appears as MODEL/model_name
+    code: Path
+    hostname: str  # random
+    uid: int  # never 0
+    gid: int
+    limits: Limits
+    variables: dict[str, str]  # the whole environment of PID 1
+    syscalls: tuple[str, ...]  # wall 1: what it lets through
+    job: str  # random; labels whatever the engine keeps
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a jail can be used here."""
+
+    name: str
+    works: bool  # everything it needs of this machine is here
+    prepared: bool  # and so is everything that `setup` makes
+    version: str = ""
+    why: str = ""  # a sentence, when it isn't ready
+    fix: str = ""  # the exact command that would change that
+
+
+class RunningJail(ABC):
+    """A started jail. Use as a context manager: leaving it leaves nothing behind, whatever happened."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Send all of it to PID 1's standard input. Raises HostError when the jail is gone."""
+
+    @abstractmethod
+    def read(self, timeout: float) -> bytes:
+        """Up to 1 MiB of PID 1's standard output, as soon as there is any; b"" at its end.
+
+        Raises TimeoutError after `timeout` seconds without any.
+        """
+
+    @abstractmethod
+    def stop(self) -> str:
+        """End the jail and all in it, and return why it had ended already, as a sentence ("" if it had not).
+
+        May be called twice. Raises HostError if something is left behind.
+        """
+
+    @abstractmethod
+    def limits(self) -> tuple[Limit, ...]:
+        """Each limit with what enforces it here."""
+
+    def __enter__(self) -> RunningJail:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Jail(ABC):
+    """One way to lock things up. Members: one file each."""
+
+    name: str
+
+    @abstractmethod
+    def readiness(self) -> Readiness:
+        """Look, without changing anything."""
+
+    @abstractmethod
+    def prepare(self, progress: Progress, *, wheels: Path | None = None, offline: bool = False) -> None:
+        """Make what the jail needs; does nothing when it is there. Raises CallerError or HostError."""
+
+    @abstractmethod
+    def remove(self, progress: Progress) -> None:
+        """Undo `prepare`, wholly."""
+
+    @abstractmethod
+    def hardening(self, spec: JailSpec) -> tuple[tuple[str, str], ...]:
+        """Every flag the jail is started with, and its reason. `start` uses exactly these."""
+
+    @abstractmethod
+    def start(self, spec: JailSpec) -> RunningJail:
+        """Start it. Raises UnpreparedError or HostError; never starts anything weaker."""

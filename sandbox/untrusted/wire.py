@@ -1,0 +1,411 @@
+"""The one definition of the wire between host and guest.
+
+A frame is one byte of kind, a big-endian u32 length, then the payload. Every kind's payload is one JSON object
+(a row, below) except DATA and META, whose payloads are raw bytes. Both sides use this file: the host as
+``sandbox.untrusted.wire``, the guest as ``import wire`` (it is given a copy beside its code), so it needs nothing
+but the standard library and imports nothing of the package.
+
+Writing is lenient about its caller, reading about nothing: `decode` accepts exactly the declared fields, of exactly
+the declared types, within the declared bounds. Only `WireError` leaves it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, TypeVar
+
+VERSION = 1
+HEADER = struct.Struct(">BI")
+# A reader that must hold a whole frame holds this much; big things (tensor bytes, metadata) travel in many frames.
+MAX_PAYLOAD = 1 << 20
+DATA_HEAD = struct.Struct(">I")  # the tensor's index, before the raw bytes of a DATA frame
+MAX_DATA = MAX_PAYLOAD - DATA_HEAD.size
+
+MAX_NAME = 4096  # characters of a tensor's name or a global's dotted name
+MAX_TEXT = 4096  # characters of any other free text
+MAX_RANK = 64  # torch's own limit on dimensions
+MAX_SIZE = (1 << 63) - 1
+MAX_ROWS = 1 << 12  # items of a list inside one row
+
+
+class WireError(ValueError):
+    """The other side sent something that is not a frame of this wire."""
+
+
+class Kind(IntEnum):
+    """What a frame holds. The comment says who may speak it; PID 1 forwards only what its speaker may say."""
+
+    ORDER = 1  # host: what to load, under which policy
+    HELLO = 16  # PID 1: what the jail looks like from inside
+    FORMAT = 17  # reader: a format that the bytes satisfy
+    TENSOR = 18  # reader: one tensor of the plan
+    LEFT_OUT = 19  # reader: a tensor that is not in the plan, and why
+    GLOBAL = 20  # reader: how the file uses one global
+    ODDITY = 21  # reader: something about the structure that an honest writer would not do
+    PLAN_END = 22  # reader: no TENSOR row follows; DATA may
+    DATA = 23  # reader: bytes of a gathered or decoded tensor, in order
+    META = 24  # reader: a piece of the metadata's JSON text
+    RANGES = 25  # reader: byte ranges of the file that were interpreted
+    READ_END = 26  # reader: its last word
+    READER_GONE = 27  # PID 1: the reader's processes are dead
+    ARMED = 28  # PID 1: the loader's filter was checked; the load begins
+    EVENT = 29  # PID 1: something the loader did
+    LOADED = 30  # loader: how the load ended
+    WITNESS = 31  # loader: one tensor as it stands in memory
+    ABSENT = 32  # loader: a global whose module is not here
+    HINT = 33  # loader: an audit hook's word on why
+    RETURNED = 34  # loader: a tensor that code in the jail made
+    RETURNED_DATA = 35  # loader: its bytes
+    OUTPUT = 36  # PID 1: what a child printed
+    LOADER_GONE = 37  # PID 1: the loader's processes are dead
+    END = 38  # PID 1: the counters; nothing follows
+
+
+RAW = frozenset({Kind.DATA, Kind.META, Kind.RETURNED_DATA})
+READER_SAYS = frozenset(range(Kind.FORMAT, Kind.READ_END + 1))
+LOADER_SAYS = frozenset({Kind.LOADED, Kind.WITNESS, Kind.ABSENT, Kind.HINT, Kind.RETURNED, Kind.RETURNED_DATA})
+
+
+def _text(limit: int = MAX_TEXT) -> Any:
+    return field(metadata={"check": lambda value: isinstance(value, str) and len(value) <= limit})
+
+
+def _size(limit: int = MAX_SIZE, low: int = 0) -> Any:
+    return field(metadata={"check": lambda value: type(value) is int and low <= value <= limit})
+
+
+def _flag() -> Any:
+    return field(metadata={"check": lambda value: type(value) is bool})
+
+
+def _seconds() -> Any:
+    return field(metadata={"check": lambda value: type(value) in (int, float) and 0 <= value < 1e9})
+
+
+def _list(item: Any, limit: int = MAX_ROWS) -> Any:
+    check = item.metadata["check"]
+    return field(
+        metadata={
+            "check": lambda value: isinstance(value, list) and len(value) <= limit and all(map(check, value)),
+            "convert": tuple,
+        }
+    )
+
+
+def _texts(limit: int, length: int = MAX_TEXT) -> Any:
+    """A flat mapping of text to text."""
+
+    def check(value: object) -> bool:
+        return (
+            isinstance(value, dict)
+            and len(value) <= limit
+            and all(isinstance(text, str) and len(text) <= length for pair in value.items() for text in pair)
+        )
+
+    return field(metadata={"check": check})
+
+
+def _counts(limit: int) -> Any:
+    """A flat mapping of text to a count."""
+
+    def check(value: object) -> bool:
+        return (
+            isinstance(value, dict)
+            and len(value) <= limit
+            and all(len(name) <= 64 and type(count) is int and 0 <= count <= MAX_SIZE for name, count in value.items())
+        )
+
+    return field(metadata={"check": check})
+
+
+@dataclass(frozen=True)
+class Hello:
+    version: int = _size(255)
+    python: str = _text(64)
+    kernel: str = _text(256)
+    uid: int = _size(1 << 32)
+    no_new_privs: bool = _flag()
+    seccomp: int = _size(2)  # /proc/self/status: 2 is a filter
+    capabilities: str = _text(32)  # CapEff and CapBnd joined, hexadecimal
+    interfaces: tuple[str, ...] = _list(_text(32), 32)
+    limits: dict[str, int] = _counts(32)  # as read back inside
+
+
+@dataclass(frozen=True)
+class Format:
+    name: str = _text(64)
+    supported: bool = _flag()  # False: recognised, and no reader for it yet
+    primary: bool = _flag()  # the one whose tensors are the plan
+    by: str = _text(16)  # "content" or "extension"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    index: int = _size(1 << 31)  # consecutive from 0
+    name: str = _text(MAX_NAME)
+    dtype: str = _text(16)  # safetensors' name
+    shape: tuple[int, ...] = _list(_size(), MAX_RANK)
+    strides: tuple[int, ...] = _list(_size(low=-MAX_SIZE), MAX_RANK)  # in elements, as the file declares them
+    label: str = _text(16)  # "copied", "gathered" or "decoded"
+    record: str = _text(MAX_NAME)  # the archive member or pickle that holds the bytes
+    offset: int = _size()  # bytes from the start of the file: where the tensor (copied) or its storage begins
+    length: int = _size()  # bytes of the file from there
+    alias: int = _size(1 << 31, -1)  # tensors with the same number share a storage; -1: with nobody
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    name: str = _text(MAX_NAME)
+    reason: str = _text(256)
+
+
+@dataclass(frozen=True)
+class GlobalUse:
+    format: str = _text(64)
+    name: str = _text(MAX_NAME)  # module.attribute as the stream spells it
+    use: str = _text(16)  # reference, reduce, newobj, obj, inst, build, extend, persistent
+    indirect: bool = _flag()  # what is called is the result of this global, not the global itself
+    opcode: str = _text(24)
+    record: str = _text(MAX_NAME)
+    offset: int = _size()  # of the first such opcode, from the start of the record
+    count: int = _size()
+    arguments: str = _text(1024)  # of the first such use, shortened
+
+
+@dataclass(frozen=True)
+class Oddity:
+    format: str = _text(64)
+    id: str = _text(64)  # "zip.duplicate", "pickle.trailing", ...
+    detail: str = _text()
+    record: str = _text(MAX_NAME)
+    offset: int = _size()
+
+
+@dataclass(frozen=True)
+class PlanEnd:
+    tensors: int = _size(1 << 31)
+    nbytes: int = _size()
+
+
+@dataclass(frozen=True)
+class Ranges:
+    offsets: tuple[int, ...] = _list(_size())
+    lengths: tuple[int, ...] = _list(_size())
+
+
+@dataclass(frozen=True)
+class ReadEnd:
+    complete: bool = _flag()  # False: what was read so far stands, but something was not read
+    reason: str = _text()  # why not, as a sentence
+    size: int = _size()  # of the file, as the reader saw it
+    sha256: str = _text(64)  # over all RANGES in their order
+    nodes: int = _size()  # pickle opcodes interpreted
+    frameworks: tuple[str, ...] = _list(_text(256), 512)  # top-level modules that the globals name
+
+
+@dataclass(frozen=True)
+class Gone:
+    """READER_GONE and LOADER_GONE."""
+
+    exit: int = _size(255, -255)  # negative: the signal
+    seconds: float = _seconds()
+    cpu_seconds: float = _seconds()
+    peak_rss: int = _size()
+    alive: tuple[str, ...] = _list(_text(256), 64)  # threads and children that had to be killed
+
+
+@dataclass(frozen=True)
+class Armed:
+    observer: str = _text(16)
+    tasks: int = _size(1 << 20)  # threads that carry the filter
+    imported: tuple[str, ...] = _list(_text(256), 512)
+    at: float = _seconds()  # since the jail's start, as every `at`
+
+
+@dataclass(frozen=True)
+class Event:
+    id: int = _size()
+    kind: str = _text(32)  # "net.connect", ...
+    call: str = _text(32)
+    answer: str = _text(16)  # denied, faked, continued
+    pid: int = _size(1 << 31)
+    at: float = _seconds()
+    count: int = _size(MAX_SIZE, 1)  # above 1: this many like it, of which this is the first
+    detail: dict[str, str] = _texts(16)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    ok: bool = _flag()
+    error: str = _text()
+    seconds: float = _seconds()
+
+
+@dataclass(frozen=True)
+class Witness:
+    name: str = _text(MAX_NAME)
+    dtype: str = _text(16)
+    shape: tuple[int, ...] = _list(_size(), MAX_RANK)
+    blake3: str = _text(64)  # of the contiguous little-endian bytes
+
+
+@dataclass(frozen=True)
+class Absent:
+    name: str = _text(MAX_NAME)
+    reason: str = _text(512)
+    count: int = _size()
+
+
+@dataclass(frozen=True)
+class Hint:
+    what: str = _text(64)
+    detail: str = _text()
+    because: str = _text(MAX_NAME)  # the global and opcode that were being interpreted
+
+
+@dataclass(frozen=True)
+class Returned:
+    index: int = _size(1 << 31)
+    name: str = _text(MAX_NAME)
+    dtype: str = _text(16)
+    shape: tuple[int, ...] = _list(_size(), MAX_RANK)
+
+
+@dataclass(frozen=True)
+class Output:
+    process: str = _text(16)  # reader or loader
+    stream: str = _text(8)
+    text: str = _text(MAX_PAYLOAD)
+    total: int = _size()  # bytes printed, of which `text` is the first part
+
+
+@dataclass(frozen=True)
+class End:
+    counts: dict[str, int] = _counts(128)  # events by kind, all of them
+    dropped: int = _size()  # events seen but not sent as rows
+    unreadable: int = _size()  # calls whose arguments could not be read
+    decoy_overflow: int = _size()  # times the decoys' watch lost records
+    observer_outlived_loader: bool = _flag()
+    sampled_peak_rss: int = _size()
+    samples: int = _size()
+
+
+ROWS: dict[Kind, type[Any]] = {
+    Kind.HELLO: Hello,
+    Kind.FORMAT: Format,
+    Kind.TENSOR: Tensor,
+    Kind.LEFT_OUT: LeftOut,
+    Kind.GLOBAL: GlobalUse,
+    Kind.ODDITY: Oddity,
+    Kind.PLAN_END: PlanEnd,
+    Kind.RANGES: Ranges,
+    Kind.READ_END: ReadEnd,
+    Kind.READER_GONE: Gone,
+    Kind.ARMED: Armed,
+    Kind.EVENT: Event,
+    Kind.LOADED: Loaded,
+    Kind.WITNESS: Witness,
+    Kind.ABSENT: Absent,
+    Kind.HINT: Hint,
+    Kind.RETURNED: Returned,
+    Kind.OUTPUT: Output,
+    Kind.LOADER_GONE: Gone,
+    Kind.END: End,
+}
+
+Row = TypeVar("Row")
+
+
+def frame(kind: Kind, payload: bytes) -> bytes:
+    """One frame's bytes. Raises WireError when the payload is too long."""
+    if len(payload) > MAX_PAYLOAD:
+        raise WireError(f"{kind.name}: {len(payload)} bytes in one frame")
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+def encode(kind: Kind, row: object) -> bytes:
+    """A row as a frame: ASCII JSON, so that a lone surrogate in a name travels as an escape."""
+    values = {spec.name: getattr(row, spec.name) for spec in fields(row)}  # type: ignore[arg-type]
+    return frame(kind, json.dumps(values, separators=(",", ":"), allow_nan=False).encode("ascii"))
+
+
+def data(kind: Kind, index: int, chunk: bytes) -> bytes:
+    """A piece of tensor bytes as a frame."""
+    return frame(kind, DATA_HEAD.pack(index) + chunk)
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    untrusted_object = dict(pairs)
+    if len(untrusted_object) != len(pairs):
+        raise WireError("a key twice in one object")
+    return untrusted_object
+
+
+def _no_constant(untrusted_word: str) -> object:
+    raise WireError("a number that is not one")
+
+
+def parse_json(untrusted_payload: bytes) -> object:
+    """Strict JSON: no duplicate keys, no NaN, no invalid UTF-8, no nesting beyond Python's own limit."""
+    try:
+        return json.loads(untrusted_payload.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_no_constant)
+    except WireError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not JSON: {type(error).__name__}") from None
+
+
+def decode(kind: Kind, untrusted_payload: bytes) -> Any:
+    """The row of a JSON frame, checked field by field."""
+    row = ROWS[kind]
+    untrusted_row = parse_json(untrusted_payload)
+    specs = fields(row)
+    if not isinstance(untrusted_row, dict) or untrusted_row.keys() != {spec.name for spec in specs}:
+        raise WireError(f"{kind.name}: not its fields")
+    values = {}
+    for spec in specs:
+        untrusted_value = untrusted_row[spec.name]
+        if not spec.metadata["check"](untrusted_value):
+            raise WireError(f"{kind.name}.{spec.name}: not of its type, or out of bounds")
+        values[spec.name] = spec.metadata.get("convert", _same)(untrusted_value)
+    return row(**values)
+
+
+def _same(value: object) -> object:
+    return value
+
+
+class Decoder:
+    """Bytes in any pieces -> (kind, payload) frames. Holds at most one frame."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, untrusted_bytes: bytes) -> list[tuple[Kind, bytes]]:
+        """The frames completed by these bytes. Raises WireError on an unknown kind or a frame over the limit."""
+        self._held += untrusted_bytes
+        frames = []
+        at = 0
+        while len(self._held) - at >= HEADER.size:
+            number, length = HEADER.unpack_from(self._held, at)
+            if length > MAX_PAYLOAD:
+                raise WireError(f"a frame of {length} bytes")
+            try:
+                kind = Kind(number)
+            except ValueError:
+                raise WireError(f"an unknown kind of frame, {number}") from None
+            if len(self._held) - at - HEADER.size < length:
+                break
+            at += HEADER.size
+            frames.append((kind, bytes(self._held[at : at + length])))
+            at += length
+        del self._held[:at]
+        return frames
+
+    @property
+    def empty(self) -> bool:
+        """Whether the stream could end here."""
+        return not self._held
