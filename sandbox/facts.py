@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 SCHEMA = "sandbox-load/report/1"
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """What the evidence says, worst first."""
 
     MALICIOUS = "malicious"
@@ -38,7 +38,7 @@ EXIT_OF = {
 }
 
 
-class Label(str, Enum):
+class Label(StrEnum):
     """Where an output tensor's bytes come from (design: provenance)."""
 
     COPIED = "copied"

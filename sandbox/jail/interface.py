@@ -20,7 +20,7 @@ CODE = "/code"  # runner.py, guest/, wire.py
 ENVIRONMENT = "/env"  # the locked packages
 MODEL = "/model"  # a folder that holds the one file, under a random name
 HOME = "/home/user"
-TMP = "/tmp"
+TMP = "/tmp"  # noqa: S108 - inside the jail, its own
 
 Progress = Callable[[str], None]
 

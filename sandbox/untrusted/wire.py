@@ -345,7 +345,7 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_constant(untrusted_word: str) -> object:
-    raise WireError("a number that is not one")
+    raise WireError(f"{untrusted_word[:16]} is not a number")
 
 
 def parse_json(untrusted_payload: bytes) -> object:
