@@ -1,0 +1,183 @@
+"""configs/*.toml -> a frozen Policy. The only room that reads configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sandbox.errors import CallerError, HostError
+
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
+
+Table = TypeVar("Table")
+
+
+@dataclass(frozen=True)
+class LimitPolicy:
+    """Bytes, seconds, counts; `*_per_byte` for each byte of input."""
+
+    memory_base: int
+    memory_per_byte: float
+    memory_share_of_ram: float
+    address_space_base: int
+    processes: int
+    tmp: int
+    file_size: int
+    open_files: int
+    wall_base: float
+    wall_per_byte: float
+    linger: float
+    cpus: float
+
+
+@dataclass(frozen=True)
+class ReadPolicy:
+    """Bounds of the inert readers."""
+
+    nodes: int
+    depth: int
+    pickle_bytes: int
+    tensors: int
+    metadata_bytes: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class WritePolicy:
+    """Bounds of what is written, before the first byte."""
+
+    total_per_byte: float
+    total_base: int
+    header_bytes: int
+
+
+@dataclass(frozen=True)
+class WatchPolicy:
+    """What the record keeps."""
+
+    raw_events: int
+    sleep_ms: int
+    output_bytes: int
+    loader_frames: int
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One kind of event: the calls that are it, and what they are answered."""
+
+    kind: str
+    calls: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True)
+class Syscalls:
+    """The lists of configs/syscalls.toml."""
+
+    load: tuple[str, ...]
+    reader: tuple[str, ...]
+    supervisor: tuple[str, ...]
+    absent: tuple[str, ...]
+    watch: tuple[Watched, ...]
+
+    @property
+    def wall_one(self) -> tuple[str, ...]:
+        """Everything that some process of the jail may do, or that the watch wants to see."""
+        watched = [name for row in self.watch for name in row.calls]
+        names = {*self.load, *self.reader, *self.supervisor, *watched} - set(self.absent)
+        return tuple(sorted(names))
+
+
+@dataclass(frozen=True)
+class Decoy:
+    """A planted secret: a file of the home when `path` is set, else a variable."""
+
+    what: str
+    text: str
+    path: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How one evaluation is done."""
+
+    name: str
+    limits: LimitPolicy
+    read: ReadPolicy
+    write: WritePolicy
+    watch: WatchPolicy
+    syscalls: Syscalls
+    decoys: tuple[Decoy, ...]
+
+
+def load(named: str, configs: Path) -> Policy:
+    """The policy of that name in configs/policies, or of that file when `named` is a path.
+
+    Raises CallerError with the table and key that is wrong.
+    """
+    path = Path(named) if named.endswith(".toml") or "/" in named else configs / "policies" / f"{named}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in (configs / "policies").glob("*.toml")))
+        raise CallerError(f"there is no policy {named!r}", f"use one of {known}, or the path of a .toml file")
+    table = read_table(path)
+    tables = {"limits": LimitPolicy, "read": ReadPolicy, "write": WritePolicy, "watch": WatchPolicy}
+    if table.keys() != {"name", *tables}:
+        raise CallerError(
+            f"{path.name}: it needs exactly name and the tables {', '.join(tables)}", "see configs/policies"
+        )
+    parts = {name: _parse(kind, table[name], f"{path.name}, [{name}]") for name, kind in tables.items()}
+    return Policy(name=str(table["name"]), syscalls=_syscalls(configs), decoys=_decoys(configs), **parts)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A TOML file. Raises CallerError when it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CallerError(f"{path.name} is not TOML ({error})", "mend it") from None
+    except OSError as error:
+        raise HostError(f"{path.name} can't be read ({error.strerror})", "check its permissions") from None
+
+
+def parse_size(text: str) -> int:
+    """ "512 MiB", "4G" or "1000000" -> bytes. Raises CallerError."""
+    number = text.strip().rstrip("BKMGTi ").strip()
+    unit = text.strip()[len(number) :].strip() or "B"
+    try:
+        size = float(number) * _UNITS[_SHORT.get(unit, unit)]
+    except (ValueError, KeyError):
+        raise CallerError(f"{text!r} is not a size", "write it like 512M or 4GiB") from None
+    if not 0 < size < 1 << 60:
+        raise CallerError(f"{text!r} is not a size", "write it like 512M or 4GiB")
+    return int(size)
+
+
+def _parse(kind: type[Table], table: dict[str, Any], where: str) -> Table:
+    """One table as its frozen type; every key must be there, and no other."""
+    wanted = {spec.name: spec.type for spec in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(table, dict) or table.keys() != wanted.keys():
+        wrong = sorted(set(table) ^ set(wanted)) if isinstance(table, dict) else [where]
+        raise CallerError(f"{where}: missing or unknown: {', '.join(wrong)}", "see configs/policies/evaluate.toml")
+    values = {}
+    for name, value in table.items():
+        number = parse_size(value) if isinstance(value, str) else value
+        if not isinstance(number, int | float) or isinstance(number, bool) or number < 0:
+            raise CallerError(f"{where}: {name} is not a number or a size", "see configs/policies/evaluate.toml")
+        values[name] = float(number) if wanted[name] == "float" else int(number)
+    return kind(**values)
+
+
+def _syscalls(configs: Path) -> Syscalls:
+    table = read_table(configs / "syscalls.toml")
+    watch = tuple(Watched(kind, tuple(row["calls"]), row["answer"]) for kind, row in table["watch"].items())
+    lists = {name: tuple(table[name]) for name in ("load", "reader", "supervisor", "absent")}
+    return Syscalls(watch=watch, **lists)
+
+
+def _decoys(configs: Path) -> tuple[Decoy, ...]:
+    table = read_table(configs / "decoys.toml")
+    return tuple(Decoy(**row) for row in (*table["files"], *table["variables"]))
