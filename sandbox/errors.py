@@ -1,11 +1,11 @@
 """Whose fault an error is.
 
-    SandboxError
-      CallerError    what was asked for can't be done as asked; nothing was judged      -> exit 3
-        UnpreparedError   the jail asked for is not ready; says which command prepares it
-        MismatchError     the input is not the file that --sha256 names; nothing started -> exit 1
-      HostError      this machine stopped us: no space, no permission, an engine gone    -> exit 3
-      HostileError   the guest or the file broke the rules; the exchange is over         -> judged
+SandboxError
+  CallerError    what was asked for can't be done as asked; nothing was judged      -> exit 3
+    UnpreparedError   the jail asked for is not ready; says which command prepares it
+    MismatchError     the input is not the file that --sha256 names; nothing started -> exit 1
+  HostError      this machine stopped us: no space, no permission, an engine gone    -> exit 3
+  HostileError   the guest or the file broke the rules; the exchange is over         -> judged
 """
 
 from __future__ import annotations

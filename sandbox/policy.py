@@ -124,7 +124,12 @@ def load(named: str, configs: Path) -> Policy:
         known = ", ".join(sorted(found.stem for found in (configs / "policies").glob("*.toml")))
         raise CallerError(f"there is no policy {named!r}", f"use one of {known}, or the path of a .toml file")
     table = read_table(path)
-    tables = {"limits": LimitPolicy, "read": ReadPolicy, "write": WritePolicy, "watch": WatchPolicy}
+    tables: dict[str, type[Any]] = {
+        "limits": LimitPolicy,
+        "read": ReadPolicy,
+        "write": WritePolicy,
+        "watch": WatchPolicy,
+    }
     if table.keys() != {"name", *tables}:
         raise CallerError(
             f"{path.name}: it needs exactly name and the tables {', '.join(tables)}", "see configs/policies"

@@ -74,13 +74,13 @@ class Staged:
     def range_digest(self, offsets: tuple[int, ...], lengths: tuple[int, ...], digest: hashlib._Hash) -> None:
         """Feed the bytes of the ranges to `digest`, in order. Raises HostError when one isn't in the file."""
         for offset, length in zip(offsets, lengths, strict=True):
-            end = offset + length
-            while offset < end:
-                chunk = os.pread(self.fd, min(_CHUNK, end - offset), offset)
+            done = 0
+            while done < length:
+                chunk = os.pread(self.fd, min(_CHUNK, length - done), offset + done)
                 if not chunk:
                     raise HostError("the reader's ranges lie outside the file")
                 digest.update(chunk)
-                offset += len(chunk)
+                done += len(chunk)
 
     def copy_to(self, target: Path) -> None:
         """A private copy that any uid can read, by reflink where the file system can."""
