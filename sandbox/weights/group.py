@@ -1,0 +1,226 @@
+"""The output files of one run: they appear together under their final names, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+
+from sandbox.errors import CallerError, HostError
+from sandbox.facts import Output
+
+WEIGHTS = "weights"
+MANIFEST = "manifest"
+METADATA = "metadata"
+PRIVATE = 0o600  # until the verdict is in
+PUBLIC = 0o666  # less the umask
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass
+class _Member:
+    name: str
+    kind: str
+    temporary: str
+    fd: int
+    installed: bool = False
+    backup: str = ""
+
+
+def output_paths(weights: Path) -> dict[str, Path]:
+    """The files of one conversion, by kind."""
+    return {
+        WEIGHTS: weights,
+        MANIFEST: weights.with_suffix(".manifest.json"),
+        METADATA: weights.with_suffix(".metadata.json"),
+    }
+
+
+def refuse_existing(folder: Path, names: Iterable[str], *, force: bool = False) -> None:
+    """To be asked before anything starts. Raises CallerError when an output could not be put in its place.
+
+    With `force` a file, or a link itself, is replaced; nothing is ever written through a link.
+    """
+    if not folder.is_dir():
+        raise CallerError(f"the folder {folder} does not exist", "create it, or choose another with -o")
+    for name in names:
+        try:
+            mode = (folder / name).lstat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise CallerError(f"{folder / name}: {error.strerror}", "choose another output with -o") from None
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise CallerError(f"{folder / name} is not a file", "choose another output with -o")
+        if not force:
+            raise CallerError(f"{folder / name} exists already", "choose another with -o, or replace it with --force")
+
+
+def umask() -> int:
+    """This process's umask, read without changing it: other threads may be creating files."""
+    for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o077
+
+
+class OutputGroup:
+    """Private temporary files in the target folder. Use as a context manager: leaving it uncommitted leaves nothing."""
+
+    def __init__(self, folder: Path, *, force: bool = False) -> None:
+        self._folder = folder
+        self._force = force
+        self._members: list[_Member] = []
+        try:
+            self._folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise CallerError(f"the folder {folder}: {error.strerror}", "choose another with -o") from None
+
+    def path(self, name: str) -> Path:
+        return self._folder / name
+
+    def require_space(self, nbytes: int) -> None:
+        """Raises HostError when the target has no room for that many bytes."""
+        there = os.fstatvfs(self._folder_fd)
+        free = there.f_bavail * there.f_frsize
+        if nbytes > free:
+            raise HostError(
+                f"the output needs {nbytes} bytes and {self._folder} has {free}",
+                "free some space, or choose another -o",
+            )
+
+    def create(self, name: str, kind: str) -> int:
+        """An empty private file that `commit` will call `name`; its descriptor, which stays the group's."""
+        temporary = f".sandbox-load.{secrets.token_hex(8)}"
+        try:
+            fd = os.open(temporary, _CREATE, PRIVATE, dir_fd=self._folder_fd)
+        except OSError as error:
+            raise _host(error, f"can't write in {self._folder}") from None
+        self._members.append(_Member(name, kind, temporary, fd))
+        return fd
+
+    def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> Output:
+        """A whole small file of the group."""
+        fd = self.create(name, kind)
+        hasher = sha256()
+        size = 0
+        try:
+            for chunk in chunks:
+                hasher.update(chunk)
+                write_all(fd, chunk, size)
+                size += len(chunk)
+        except OSError as error:
+            raise _host(error, f"can't write {self.path(name)}") from None
+        return Output(str(self.path(name)), kind, size, hasher.hexdigest())
+
+    def commit(self) -> None:
+        """Give every file its name, the weights last; undo what was done if one can't have it."""
+        members = sorted(self._members, key=lambda member: member.kind == WEIGHTS)
+        mode = PUBLIC & ~umask()
+        try:
+            for member in members:
+                os.fchmod(member.fd, mode)
+                os.fsync(member.fd)
+            for member in members:
+                self._install(member)
+            os.fsync(self._folder_fd)
+        except FileExistsError as error:
+            self._undo(members)
+            raise CallerError(
+                f"{error.filename2 or error.filename} exists already", "replace it with --force"
+            ) from None
+        except OSError as error:
+            self._undo(members)
+            raise _host(error, f"can't put the output in {self._folder}") from None
+        except BaseException:
+            self._undo(members)
+            raise
+        for member in members:
+            self._forget(member.backup)
+        self._close()
+
+    def _install(self, member: _Member) -> None:
+        if self._force:
+            self._keep_old(member)
+            os.rename(member.temporary, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+            member.installed = True
+            return
+        self._link(member)
+        member.installed = True
+        self._forget(member.temporary)
+
+    def _link(self, member: _Member) -> None:
+        """A link, unlike a rename, fails when the name is taken, and takes it in one step."""
+        try:
+            os.link(member.temporary, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: hold the name with an empty file, then replace that
+            os.close(os.open(member.name, _CREATE, PRIVATE, dir_fd=self._folder_fd))
+            os.rename(member.temporary, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+
+    def _keep_old(self, member: _Member) -> None:
+        """A second name for what is about to be replaced, so that it can come back."""
+        backup = f".sandbox-load.{secrets.token_hex(8)}"
+        folder = self._folder_fd
+        try:
+            os.link(member.name, backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except OSError:
+            os.rename(member.name, backup, src_dir_fd=folder, dst_dir_fd=folder)
+        member.backup = backup
+
+    def _undo(self, members: Sequence[_Member]) -> None:
+        for member in members:
+            if member.backup:
+                with suppress(OSError):
+                    os.rename(member.backup, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+            elif member.installed:
+                self._forget(member.name)
+        self.abort()
+
+    def abort(self) -> None:
+        """Leave nothing. Does nothing after a commit."""
+        if self._folder_fd < 0:
+            return
+        for member in self._members:
+            self._forget(member.temporary)
+        self._close()
+
+    def _forget(self, name: str) -> None:
+        if name:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._folder_fd)
+
+    def _close(self) -> None:
+        for member in self._members:
+            os.close(member.fd)
+        os.close(self._folder_fd)
+        self._members, self._folder_fd = [], -1
+
+    def __enter__(self) -> OutputGroup:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def write_all(fd: int, chunk: bytes | memoryview, at: int) -> None:
+    """All of the chunk, at that place. Raises OSError."""
+    rest = memoryview(chunk)
+    while rest:
+        count = os.pwrite(fd, rest, at)
+        rest, at = rest[count:], at + count
+
+
+def _host(error: OSError, happened: str) -> HostError:
+    return HostError(f"{happened}: {error.strerror or error}", "free some space, or choose another output with -o")

@@ -1,0 +1,217 @@
+"""`x.manifest.json`: where each tensor of the output comes from, and the digests that prove it.
+
+The text ends with its own SHA-256, so that a changed byte anywhere in it shows. That is no signature: who can write
+the file can write a new one, and only `verify --replan` proves names and shapes against the source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from sandbox.errors import CallerError, HostileError
+from sandbox.facts import Label, LeftOut, Tensor
+from sandbox.untrusted import wire
+from sandbox.weights.plan import check_name, check_size, check_tensor
+
+SCHEMA = "sandbox-load/manifest/1"
+ALGORITHM = "blake3"
+MAX_MANIFEST = 1 << 29  # bytes; a million tensors take about 350 MB
+_SEAL = b'"sha256": "%s"\n}\n'
+_SEAL_SIZE = len(_SEAL % (b"0" * 64))
+
+
+class ChangedError(Exception):
+    """The manifest's bytes are not those that were written."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file by its name, without its folder, and its content."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of the output, with the digest of its bytes there."""
+
+    tensor: Tensor
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest says."""
+
+    tool: str
+    source: File
+    output: File
+    strip_prefix: str
+    entries: tuple[Entry, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def _file(file: File) -> dict[str, object]:
+    return {"name": file.name, "size": file.size, "sha256": file.sha256}
+
+
+def _tensor(tensor: Tensor, digest: str) -> dict[str, object]:
+    in_file = tensor.label is not Label.RETURNED  # a returned one has no place in the source
+    return {
+        "name": tensor.name,
+        "label": tensor.label.value,
+        "record": tensor.record,
+        "offset": tensor.offset if in_file else 0,
+        "length": tensor.length if in_file else 0,
+        "dtype": tensor.dtype,
+        "shape": list(tensor.shape),
+        "strides": list(tensor.strides),
+        "alias": tensor.alias,
+        "algorithm": ALGORITHM,
+        "digest": digest,
+    }
+
+
+def _list(key: str, rows: Iterator[dict[str, object]]) -> Iterator[str]:
+    yield f'"{key}": ['
+    for number, row in enumerate(rows):
+        yield (",\n  " if number else "\n  ") + json.dumps(row)
+    yield "\n],\n"
+
+
+def _parts(manifest: Manifest) -> Iterator[str]:
+    head = {
+        "schema": SCHEMA,
+        "tool": manifest.tool,
+        "source": _file(manifest.source),
+        "output": _file(manifest.output),
+        "strip_prefix": manifest.strip_prefix,
+    }
+    yield "{\n"
+    for key, value in head.items():
+        yield f'"{key}": {json.dumps(value)},\n'
+    yield from _list("tensors", (_tensor(entry.tensor, entry.digest) for entry in manifest.entries))
+    yield from _list("left_out", ({"name": item.name, "reason": item.reason} for item in manifest.left_out))
+
+
+def manifest_text(manifest: Manifest) -> Iterator[bytes]:
+    """The text in pieces; it is never whole in memory."""
+    seal = sha256()
+    for part in _parts(manifest):
+        piece = part.encode("ascii")
+        seal.update(piece)
+        yield piece
+    yield _SEAL % seal.hexdigest().encode("ascii")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= wire.MAX_NAME
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value <= wire.MAX_SIZE
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _is_sizes(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= wire.MAX_RANK and all(map(_is_size, value))
+
+
+def _is_strides(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= wire.MAX_RANK and all(type(item) is int for item in value)
+
+
+Check = Callable[[object], bool]
+
+_FILE: dict[str, Check] = {"name": _is_text, "size": _is_size, "sha256": _is_digest}
+_LEFT_OUT: dict[str, Check] = {"name": _is_text, "reason": _is_text}
+_TENSOR: dict[str, Check] = {
+    "name": _is_text,
+    "label": _is_text,
+    "record": _is_text,
+    "offset": _is_size,
+    "length": _is_size,
+    "dtype": _is_text,
+    "shape": _is_sizes,
+    "strides": _is_strides,
+    "alias": lambda value: type(value) is int,
+    "algorithm": lambda value: value == ALGORITHM,
+    "digest": _is_digest,
+}
+_MANIFEST: dict[str, Check] = {
+    "schema": lambda value: value == SCHEMA,
+    "tool": _is_text,
+    "source": lambda value: isinstance(value, dict),
+    "output": lambda value: isinstance(value, dict),
+    "strip_prefix": _is_text,
+    "tensors": lambda value: isinstance(value, list),
+    "left_out": lambda value: isinstance(value, list),
+    "sha256": _is_digest,
+}
+
+
+def _checked(untrusted_object: Any, checks: dict[str, Check]) -> dict[str, Any]:
+    if not isinstance(untrusted_object, dict) or untrusted_object.keys() != checks.keys():
+        raise CallerError("the manifest does not have the fields of " + SCHEMA)
+    for key, check in checks.items():
+        if not check(untrusted_object[key]):
+            raise CallerError(f"the manifest's {key} can't be")
+    return untrusted_object
+
+
+def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
+    row = _checked(untrusted_row, _TENSOR)
+    untrusted = wire.Tensor(
+        index=index,
+        name=row["name"],
+        dtype=row["dtype"],
+        shape=tuple(row["shape"]),
+        strides=tuple(row["strides"]),
+        label=row["label"],
+        record=row["record"],
+        offset=row["offset"],
+        length=row["length"],
+        alias=row["alias"],
+    )
+    try:
+        if row["label"] == Label.RETURNED:
+            return Entry(_returned(untrusted), row["digest"])
+        return Entry(check_tensor(untrusted, source_size), row["digest"])
+    except HostileError as error:
+        raise CallerError(f"the manifest has an entry that can't be: {error.happened}") from None
+
+
+def _returned(untrusted: wire.Tensor) -> Tensor:
+    """Like any other, but for its place in a source that does not hold it."""
+    check_name(untrusted.name)
+    nbytes = check_size(untrusted.name, untrusted.dtype, untrusted.shape)
+    in_place = check_tensor(replace(untrusted, label=Label.GATHERED, offset=0, length=0), 0)
+    return replace(in_place, label=Label.RETURNED, nbytes=nbytes)
+
+
+def read_manifest(untrusted_text: bytes) -> Manifest:
+    """What the text says. Raises CallerError when it is no manifest, ChangedError when it was one."""
+    body, seal = untrusted_text[:-_SEAL_SIZE], untrusted_text[-_SEAL_SIZE:]
+    empty_seal = _SEAL % (b"0" * 64)
+    if not body.startswith(b'{\n"schema": ') or seal[:11] != empty_seal[:11] or seal[-4:] != empty_seal[-4:]:
+        raise CallerError("the manifest is not whole, or not one of sandbox-load's")
+    if seal != _SEAL % sha256(body).hexdigest().encode("ascii"):
+        raise ChangedError("the manifest was changed after it was written")
+    try:
+        untrusted_manifest = wire.parse_json(untrusted_text)
+    except wire.WireError as error:
+        raise CallerError(f"the manifest is {error}") from None
+    top = _checked(untrusted_manifest, _MANIFEST)
+    source, output = (File(**_checked(top[key], _FILE)) for key in ("source", "output"))
+    entries = tuple(_entry(index, row, source.size) for index, row in enumerate(top["tensors"]))
+    left_out = tuple(LeftOut(**_checked(row, _LEFT_OUT)) for row in top["left_out"])
+    return Manifest(top["tool"], source, output, top["strip_prefix"], entries, left_out)

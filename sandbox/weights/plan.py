@@ -1,0 +1,166 @@
+"""The reader's plan, checked: what leaves here may be written without looking again.
+
+The rows come from the jail, so each one is hostile until `PlanCheck` returns it as a `facts.Tensor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sandbox.errors import HostileError
+from sandbox.facts import Label, Tensor
+from sandbox.untrusted import wire
+from sandbox.weights.dtypes import size_of
+from sandbox.weights.header import LIBRARY_MAX_HEADER, METADATA_KEY, entry_size
+
+READER_LABELS = {label.value: label for label in (Label.COPIED, Label.GATHERED, Label.DECODED)}
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a plan may ask for. Tied and expanded tensors let 4 MB of input name terabytes of output."""
+
+    total_bytes: int
+    tensors: int = 1_000_000
+    header_bytes: int = LIBRARY_MAX_HEADER
+    metadata_bytes: int = 64 << 20
+
+
+def default_total(input_size: int) -> int:
+    """The default cap on the output's bytes: room for inflated and widened tensors, not for amplification."""
+    return 4 * input_size + _GIB
+
+
+def show(untrusted_name: str) -> str:
+    """A name for a sentence: ASCII, short."""
+    return ascii(untrusted_name if len(untrusted_name) <= 80 else untrusted_name[:77] + "...")
+
+
+def check_name(untrusted_name: str) -> str:
+    """A name that every reader of safetensors can read back. Raises HostileError."""
+    if not 1 <= len(untrusted_name) <= wire.MAX_NAME:
+        raise HostileError(f"a tensor's name has {len(untrusted_name)} characters")
+    if untrusted_name == METADATA_KEY:
+        raise HostileError(f"a tensor is named {METADATA_KEY}, which safetensors keeps for itself")
+    if "\0" in untrusted_name or any("\ud800" <= letter <= "\udfff" for letter in untrusted_name):
+        raise HostileError(f"the name {show(untrusted_name)} has characters that safetensors can't hold")
+    return untrusted_name
+
+
+def check_size(name: str, untrusted_dtype: str, untrusted_shape: tuple[int, ...]) -> int:
+    """The bytes of a tensor whose dtype and shape are sound. Raises HostileError."""
+    try:
+        return size_of(untrusted_dtype, untrusted_shape)
+    except ValueError as error:
+        raise HostileError(f"tensor {show(name)}: {error}") from None
+
+
+def is_contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Row-major without gaps. The stride of a dimension of one, or of an empty tensor, says nothing."""
+    if 0 in shape:
+        return True
+    expected = 1
+    for dimension, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if dimension != 1:
+            if stride != expected:
+                return False
+            expected *= dimension
+    return True
+
+
+def _check_range(name: str, untrusted: wire.Tensor, label: Label, nbytes: int, file_size: int) -> None:
+    if len(untrusted.strides) != len(untrusted.shape):
+        raise HostileError(f"tensor {show(name)}: its strides and its shape differ in number")
+    if untrusted.offset + untrusted.length > file_size:
+        raise HostileError(f"tensor {show(name)}: its bytes lie beyond the end of the file")
+    if label is not Label.COPIED:
+        return
+    if untrusted.length != nbytes:
+        raise HostileError(f"tensor {show(name)}: {untrusted.length} bytes to copy for {nbytes} bytes of output")
+    if not is_contiguous(untrusted.shape, untrusted.strides):
+        raise HostileError(f"tensor {show(name)}: it is to be copied, and its strides are not contiguous")
+
+
+def check_tensor(untrusted: wire.Tensor, file_size: int, name: str | None = None) -> Tensor:
+    """One row, by itself. `name` stands in for the row's own. Raises HostileError with a sentence."""
+    checked_name = check_name(untrusted.name if name is None else name)
+    label = READER_LABELS.get(untrusted.label)
+    if label is None:
+        raise HostileError(f"tensor {show(checked_name)}: a reader can't label it {show(untrusted.label)}")
+    nbytes = check_size(checked_name, untrusted.dtype, untrusted.shape)
+    _check_range(checked_name, untrusted, label, nbytes, file_size)
+    return Tensor(
+        index=untrusted.index,
+        name=checked_name,
+        dtype=untrusted.dtype,
+        shape=untrusted.shape,
+        strides=untrusted.strides,
+        label=label,
+        record=untrusted.record,
+        offset=untrusted.offset,
+        length=untrusted.length,
+        nbytes=nbytes,
+        alias=untrusted.alias,
+    )
+
+
+class Budget:
+    """Tensors, bytes, header and names that are spent so far. Raises HostileError before one is overspent."""
+
+    def __init__(self, caps: Caps) -> None:
+        self._caps = caps
+        self._names: dict[str, int] = {}
+        self.total_bytes = 0
+        self.header_bytes = 0
+
+    @classmethod
+    def of(cls, caps: Caps, tensors: Iterable[Tensor]) -> Budget:
+        """A budget from which these are spent already."""
+        budget = cls(caps)
+        for tensor in tensors:
+            budget.spend(tensor.index, tensor.name, tensor.nbytes, entry_size(tensor.name, tensor.dtype, tensor.shape))
+        return budget
+
+    def spend(self, index: int, name: str, nbytes: int, header_bytes: int) -> None:
+        first = self._names.setdefault(name, index)
+        if first != index:
+            raise HostileError(f"tensors {first} and {index} are both named {show(name)}")
+        self.total_bytes += nbytes
+        self.header_bytes += header_bytes
+        asked = (
+            ("tensors", len(self._names), self._caps.tensors),
+            ("bytes of output", self.total_bytes, self._caps.total_bytes),
+            ("bytes of header", self.header_bytes, min(self._caps.header_bytes, LIBRARY_MAX_HEADER)),
+        )
+        for what, amount, most in asked:
+            if amount > most:
+                raise HostileError(f"the file asks for more than {most} {what}")
+
+
+class PlanCheck:
+    """Takes the reader's rows one by one; its `finish` gives the plan that the writer trusts."""
+
+    def __init__(self, file_size: int, caps: Caps, *, strip_prefix: str = "") -> None:
+        self._file_size = file_size
+        self._budget = Budget(caps)
+        self._strip_prefix = strip_prefix
+        self._tensors: list[Tensor] = []
+
+    def add(self, untrusted: wire.Tensor) -> Tensor:
+        """The next tensor. Raises HostileError with a sentence."""
+        if untrusted.index != len(self._tensors):
+            raise HostileError(f"tensor {untrusted.index} came where {len(self._tensors)} was due")
+        tensor = check_tensor(untrusted, self._file_size, untrusted.name.removeprefix(self._strip_prefix))
+        header_bytes = entry_size(tensor.name, tensor.dtype, tensor.shape)
+        self._budget.spend(tensor.index, tensor.name, tensor.nbytes, header_bytes)
+        self._tensors.append(tensor)
+        return tensor
+
+    def finish(self, untrusted: wire.PlanEnd) -> tuple[Tensor, ...]:
+        """The whole plan. Raises HostileError when the reader counted otherwise."""
+        if untrusted.tensors != len(self._tensors) or untrusted.nbytes != self._budget.total_bytes:
+            raise HostileError("the reader's totals are not those of its tensors")
+        return tuple(self._tensors)

@@ -1,0 +1,210 @@
+"""Does an output hold its source's bytes? Answered from the files alone: no torch, no jail."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from blake3 import blake3
+
+from sandbox.errors import CallerError, HostileError
+from sandbox.facts import Exit, Label, Tensor
+from sandbox.weights.group import MANIFEST, output_paths
+from sandbox.weights.header import Entry as HeaderEntry
+from sandbox.weights.header import strict_header
+from sandbox.weights.inorder import SENT
+from sandbox.weights.manifest import MAX_MANIFEST, ChangedError, Entry, Manifest, read_manifest
+from sandbox.weights.plan import show
+
+CHUNK = 8 << 20
+MAX_MISMATCHES = 100  # sentences; a wrong source would make one for every tensor
+
+NAMES = "that names and shapes are those of the source (--replan derives them anew)"
+SENT_AGAIN = "{count} gathered or decoded tensors: not re-checked against the source (--replan reads them again)"
+RETURNED = "{count} returned tensors: made by code in the jail, so nothing in the source can prove them"
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What was compared. Sentences; `mismatches` empty means that all of `proven` holds."""
+
+    manifest: Manifest | None  # None: it was changed, so nothing it says was used
+    mismatches: tuple[str, ...]
+    proven: tuple[str, ...]
+    not_proven: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> Exit:
+        return Exit.ALARM if self.mismatches else Exit.QUIET
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A regular file, for reading. Raises CallerError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise CallerError(f"{path}: {error.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise CallerError(f"{path} is not a file")
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Raises CallerError, or ChangedError when its bytes are not those that were written."""
+    with _opened(path) as fd:
+        if os.fstat(fd).st_size > MAX_MANIFEST:
+            raise CallerError(f"{path} is too big for a manifest")
+        return read_manifest(b"".join(_chunks(fd, 0, os.fstat(fd).st_size)))
+
+
+def _chunks(fd: int, start: int, end: int) -> Iterator[bytes]:
+    """Ends early when the file does."""
+    while start < end:
+        chunk = os.pread(fd, min(CHUNK, end - start), start)
+        if not chunk:
+            return
+        yield chunk
+        start += len(chunk)
+
+
+def _sha256(fd: int) -> tuple[int, str]:
+    size = os.fstat(fd).st_size
+    hasher = sha256()
+    for chunk in _chunks(fd, 0, size):
+        hasher.update(chunk)
+    return size, hasher.hexdigest()
+
+
+def _digest(fd: int, start: int, end: int) -> str:
+    hasher = blake3()
+    for chunk in _chunks(fd, start, end):
+        hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _same_bytes(source_fd: int, output_fd: int, tensor: Tensor, place: HeaderEntry) -> bool:
+    for done in range(0, tensor.nbytes, CHUNK):
+        count = min(CHUNK, tensor.nbytes - done)
+        theirs = os.pread(source_fd, count, tensor.offset + done)
+        if len(theirs) != count or theirs != os.pread(output_fd, count, place.begin + done):
+            return False
+    return True
+
+
+def _check_tensor(source_fd: int, output_fd: int, entry: Entry, place: HeaderEntry | None) -> str:
+    """What is wrong with one tensor, as a sentence; "" when nothing is."""
+    tensor = entry.tensor
+    if place is None:
+        return f"{show(tensor.name)} is in the manifest and not in the output"
+    if (place.dtype, place.shape) != (tensor.dtype, tensor.shape):
+        return f"{show(tensor.name)} has another dtype or shape in the output than in the manifest"
+    if _digest(output_fd, place.begin, place.end) != entry.digest:
+        return f"{show(tensor.name)} has other bytes in the output than its digest in the manifest"
+    if tensor.label is Label.COPIED and not _same_bytes(source_fd, output_fd, tensor, place):
+        return f"{show(tensor.name)} has other bytes in the output than in the source"
+    return ""
+
+
+def _check_tensors(source_fd: int, output_fd: int, manifest: Manifest) -> Iterator[str]:
+    try:
+        places = {place.name: place for place in strict_header(output_fd).entries}
+    except HostileError as error:
+        yield f"the output is not a sound safetensors file: {error.happened}"
+        return
+    for entry in manifest.entries:
+        wrong = _check_tensor(source_fd, output_fd, entry, places.pop(entry.tensor.name, None))
+        if wrong:
+            yield wrong
+    for name in places:
+        yield f"{show(name)} is in the output and not in the manifest"
+
+
+def _check_files(manifest: Manifest, source: tuple[int, str], output: tuple[int, str]) -> Iterator[str]:
+    if source != (manifest.source.size, manifest.source.sha256):
+        yield "the source is not the file that the manifest names: its size or SHA-256 differs"
+    if output != (manifest.output.size, manifest.output.sha256):
+        yield "the output is not the file that the manifest names: its size or SHA-256 differs"
+
+
+def verify(output: Path, source: Path, manifest: Path | None = None) -> VerifyResult:
+    """Compare an output with its source by its manifest. Raises CallerError when one of the three can't be used."""
+    with ExitStack() as stack:
+        output_fd, source_fd = (stack.enter_context(_opened(path)) for path in (output, source))
+        try:
+            said = load_manifest(manifest or output_paths(output)[MANIFEST])
+        except ChangedError as error:
+            return VerifyResult(None, (str(error),), (), ("anything: the manifest can't be trusted",))
+        with ThreadPoolExecutor(2) as pool:
+            of_source, of_output = pool.submit(_sha256, source_fd), pool.submit(_sha256, output_fd)
+            mismatches = list(_check_tensors(source_fd, output_fd, said))
+            mismatches[:0] = _check_files(said, of_source.result(), of_output.result())
+    if len(mismatches) > MAX_MISMATCHES:
+        rest = len(mismatches) - MAX_MISMATCHES
+        mismatches[MAX_MISMATCHES:] = [f"and {rest} more"]
+    return VerifyResult(said, tuple(mismatches), _proven(said) if not mismatches else (), (NAMES, *_not_proven(said)))
+
+
+def _count(manifest: Manifest, *labels: Label) -> int:
+    return sum(entry.tensor.label in labels for entry in manifest.entries)
+
+
+def _proven(manifest: Manifest) -> tuple[str, ...]:
+    return (
+        f"{_count(manifest, Label.COPIED)} copied tensors are byte for byte in the source, where the manifest says",
+        f"all {len(manifest.entries)} tensors of the output are in the manifest, each with its digest",
+        "source and output are the files that the manifest names",
+    )
+
+
+def _not_proven(manifest: Manifest) -> Iterator[str]:
+    for sentence, labels in ((SENT_AGAIN, tuple(SENT)), (RETURNED, (Label.RETURNED,))):
+        count = _count(manifest, *labels)
+        if count:
+            yield sentence.format(count=count)
+
+
+def _without_index(tensor: Tensor) -> Tensor:
+    return replace(tensor, index=0)
+
+
+def _compare(said: Sequence[Entry], replanned: Sequence[Tensor], digests: Mapping[int, str]) -> Iterator[str]:
+    fresh = {tensor.name: tensor for tensor in replanned}
+    for entry in said:
+        name = show(entry.tensor.name)
+        tensor = fresh.pop(entry.tensor.name, None)
+        if tensor is None:
+            yield f"{name} is in the manifest and not in the source"
+        elif _without_index(tensor) != _without_index(entry.tensor):
+            yield f"{name} is described otherwise in the manifest than in the source"
+        elif tensor.label in SENT and digests.get(tensor.index) != entry.digest:
+            yield f"{name} has other bytes in the output than when it is read again from the source"
+    for name in fresh:
+        yield f"{show(name)} is in the source and not in the manifest"
+
+
+def verify_plan(result: VerifyResult, replanned: Sequence[Tensor], digests: Mapping[int, str]) -> VerifyResult:
+    """Compare the manifest with a plan derived anew; `digests` has, by plan index, what was sent along with it."""
+    if result.manifest is None:
+        return result
+    of_file = [entry for entry in result.manifest.entries if entry.tensor.label is not Label.RETURNED]
+    mismatches = tuple(_compare(of_file, replanned, digests))[:MAX_MISMATCHES]
+    if mismatches:
+        return replace(result, mismatches=result.mismatches + mismatches, proven=())
+    returned = _count(result.manifest, Label.RETURNED)
+    return replace(
+        result,
+        proven=(*result.proven, f"{len(of_file)} tensors have the names, shapes and places that the source gives them")
+        if not result.mismatches
+        else (),
+        not_proven=(RETURNED.format(count=returned),) if returned else (),
+    )

@@ -1,0 +1,187 @@
+"""The weights file: header first, then each tensor's bytes at its place, with digests on the way.
+
+Copied tensors go in their own thread, from the staged descriptor, while the loader still imports its framework;
+gathered and decoded ones as their frames arrive. A third thread follows the part of the file that is whole from its
+start and takes the SHA-256 of what it reads back, so the digest is that of the bytes in the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import Thread
+from types import TracebackType
+
+from blake3 import blake3
+
+from sandbox.errors import HostError
+from sandbox.facts import Label, Tensor
+from sandbox.weights.group import write_all
+from sandbox.weights.header import layout
+from sandbox.weights.inorder import SENT, InOrder
+from sandbox.weights.watermark import Watermark
+
+CHUNK = 8 << 20  # larger gains nothing on ext4, smaller costs calls
+FLUSH = 128 << 20  # start the disk early, so that the commit's fsync finds little to do
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Of a finished weights file. `tensors` holds BLAKE3 in hexadecimal, in plan order."""
+
+    size: int
+    sha256: str
+    tensors: tuple[str, ...]
+
+
+def _no_progress(_done: int) -> None:
+    pass
+
+
+class WeightsWriter:
+    """Fills `output_fd`. Use as a context manager: leaving it ends its threads, whatever happened.
+
+    `sources` gives the descriptor for each label whose tensors are copied from a file: the staged input for
+    COPIED, the spool for RETURNED. `progress` gets the bytes that stand, from any thread.
+    """
+
+    def __init__(
+        self, plan: Sequence[Tensor], sources: dict[Label, int], output_fd: int, progress: Progress = _no_progress
+    ) -> None:
+        self._plan = plan
+        self._sources = sources
+        self._fd = output_fd
+        self._progress = progress
+        self._layout = layout(plan)
+        self._place = {index: piece for piece, index in enumerate(self._layout.order)}
+        self._watermark = Watermark(len(self._layout.header), [plan[index].nbytes for index in self._layout.order])
+        self._in_order = InOrder(tensor for tensor in plan if tensor.label in SENT)
+        self._copied: dict[int, str] = {}
+        self._sha256 = ""
+        self._error: BaseException | None = None
+        self._ending = False
+        self._threads = (
+            Thread(target=self._guard, args=(self._copy,), name="copy", daemon=True),
+            Thread(target=self._guard, args=(self._hash,), name="sha256", daemon=True),
+            Thread(target=self._guard, args=(self._flush,), name="flush", daemon=True),
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the finished file; known before the first is written."""
+        return self._layout.size
+
+    def start(self) -> None:
+        """Write the header and start copying. Raises HostError."""
+        try:
+            write_all(self._fd, self._layout.header, 0)
+        except OSError as error:
+            raise _stopped(error) from None
+        for thread in self._threads:
+            thread.start()
+
+    def data(self, untrusted_index: int, untrusted_chunk: bytes) -> None:
+        """The next bytes of a gathered or decoded tensor. Raises HostileError or HostError."""
+        tensor, at = self._in_order.data(untrusted_index, untrusted_chunk)
+        try:
+            write_all(self._fd, untrusted_chunk, self._layout.starts[tensor.index] + at)
+        except OSError as error:
+            raise _stopped(error) from None
+        self._advance(tensor.index, len(untrusted_chunk))
+
+    def finish(self) -> Digests:
+        """Wait for the threads. Raises HostileError when bytes are missing, HostError when writing failed."""
+        sent = self._in_order.finish()
+        for thread in self._threads:
+            thread.join()
+        if self._error:
+            raise self._error
+        digests = self._copied | sent
+        return Digests(self.size, self._sha256, tuple(digests[tensor.index] for tensor in self._plan))
+
+    def close(self) -> None:
+        """End the threads, finished or not."""
+        self._ending = True
+        self._watermark.close()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def __enter__(self) -> WeightsWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            self._error = self._error or _stopped(error)
+        except BaseException as error:  # `finish` raises it: a thread must not die unheard
+            self._error = self._error or error
+        else:
+            return
+        self._ending = True
+        self._watermark.close()
+
+    def _advance(self, index: int, count: int) -> None:
+        self._progress(self._watermark.advance(self._place[index], count))
+
+    def _copy(self) -> None:
+        buffer = memoryview(bytearray(min(CHUNK, self.size)))
+        for index in self._layout.order:
+            tensor = self._plan[index]
+            if tensor.label in self._sources and not self._ending:
+                self._copied[index] = self._copy_one(tensor, self._sources[tensor.label], buffer)
+
+    def _copy_one(self, tensor: Tensor, source_fd: int, buffer: memoryview) -> str:
+        """The digest of the bytes, as they were read."""
+        hasher = blake3()
+        start = self._layout.starts[tensor.index]
+        done = 0
+        while done < tensor.nbytes and not self._ending:
+            wanted = buffer[: min(len(buffer), tensor.nbytes - done)]
+            count = os.preadv(source_fd, [wanted], tensor.offset + done)
+            if not count:
+                raise HostError("the input became shorter while it was copied", "try again when nobody writes to it")
+            write_all(self._fd, wanted[:count], start + done)
+            hasher.update(wanted[:count])
+            done += count
+            self._advance(tensor.index, count)
+        return hasher.hexdigest()
+
+    def _hash(self) -> None:
+        hasher = sha256()
+        buffer = memoryview(bytearray(min(CHUNK, self.size)))
+        at = 0
+        while at < self.size and not self._ending:
+            wanted = min(len(buffer), self.size - at)
+            if self._watermark.wait(at + wanted) < at + wanted:
+                return
+            count = os.preadv(self._fd, [buffer[:wanted]], at)
+            if not count:
+                raise HostError("the output became shorter while it was written", "keep others from writing to it")
+            hasher.update(buffer[:count])
+            at += count
+        self._sha256 = hasher.hexdigest()
+
+    def _flush(self) -> None:
+        at = 0
+        while at < self.size and not self._ending:
+            at = min(at + FLUSH, self.size)
+            if self._watermark.wait(at) < at:
+                return
+            os.fdatasync(self._fd)
+
+
+def _stopped(error: OSError) -> HostError:
+    return HostError(
+        f"the output can't be written: {error.strerror or error}", "free some space, or choose another with -o"
+    )
