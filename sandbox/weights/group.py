@@ -174,6 +174,9 @@ class OutputGroup:
         except FileNotFoundError:
             return
         except OSError:
+            # Renamed, a folder would move aside with all that is in it.
+            if stat.S_ISDIR(os.stat(member.name, dir_fd=folder, follow_symlinks=False).st_mode):
+                raise
             os.rename(member.name, backup, src_dir_fd=folder, dst_dir_fd=folder)
         member.backup = backup
 

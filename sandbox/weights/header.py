@@ -94,7 +94,13 @@ def _sizes(untrusted_value: Any) -> tuple[int, ...]:
     return tuple(untrusted_value)
 
 
+def _check_text(untrusted_text: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in untrusted_text):
+        raise HostileError("its header has half of a surrogate pair")
+
+
 def _read_entry(name: str, untrusted_entry: Any, data_start: int) -> Entry:
+    _check_text(name)
     if not isinstance(untrusted_entry, dict) or untrusted_entry.keys() != _ENTRY_KEYS:
         raise HostileError("its header has an entry without exactly dtype, shape and data_offsets")
     dtype = untrusted_entry["dtype"]
@@ -116,6 +122,8 @@ def _read_metadata(untrusted_metadata: Any) -> dict[str, str]:
         isinstance(text, str) for text in untrusted_metadata.values()
     ):
         raise HostileError("its metadata is not a mapping of text to text")
+    for key, text in untrusted_metadata.items():
+        _check_text(key + text)
     return dict(untrusted_metadata)
 
 
