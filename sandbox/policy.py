@@ -61,7 +61,7 @@ class WatchPolicy:
     raw_events: int
     sleep_ms: int
     output_bytes: int
-    loader_frames: int
+    frames: int
 
 
 @dataclass(frozen=True)

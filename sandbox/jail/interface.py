@@ -21,6 +21,7 @@ ENVIRONMENT = "/env"  # the locked packages
 MODEL = "/model"  # a folder that holds the one file, under a random name
 HOME = "/home/user"
 TMP = "/tmp"  # noqa: S108 - inside the jail, its own
+SHARED = "/dev/shm"  # noqa: S108 - likewise
 
 Progress = Callable[[str], None]
 
@@ -103,6 +104,8 @@ class Jail(ABC):
     """One way to lock things up. Members: one file each."""
 
     name: str
+    # Whether RLIMIT_NPROC inside counts this jail's tasks alone; elsewhere it counts all that the uid runs on the host.
+    counts_its_own_processes: bool = False
 
     @abstractmethod
     def readiness(self) -> Readiness:

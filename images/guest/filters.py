@@ -1,0 +1,97 @@
+"""The seccomp filters of the jail's own processes, and how far each of them is really in force.
+
+Tests on arguments stand here; the plain lists come with the order from configs/syscalls.toml. Values are from
+<linux/sched.h>, <linux/prctl.h>, <asm-generic/ioctls.h> and <asm-generic/fcntl.h>, x86-64.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyseccomp as seccomp
+
+PROT_EXEC = 0x4
+CLONE_THREAD = 0x10000
+# With any of these a thread would be more than a thread: CLONE_PTRACE, CLONE_UNTRACED, CLONE_NEW*, CLONE_INTO_CGROUP.
+CLONE_REFUSED = 0x2000 | 0x800000 | 0x7E020080 | 0x200000000
+FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, DUPFD_CLOEXEC
+IOCTL_ALLOWED = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
+# SET_NAME, GET_NAME, GET_DUMPABLE, GET_SECCOMP, CAPBSET_READ, GET_TIMERSLACK, GET_NO_NEW_PRIVS, SET_VMA
+PRCTL_ALLOWED = (15, 16, 3, 21, 23, 30, 39, 0x53564D41)
+
+
+def numbers(names: Iterable[str]) -> dict[int, str]:
+    """Syscall numbers of this architecture. Names that this libseccomp doesn't know are left out."""
+    found = {}
+    for name in names:
+        number = seccomp.resolve_syscall(seccomp.Arch.NATIVE, name)
+        if number >= 0:  # -1: unknown; below -1: a call of other architectures only
+            found[number] = name
+    return found
+
+
+def confine(names: Iterable[str]) -> None:
+    """Lock the reader in, for good: what isn't named kills the process.
+
+    Opening files and terminal questions are refused instead: Python asks for both on its own.
+    """
+    rules = seccomp.SyscallFilter(seccomp.KILL_PROCESS)
+    for number in numbers(name for name in names if name != "mmap"):
+        rules.add_rule(seccomp.ALLOW, number)
+    rules.add_rule(seccomp.ALLOW, "mmap", seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
+    for name in ("openat", "newfstatat", "ioctl", "readlink"):
+        rules.add_rule(seccomp.ERRNO(errno.EACCES), name)
+    rules.load()
+
+
+def arm(names: Iterable[str], absent: Iterable[str]) -> int:
+    """Load wall 2 over all threads and every ABI; return the listener's descriptor, which the caller must give away.
+
+    What `names` and the argument tests below allow goes on; all else waits for the supervisor's answer.
+    """
+    rules = seccomp.SyscallFilter(seccomp.NOTIFY)
+    rules.set_attr(seccomp.Attr.CTL_TSYNC, 1)
+    rules.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.NOTIFY)
+    for number in numbers(names):
+        rules.add_rule(seccomp.ALLOW, number)
+    for number in numbers(absent):
+        rules.add_rule(seccomp.ERRNO(errno.ENOSYS), number)
+    _allow_with_arguments(rules)
+    rules.load()
+    return _listener(rules)
+
+
+def _allow_with_arguments(rules: seccomp.SyscallFilter) -> None:
+    """Each test compares whole registers, so that upper bits can't smuggle anything past it."""
+    equal = seccomp.EQ
+    for name in ("mmap", "mprotect"):
+        rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
+    thread = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD | CLONE_REFUSED, CLONE_THREAD)
+    rules.add_rule(seccomp.ALLOW, "clone", thread)
+    rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, equal, _own_pid()))
+    rules.add_rule(seccomp.ALLOW, "prlimit64", seccomp.Arg(0, equal, 0), seccomp.Arg(2, equal, 0))
+    for name, at, allowed in (("fcntl", 1, FCNTL_ALLOWED), ("ioctl", 1, IOCTL_ALLOWED), ("prctl", 0, PRCTL_ALLOWED)):
+        for value in allowed:
+            rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(at, equal, value))
+
+
+def _own_pid() -> int:
+    return int(Path("/proc/self/stat").read_text(encoding="ascii").split(" ", 1)[0])
+
+
+def _listener(rules: seccomp.SyscallFilter) -> int:
+    """pyseccomp keeps the filter's handle but doesn't give out the descriptor; libseccomp does."""
+    descriptor = seccomp._libseccomp.seccomp_notify_fd(rules._filter)
+    if descriptor < 0:
+        raise OSError(-descriptor, "the kernel gave no listener")
+    return int(descriptor)
+
+
+def name_of(number: int) -> str:
+    """A syscall's name, or its number where libseccomp knows none."""
+    try:
+        return str(seccomp.resolve_syscall(seccomp.Arch.NATIVE, number).decode("ascii"))
+    except ValueError:
+        return f"syscall {number}"

@@ -1,0 +1,105 @@
+"""The loader's process: import, arm, wait for the go, load as a user would, bear witness, exit as a user's would.
+
+Until the go this is our code; from then on it is hostile ground, and so is every word it sends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), "/env"]
+
+import wire  # noqa: E402
+
+from guest import filters, processes  # noqa: E402
+from guest.load import hints, unpickler, witness  # noqa: E402
+from guest.load.loaders import LOADERS, NEEDS  # noqa: E402
+
+_OOM_FIRST = "1000"  # when the jail's memory runs out, the kernel ends this process and not PID 1
+
+
+def _say(raw: bytes) -> None:
+    view = memoryview(raw)
+    while view:
+        view = view[os.write(processes.FRAMES, view) :]
+
+
+def _row(kind: wire.Kind, row: object) -> None:
+    _say(wire.encode(kind, row))
+
+
+def _command() -> str:
+    """One line of PID 1, which waits for an answer before it sends the next."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(processes.COMMANDS, 1 << 16)
+        if not piece:
+            sys.exit(0)
+        line += piece
+    return line.decode("ascii").rstrip("\n")
+
+
+def _import(names: list[str]) -> None:
+    """What can't be imported is absent, and the load will say so."""
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def _arm(order: dict[str, Any]) -> None:
+    """Put this process under the filter, give the listener away, and wait for the go."""
+    gc.collect()
+    listener = filters.arm(order["allowed"], order["absent"])
+    _say(f"armed {listener}\n".encode("ascii"))
+    if _command() != "taken":
+        sys.exit(0)
+    os.close(listener)
+    _say(b"ready\n")
+    if _command() != "go":
+        sys.exit(0)
+
+
+def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
+    """The loaded object, and whether there is one."""
+    started = time.monotonic()
+    result, error = None, ""
+    try:
+        result = LOADERS[told["format"]](order["model"], told["mapped"])
+    except BaseException as problem:
+        error = hints.describe(problem)
+    seconds = round(time.monotonic() - started, 6)
+    _row(wire.Kind.LOADED, wire.Loaded(not error, error, seconds))
+    return result, not error
+
+
+def main() -> None:
+    """Serve one order."""
+    order = json.loads(sys.stdin.buffer.read())
+    Path("/proc/self/oom_score_adj").write_text(_OOM_FIRST, encoding="ascii")
+    processes.limit(order["rlimits"])
+    _import(order["preload"])
+    told = json.loads(_command())
+    _import([*NEEDS[told["format"]], *told["modules"]])
+    witness.prepare()
+    _arm(order)
+    hints.install(lambda row: _row(wire.Kind.HINT, row))
+    result, loaded = _load(order, told)
+    if _command() == "witness":
+        for name, reason in unpickler.absent.items():
+            row = wire.Absent(name[: wire.MAX_NAME], reason[:512], unpickler.uses[name])
+            _row(wire.Kind.ABSENT, row)
+        if loaded:
+            witness.testify(result, _say, told["known"] if order["returned"] else None)
+    os.close(processes.FRAMES)
+
+
+if __name__ == "__main__":
+    main()

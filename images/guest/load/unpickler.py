@@ -1,0 +1,78 @@
+"""The unpickler that loads use: the standard one, except that what isn't installed gets an inert stand-in.
+
+It is given to torch.load as `pickle_module`, so it offers that module's names.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from pickle import UnpicklingError, dump, dumps  # noqa: F401 - part of the interface of a pickle module
+from typing import Any
+
+absent: dict[str, str] = {}  # dotted name -> why
+uses: Counter[str] = Counter()
+current = ""  # the last global that was looked up: a hint for the record
+_stand_ins: dict[str, type] = {}
+
+
+class StandIn:
+    """Takes whatever a stream does to an object, and does nothing with it."""
+
+    def __new__(cls, *args: object, **options: object) -> StandIn:
+        self = object.__new__(cls)
+        if args or options:
+            self.__dict__["args"] = [*args, *options.values()]
+        return self
+
+    def __init__(self, *args: object, **options: object) -> None:
+        pass
+
+    def __call__(self, *args: object, **options: object) -> StandIn:
+        return StandIn(*args, **options)
+
+    def __setstate__(self, state: object) -> None:
+        parts = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+        attributes = [part for part in parts if isinstance(part, dict)]
+        if len(attributes) + sum(part is None for part in parts) < len(parts):
+            attributes = [{"state": state}]
+        for part in attributes:
+            self.__dict__.update(part)
+
+    def append(self, item: object) -> None:
+        self.__dict__.setdefault("items", []).append(item)
+
+    def extend(self, items: list[object]) -> None:
+        self.__dict__.setdefault("items", []).extend(items)
+
+    add = append
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self.__dict__.setdefault("entries", {})[key] = value
+
+
+def stand_in(module: str, name: str, reason: str) -> type:
+    """The stand-in class of one dotted name."""
+    full = f"{module}.{name}"
+    absent.setdefault(full, reason)
+    return _stand_ins.setdefault(full, type(name.rsplit(".", 1)[-1] or "absent", (StandIn,), {"__module__": module}))
+
+
+class Unpickler(pickle.Unpickler):
+    """pickle.Unpickler with stand-ins."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        global current  # noqa: PLW0603 - the audit hook has no other way to know where the stream is
+        current = f"{module}.{name}"
+        if current not in absent:
+            try:
+                return super().find_class(module, name)
+            except (ImportError, AttributeError) as error:
+                stand_in(module, name, f"{type(error).__name__}: {error}")
+        uses[current] += 1
+        return _stand_ins[current]
+
+
+def load(file: Any, **options: Any) -> Any:
+    """pickle.load, with stand-ins."""
+    return Unpickler(file, **options).load()

@@ -1,0 +1,274 @@
+"""What a watched call means: registers and memory -> kind, detail and answer. A table by call name; one vocabulary
+for every observer.
+
+A decision never allows anything because of what memory said: `continue` is given only for register values that are
+harmless whatever the memory holds.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shlex
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from guest.events import printable
+from guest.observers.memory import Memory
+
+CONTINUE = "continue"
+FAKE = "fake"
+_DNS_PORT = 53
+_MAX_SENT = 2048  # bytes of a message that are kept
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_TMPFILE & ~os.O_DIRECTORY
+_TIMESPEC = struct.Struct("<qq")
+_CLONE_VM_VFORK = 0x100 | 0x4000
+_CLONE_BESIDES = 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
+_MAP_ANONYMOUS = 0x20
+_PROT_WRITE_EXEC = 0x6
+_SOCKET_TYPE = 0xF
+# Reading these of PID 1 is going for the watch; the kernel refuses it, since PID 1 isn't dumpable.
+_GUARDED = ("mem", "fd", "environ", "maps", "root", "cwd", "map_files", "task", "pagemap", "syscall", "stack")
+
+Arguments = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`kind` and `answer` empty: those of the table. `quiet`: nothing worth a row."""
+
+    detail: dict[str, str]
+    kind: str = ""
+    answer: str = ""
+    quiet: bool = False
+
+
+Decoder = Callable[[Memory, Arguments], Decision]
+
+
+def _exec(at: int) -> Decoder:
+    def decode(memory: Memory, args: Arguments) -> Decision:
+        argv = [printable(word) for word in memory.strings(args[at + 1])]
+        path = printable(memory.string(args[at]))
+        return Decision({"path": path, "argv": shlex.join(argv)[:4096]})
+
+    return decode
+
+
+def _clone(_memory: Memory, args: Arguments) -> Decision:
+    flags = args[0]
+    if flags & 0x7E020080:
+        return Decision({"flags": hex(flags)}, kind="escape.namespace", answer="EPERM")
+    # The parent waits and lends its memory: what fork limits guard against can't happen, and the exec that follows
+    # is seen with its arguments.
+    if flags & _CLONE_VM_VFORK == _CLONE_VM_VFORK and not flags & _CLONE_BESIDES:
+        return Decision({"flags": "vfork"}, answer=CONTINUE)
+    return Decision({"flags": hex(flags)})
+
+
+def _vfork(_memory: Memory, _args: Arguments) -> Decision:
+    return Decision({"flags": "vfork"}, answer=CONTINUE)
+
+
+def _name_of(table: type, value: int) -> str:
+    try:
+        return str(table(value).name)
+    except ValueError:
+        return str(value)
+
+
+def _socket(_memory: Memory, args: Arguments) -> Decision:
+    family, kind, protocol = args[0] & 0xFFFFFFFF, args[1] & _SOCKET_TYPE, args[2] & 0xFFFFFFFF
+    detail = {"family": _name_of(socket.AddressFamily, family), "type": _name_of(socket.SocketKind, kind)}
+    plain = family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX) and protocol in (0, 6, 17)
+    if plain and kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        return Decision(detail, answer=CONTINUE)  # no interface but loopback; what it is used for is what counts
+    return Decision(detail | {"protocol": str(protocol)})
+
+
+def sockaddr(raw: bytes) -> dict[str, str]:
+    """A struct sockaddr as event detail."""
+    if len(raw) < 2:
+        return {"family": "none"}
+    (family,) = struct.unpack_from("<H", raw)
+    detail = {"family": _name_of(socket.AddressFamily, family)}
+    if family == socket.AF_INET and len(raw) >= 8:
+        detail |= {"address": str(ipaddress.IPv4Address(raw[4:8])), "port": str(int.from_bytes(raw[2:4], "big"))}
+    elif family == socket.AF_INET6 and len(raw) >= 24:
+        detail |= {"address": str(ipaddress.IPv6Address(raw[8:24])), "port": str(int.from_bytes(raw[2:4], "big"))}
+    elif family == socket.AF_UNIX:
+        path = raw[2:]
+        detail["path"] = "@" + printable(path[1:]) if path[:1] == b"\0" else printable(path.split(b"\0", 1)[0])
+    else:
+        detail["address"] = raw[2:34].hex()
+    return detail
+
+
+def _read_sockaddr(memory: Memory, address: int, length: int) -> dict[str, str]:
+    return sockaddr(memory.read(address, min(length & 0xFFFFFFFF, 128))) if address and length else {}
+
+
+def _connect(memory: Memory, args: Arguments) -> Decision:
+    detail = _read_sockaddr(memory, args[1], args[2])
+    if detail.get("port") == str(_DNS_PORT):
+        # The resolver's socket: pretending that it is connected shows the name that it asks for next.
+        return Decision(detail, answer=FAKE)
+    return Decision(detail, answer="ENOENT" if detail.get("family") == "AF_UNIX" else "")
+
+
+def dns_name(message: bytes) -> str:
+    """The name that a DNS query asks for, or "" when the message is not one."""
+    if len(message) < 17 or message[2] & 0xF8 or message[4:6] != b"\0\1":
+        return ""
+    labels: list[bytes] = []
+    at = 12
+    while at < len(message) and 0 < message[at] < 64 and len(labels) < 128:
+        labels.append(message[at + 1 : at + 1 + message[at]])
+        at += 1 + message[at]
+    whole = at + 5 <= len(message) and message[at] == 0 and labels
+    return printable(b".".join(labels)) if whole else ""
+
+
+def _sent(detail: dict[str, str], message: bytes, size: int) -> Decision:
+    name = dns_name(message)
+    if name:
+        return Decision(detail | {"name": name}, kind="net.dns", answer="ECONNREFUSED")
+    return Decision(detail | {"value": printable(message), "size": str(size)})
+
+
+def _sendto(memory: Memory, args: Arguments) -> Decision:
+    detail = _read_sockaddr(memory, args[4], args[5])
+    return _sent(detail, memory.read(args[1], min(args[2], _MAX_SENT)), args[2])
+
+
+def _message(memory: Memory, address: int) -> Decision:
+    """A struct msghdr: name, namelen, iov, iovlen."""
+    name, length, vector, count = struct.unpack("<QI4xQQ", memory.read(address, 32))
+    detail = _read_sockaddr(memory, name, length)
+    message, size = b"", 0
+    for at in range(min(count, 16)):
+        base, part = struct.unpack("<QQ", memory.read(vector + 16 * at, 16))
+        size += part
+        message += memory.read(base, min(part, _MAX_SENT - len(message)))
+    return _sent(detail, message, size)
+
+
+def _sendmsg(memory: Memory, args: Arguments) -> Decision:
+    return _message(memory, args[1])
+
+
+def _bind(memory: Memory, args: Arguments) -> Decision:
+    return Decision(_read_sockaddr(memory, args[1], args[2]))
+
+
+def _open(path_at: int, flags_at: int) -> Decoder:
+    def decode(memory: Memory, args: Arguments) -> Decision:
+        path = printable(memory.string(args[path_at]))
+        if args[flags_at] & _WRITE_FLAGS:
+            return Decision({"path": path, "flags": hex(args[flags_at] & 0xFFFFFFFF)}, kind="file.write")
+        parts = path.split("/")
+        guarded = path.startswith("/proc/1/") and parts[3] in _GUARDED
+        # A read-only open is harmless whatever the path: the jail holds libraries, decoys and the model.
+        return Decision({"path": path}, kind="watch.tamper" if guarded else "", answer=CONTINUE)
+
+    return decode
+
+
+def _creat(memory: Memory, args: Arguments) -> Decision:
+    return Decision({"path": printable(memory.string(args[0]))}, kind="file.write")
+
+
+def _paths(*at: int) -> Decoder:
+    """Calls whose only interest is the paths they name: the first is the path, the second the target."""
+
+    def decode(memory: Memory, args: Arguments) -> Decision:
+        detail = {key: printable(memory.string(args[i])) for key, i in zip(("path", "target"), at, strict=False)}
+        return Decision(detail, quiet=not any(detail.values()))
+
+    return decode
+
+
+def _registers(*names: tuple[str, int]) -> Decoder:
+    def decode(_memory: Memory, args: Arguments) -> Decision:
+        return Decision({name: hex(args[at]) for name, at in names})
+
+    return decode
+
+
+def _signal(pid_at: int, signal_at: int) -> Decoder:
+    def decode(_memory: Memory, args: Arguments) -> Decision:
+        target = int.from_bytes((args[pid_at] & 0xFFFFFFFF).to_bytes(4, "little"), "little", signed=True)
+        return Decision({"target": str(target), "value": str(args[signal_at] & 0xFFFFFFFF)})
+
+    return decode
+
+
+def _executable(at: int) -> Decoder:
+    """mmap of a file is how a library is loaded; memory of one's own making that runs is something else."""
+
+    def decode(_memory: Memory, args: Arguments) -> Decision:
+        detail = {"size": str(args[1]), "flags": hex(args[2])}
+        if at and not args[at] & _MAP_ANONYMOUS and args[2] & _PROT_WRITE_EXEC != _PROT_WRITE_EXEC:
+            return Decision({}, kind="memory.library", answer=CONTINUE)
+        return Decision(detail)
+
+    return decode
+
+
+def _sleep(at: int) -> Decoder:
+    def decode(memory: Memory, args: Arguments) -> Decision:
+        seconds, nanoseconds = _TIMESPEC.unpack(memory.read(args[at], _TIMESPEC.size))
+        return Decision({"value": f"{max(0, seconds) + max(0, nanoseconds) / 1e9:.3f}"})
+
+    return decode
+
+
+DECODERS: dict[str, Decoder] = {
+    "execve": _exec(0),
+    "execveat": _exec(1),
+    "clone": _clone,
+    "vfork": _vfork,
+    "socket": _socket,
+    "connect": _connect,
+    "bind": _bind,
+    "sendto": _sendto,
+    "sendmsg": _sendmsg,
+    "sendmmsg": _sendmsg,  # the first message of the vector; a struct mmsghdr begins with a msghdr
+    "open": _open(0, 1),
+    "openat": _open(1, 2),
+    "creat": _creat,
+    "rename": _paths(0, 1),
+    "renameat": _paths(1, 3),
+    "renameat2": _paths(1, 3),
+    "link": _paths(0, 1),
+    "linkat": _paths(1, 3),
+    "symlink": _paths(0, 1),
+    "symlinkat": _paths(0, 2),
+    "mount": _paths(0, 1),
+    "kill": _signal(0, 1),
+    "tkill": _signal(0, 1),
+    "tgkill": _signal(0, 2),
+    "rt_sigqueueinfo": _signal(0, 1),
+    "ptrace": _registers(("value", 0), ("target", 1)),
+    "process_vm_readv": _registers(("target", 0)),
+    "process_vm_writev": _registers(("target", 0)),
+    "pidfd_open": _registers(("target", 0)),
+    "mmap": _executable(3),
+    "mprotect": _executable(0),
+    "nanosleep": _sleep(0),
+    "clock_nanosleep": _sleep(2),
+}
+_BY_FIRST = """stat lstat access readlink statfs chdir truncate mkdir mknod utime utimes setxattr lsetxattr unlink rmdir
+removexattr lremovexattr chmod chown lchown umount2 chroot swapon acct memfd_create sethostname"""
+_BY_SECOND = """newfstatat statx faccessat faccessat2 readlinkat mkdirat mknodat futimesat utimensat unlinkat fchmodat
+fchmodat2 fchownat open_tree name_to_handle_at"""
+DECODERS |= dict.fromkeys(_BY_FIRST.split(), _paths(0))
+DECODERS |= dict.fromkeys(_BY_SECOND.split(), _paths(1))
+_ANY = _registers(("value", 0), ("flags", 1), ("target", 2))
+
+
+def decoder(call: str) -> Decoder:
+    """The call's decoder; the bare registers where there is none."""
+    return DECODERS.get(call, _ANY)

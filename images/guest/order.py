@@ -1,0 +1,51 @@
+"""What the host asks for: one JSON object, the whole configuration of this jail. The host is trusted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Order:
+    """Built from the ORDER frame; every field is required."""
+
+    model: str  # path inside the jail
+    extension: str  # of the name the user gave, with its dot
+    load: bool  # False: --static
+    returned: bool  # send the bytes of tensors that only code in the jail made
+    preload: list[str]  # frameworks worth importing before the reader is done
+    frameworks: list[str]  # modules that may be imported before arming, when the file names them
+    read: dict[str, int]
+    watch: dict[str, int]
+    rlimits: dict[str, int]  # "AS", "NOFILE", ...: of the loader
+    memory: int  # resident and private bytes of the loader's tree, for the supervisor's own watch
+    wall: float  # seconds, from the order on
+    linger: float
+    home: str
+    variables: dict[str, str]
+    decoys: list[tuple[str, str, str]]
+    allowed: list[str]
+    confined: list[str]
+    absent: list[str]
+    watched: list[tuple[str, list[str], str]]
+
+    def for_reader(self) -> bytes:
+        """What the reader is told."""
+        return _line(model=self.model, extension=self.extension, bounds=self.read, syscalls=self.confined)
+
+    def for_loader(self) -> bytes:
+        """What the loader is told before it knows the file's format."""
+        return _line(
+            model=self.model,
+            preload=self.preload,
+            rlimits=self.rlimits,
+            returned=self.returned,
+            allowed=self.allowed,
+            absent=self.absent,
+        )
+
+
+def _line(**values: Any) -> bytes:
+    return json.dumps(values).encode("ascii")

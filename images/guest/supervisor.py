@@ -1,0 +1,166 @@
+"""One evaluation as PID 1 sees it, from the order to the END frame.
+
+Nothing that a child says is believed. What a child does is taken from the kernel: its notifications, its exit, its
+tasks and descriptors in /proc, inotify.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import wire
+
+from guest import processes
+from guest.decoys import Decoys
+from guest.events import Record
+from guest.order import Order
+from guest.processes import Child
+from guest.relay import Heard, Pump, Relay
+from guest.watch import Watch
+
+_HERE = Path(__file__).resolve().parent
+
+
+@dataclass
+class ReadResult:
+    """The little that PID 1 needs of what the reader said."""
+
+    names_wanted: bool = False
+    format: str = ""  # the primary one, when it is supported: it tells which loader
+    intact: bool = True  # no oddity was found, so a load may map the file
+    frameworks: tuple[str, ...] = ()
+    names: list[str] = field(default_factory=list)
+
+    def heard(self, kind: wire.Kind, payload: bytes) -> None:
+        """Note it from a frame of the reader."""
+        if kind == wire.Kind.FORMAT:
+            row = wire.decode(kind, payload)
+            self.format = row.name if row.primary and row.supported else self.format
+        elif kind == wire.Kind.ODDITY:
+            self.intact = False
+        elif kind == wire.Kind.TENSOR and self.names_wanted:
+            self.names.append(wire.decode(kind, payload).name)
+        elif kind == wire.Kind.READ_END:
+            self.frameworks = wire.decode(kind, payload).frameworks
+
+    def for_loader(self, importable: list[str]) -> dict[str, Any]:
+        """What the loader is told of it."""
+        modules = [name for name in self.frameworks if name in importable]
+        return {"format": self.format, "mapped": self.intact, "modules": modules, "known": self.names}
+
+
+class Supervisor:
+    """Runs the two children one after the other, and tells the host."""
+
+    def __init__(self, order: Order, out: int) -> None:
+        self._order = order
+        self._out = out
+        started = time.monotonic()
+        self._pump = Pump(started + order.wall)
+        self._record = Record(self._send, order.watch["raw_events"], started)
+        # The host says nothing after the order: the end of this pipe is the end of the host, so of the jail.
+        self._pump.add(0, lambda: os._exit(0))
+
+    def run(self) -> None:
+        order = self._order
+        self._say(wire.Kind.HELLO, _hello(processes.read_limits(0, list(order.rlimits))))
+        decoys = Decoys(order.home, order.decoys)
+        loader = self._spawn("loader", "load/process.py", order.for_loader(), order.variables) if order.load else None
+        read = self._read({1, loader.pid} if loader else {1})
+        peak = 0
+        if loader:
+            watch = Watch(order, loader, self._pump, self._record, decoys)
+            watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
+            if read.format:
+                watch.run(read.for_loader(order.frameworks))
+            self._say(wire.Kind.LOADER_GONE, watch.end())
+            peak = watch.peak
+        self._record.flush()
+        self._say(wire.Kind.END, self._last_word(decoys, peak))
+
+    def _read(self, known: set[int]) -> ReadResult:
+        """The reader's whole life. It is dead and its words are with the host before this returns."""
+        order = self._order
+        result = ReadResult(order.returned)
+        reader = self._spawn("reader", "read.py", order.for_reader(), {})
+        relay = self._relay(reader, wire.READER_SAYS, result.heard)
+        relay.start()
+        self._pump.run_until(reader.reap)
+        reader.kill()
+        for pid in processes.others(known):
+            self._record.add("watch.tamper", "reader", "denied", pid, {"value": "the reader left a process behind"})
+            os.kill(pid, signal.SIGKILL)
+        relay.finish()
+        self._say(wire.Kind.READER_GONE, reader.end)
+        return result
+
+    def _spawn(self, name: str, script: str, told: bytes, variables: dict[str, str]) -> Child:
+        return processes.spawn(name, str(_HERE / script), told, variables)
+
+    def _relay(self, child: Child, allowed: frozenset[int], heard: Heard) -> Relay:
+        watch = self._order.watch
+        limits = (watch["frames"], watch["output_bytes"])
+        return Relay(child, allowed, *limits, self._pump, self._record, self._send, heard)
+
+    def _last_word(self, decoys: Decoys, peak: int) -> wire.End:
+        record = self._record
+        return wire.End(
+            counts=dict(record.counts),
+            dropped=record.dropped,
+            unreadable=record.unreadable,
+            decoy_overflow=decoys.overflow,
+            observer_outlived_loader=True,
+            sampled_peak_rss=peak,
+            samples=0,
+        )
+
+    def _say(self, kind: wire.Kind, row: object) -> None:
+        self._send(wire.encode(kind, row))
+
+    def _send(self, raw: bytes) -> None:
+        view = memoryview(raw)
+        while view:
+            view = view[os.write(self._out, view) :]
+
+
+def _hello(limits: dict[str, int]) -> wire.Hello:
+    """What the jail looks like from inside."""
+    own = processes.status("/proc/self/status")
+    network = Path("/proc/self/net/dev").read_text(encoding="ascii").splitlines()[2:]
+    return wire.Hello(
+        version=wire.VERSION,
+        python=platform.python_version(),
+        kernel=f"{os.uname().sysname} {os.uname().release}",
+        uid=os.getuid(),
+        no_new_privs=own["NoNewPrivs"] == "1",
+        seccomp=int(own["Seccomp"]),
+        capabilities=own["CapEff"][-10:] + "/" + own["CapBnd"][-10:],
+        interfaces=tuple(line.split(":")[0].strip() for line in network),
+        limits=limits,
+    )
+
+
+def _read_order() -> dict[str, Any]:
+    """The one frame on standard input."""
+    decoder = wire.Decoder()
+    while raw := os.read(0, 1 << 16):
+        for kind, payload in decoder.feed(raw):
+            order = wire.parse_json(payload)
+            if kind == wire.Kind.ORDER and isinstance(order, dict):
+                return order
+    sys.exit(0)
+
+
+def main() -> int:
+    """Serve one order."""
+    out = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing but frames may reach the host
+    Supervisor(Order(**_read_order()), out).run()
+    return 0

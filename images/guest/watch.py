@@ -1,0 +1,182 @@
+"""The loader under watch: arming, the go, the load, the time after it, the end."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import wire
+
+from guest import processes
+from guest.decoys import Decoys
+from guest.events import Record
+from guest.observers import notify
+from guest.order import Order
+from guest.processes import Child
+from guest.relay import Pump, Relay
+
+_PIDFD_OPEN, _PIDFD_GETFD = 434, 438
+_SECCOMP_FILTER = "2"
+_SAMPLE_SECONDS = 0.2
+_LINE = 256
+# What the loader may hold when the first hostile byte is read. A listener or a socket among them would be the watch's.
+_HARMLESS_LINKS = ("pipe:", "/dev/null", "/dev/urandom", "/dev/random", "anon_inode:[eventpoll]", "/proc/")
+
+
+class ArmingError(Exception):
+    """The filter isn't wholly in force. There is no load then."""
+
+
+class Watch:
+    """One load. `run` leads it; `end` makes sure that nothing of it is alive and says how it went."""
+
+    relay: Relay  # set by whoever makes this: it tells `heard`
+
+    def __init__(self, order: Order, loader: Child, pump: Pump, record: Record, decoys: Decoys) -> None:
+        self._order, self._loader, self._pump = order, loader, pump
+        self._record, self._decoys = record, decoys
+        self._loaded = False
+        self._alive: tuple[str, ...] = ()
+        self._next_sample = 0.0
+        self.peak = 0
+
+    def run(self, told: dict[str, Any]) -> None:
+        """From the imports to the loader's exit. Returns early when it can't be armed: then nothing was loaded.
+
+        `told` goes to the loader: the format, whether to map it, the modules to import first, the names it knows.
+        """
+        self._loader.command(json.dumps(told))
+        try:
+            baseline = self._arm(told["modules"])
+        except ArmingError as error:
+            self._record.add("other.denied", "arm", "denied", self._loader.pid, {"value": str(error)})
+            return
+        self.relay.start()
+        self._loader.command("go")
+        self._pump.run_until(lambda: self._loaded or self._over())
+        self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger)
+        self._loader.command("witness")
+        self._pump.run_until(lambda: self._over() or self.relay.silent)
+        self._pump.run_until(self._over, self._order.linger)
+        self._pump.run_until(lambda: not processes.others({1}), self._order.linger)
+
+    def end(self) -> wire.Gone:
+        """Kill what is left, take its last words, and return how the loader ended."""
+        reaped = self._loader.reap()
+        self._note_leftovers(reaped)
+        if not reaped:
+            self._loader.kill()
+        while left := processes.others({1}):
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.001)
+        self._decoys.drain(self._record)
+        self.relay.finish()
+        assert self._loader.end is not None
+        return replace(self._loader.end, alive=self._alive)
+
+    def _note_leftovers(self, reaped: bool) -> None:
+        left = processes.others({1}) if reaped else [self._loader.pid, *processes.others({1, self._loader.pid})]
+        self._alive = tuple(processes.describe(pid)[:256] for pid in left[:64])
+        late = time.monotonic() >= self._pump.deadline
+        if left and self._loaded:
+            self._record.add("leftover", "exit", "denied", left[0], {"value": str(len(left))})
+        elif left and late:
+            self._record.add("limit.time", "exit", "denied", left[0], {"value": str(self._order.wall)})
+
+    def heard(self, kind: wire.Kind, _payload: bytes) -> None:
+        """Note the word that moves the load on."""
+        self._loaded = self._loaded or kind == wire.Kind.LOADED
+
+    def _still(self, baseline: int) -> bool:
+        """No thread and no child beyond those that were there at the go."""
+        return len(processes.tasks(self._loader.pid)) <= baseline and not processes.others({1, self._loader.pid})
+
+    def _over(self) -> bool:
+        if time.monotonic() >= self._next_sample:
+            self._sample()
+        return self._loader.reap()
+
+    def _arm(self, modules: list[str]) -> int:
+        """Take the listener from the loader, check that arming is complete, and return the number of its threads."""
+        words = self._line().split()
+        if len(words) != 2 or words[0] != "armed":
+            raise ArmingError(" ".join(words)[:200] or "the loader ended before it was armed")
+        listener = _take(self._loader.pid, int(words[1]))
+        self._loader.command("taken")
+        if self._line() != "ready":
+            raise ArmingError("the loader ended before the go")
+        threads = self._check()
+        sleep_seconds = self._order.watch["sleep_ms"] / 1000
+        observer = notify.NotifyObserver(listener, self._order.watched, self._record, sleep_seconds)
+        self._pump.add(listener, observer.handle)
+        self._decoys.forget()
+        self._pump.add(self._decoys.fd, lambda: self._decoys.drain(self._record))
+        row = wire.Armed(notify.NAME, threads, tuple(modules), self._record.now())
+        self._record.send(wire.encode(wire.Kind.ARMED, row))
+        return threads
+
+    def _check(self) -> int:
+        """Every thread under the filter, every limit set, no descriptor that belongs to the watch."""
+        pid = self._loader.pid
+        tasks = processes.tasks(pid)
+        for task in tasks:
+            seen = processes.status(f"/proc/{pid}/task/{task}/status")["Seccomp"]
+            if seen != _SECCOMP_FILTER:
+                raise ArmingError(f"thread {task} has no filter")
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            link = os.readlink(f"/proc/{pid}/fd/{name}")
+            if not link.startswith(_HARMLESS_LINKS):
+                raise ArmingError(f"descriptor {name} is {link}"[:200])
+        for name, value in processes.read_limits(pid, list(self._order.rlimits)).items():
+            if value > self._order.rlimits[name]:
+                raise ArmingError(f"limit {name} is {value}")
+        return len(tasks)
+
+    def _line(self) -> str:
+        """One line of the loader before the go; "" when it is gone or the time is up."""
+        held = bytearray()
+
+        def take() -> None:
+            raw = os.read(self._loader.frames, 1)
+            held.extend(raw or b"\n")
+
+        self._pump.add(self._loader.frames, take)
+        self._pump.run_until(lambda: b"\n" in held or len(held) > _LINE)
+        self._pump.drop(self._loader.frames)
+        return held.split(b"\n")[0].decode("ascii", "replace")
+
+    def _sample(self) -> None:
+        """The jail's private resident memory against its limit, where no cgroup watches it."""
+        self._next_sample = time.monotonic() + _SAMPLE_SECONDS
+        used = sum(_private(pid) for pid in (self._loader.pid, *processes.others({1, self._loader.pid})))
+        self.peak = max(self.peak, used)
+        if used > self._order.memory:
+            self._record.add("limit.memory", "sample", "denied", self._loader.pid, {"size": str(self._order.memory)})
+            self._loader.kill()
+
+
+def _private(pid: int) -> int:
+    """Resident bytes that aren't a mapped file's: those the kernel could drop at any time."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGESIZE")
+
+
+def _take(pid: int, descriptor: int) -> int:
+    """A copy of a child's descriptor: it needs no socket between us and so leaves none to close."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = libc.syscall(_PIDFD_OPEN, pid, 0)
+    taken = libc.syscall(_PIDFD_GETFD, process, descriptor, 0) if process >= 0 else -1
+    if taken < 0:
+        raise ArmingError(f"the listener can't be taken: {os.strerror(ctypes.get_errno())}")
+    os.close(process)
+    return int(taken)

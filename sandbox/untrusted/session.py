@@ -1,0 +1,193 @@
+"""The order in which frames may come, and what they add up to. Pure: bytes in, checked rows and facts out.
+
+Whoever breaks the order or a bound has ended the exchange: HostileError.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from sandbox.errors import HostileError
+from sandbox.facts import (
+    Absent,
+    DynamicFacts,
+    Event,
+    FormatFact,
+    GlobalUse,
+    Hint,
+    LeftOut,
+    Oddity,
+    ProcessEnd,
+    StaticFacts,
+    Witness,
+)
+from sandbox.untrusted import wire
+from sandbox.untrusted.wire import Kind
+
+
+class Phase(Enum):
+    """Where the exchange stands."""
+
+    START = "before the jail's first word"
+    READING = "while the reader lives"
+    PLANNED = "after the plan"
+    READ = "after the reader's last word"
+    WAITING = "after the reader's death"
+    LOADING = "after the arming"
+    LOADED = "after the loader's word that it is done"
+    OVER = "after the loader's death"
+    ENDED = "after the last frame"
+
+
+_READER = {Kind.FORMAT, Kind.LEFT_OUT, Kind.GLOBAL, Kind.ODDITY, Kind.META, Kind.RANGES, Kind.READ_END, Kind.EVENT}
+_LOADER = {Kind.EVENT, Kind.HINT, Kind.LOADER_GONE, Kind.OUTPUT}
+_TESTIMONY = {Kind.WITNESS, Kind.ABSENT, Kind.RETURNED, Kind.RETURNED_DATA}
+
+# Which kinds may come in which phase. The reader can die in any of its phases.
+ALLOWED: dict[Phase, frozenset[Kind]] = {
+    Phase.START: frozenset({Kind.HELLO}),
+    Phase.READING: frozenset({*_READER, Kind.TENSOR, Kind.PLAN_END, Kind.OUTPUT, Kind.READER_GONE}),
+    Phase.PLANNED: frozenset({*_READER, Kind.DATA, Kind.OUTPUT, Kind.READER_GONE}),
+    Phase.READ: frozenset({Kind.EVENT, Kind.OUTPUT, Kind.READER_GONE}),
+    Phase.WAITING: frozenset({Kind.ARMED, Kind.EVENT, Kind.OUTPUT, Kind.LOADER_GONE, Kind.END}),
+    Phase.LOADING: frozenset({*_LOADER, Kind.LOADED}),
+    Phase.LOADED: frozenset({*_LOADER, *_TESTIMONY}),
+    Phase.OVER: frozenset({Kind.EVENT, Kind.END}),
+    Phase.ENDED: frozenset(),
+}
+NEXT: dict[Kind, Phase] = {
+    Kind.HELLO: Phase.READING,
+    Kind.PLAN_END: Phase.PLANNED,
+    Kind.READ_END: Phase.READ,
+    Kind.READER_GONE: Phase.WAITING,
+    Kind.ARMED: Phase.LOADING,
+    Kind.LOADED: Phase.LOADED,
+    Kind.LOADER_GONE: Phase.OVER,
+    Kind.END: Phase.ENDED,
+}
+
+# Rows of each kind that one exchange may hold: far above any honest file's, and small in memory.
+MOST: dict[Kind, int] = {
+    Kind.FORMAT: 32,
+    Kind.LEFT_OUT: 250_000,
+    Kind.GLOBAL: 50_000,
+    Kind.ODDITY: 20_000,
+    Kind.RANGES: 1_000,
+    Kind.EVENT: 20_000,
+    Kind.WITNESS: 250_000,
+    Kind.ABSENT: 10_000,
+    Kind.HINT: 1_000,
+    Kind.RETURNED: 250_000,
+    Kind.OUTPUT: 8,
+}
+
+_FACTS: dict[Kind, type[Any]] = {
+    Kind.FORMAT: FormatFact,
+    Kind.LEFT_OUT: LeftOut,
+    Kind.GLOBAL: GlobalUse,
+    Kind.ODDITY: Oddity,
+    Kind.WITNESS: Witness,
+    Kind.ABSENT: Absent,
+    Kind.HINT: Hint,
+}
+
+
+class Session:
+    """One exchange. Feed it bytes; it yields what the caller must act on and keeps the rest as facts."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.START
+        self._decoder = wire.Decoder()
+        self._rows: dict[Kind, list[Any]] = {kind: [] for kind in MOST}
+        self._events: dict[int, Event] = {}
+        self._single: dict[Kind, Any] = {}
+
+    def feed(self, untrusted_bytes: bytes) -> Iterator[tuple[Kind, Any]]:
+        """Every frame these bytes complete, in order: its checked row, or the raw payload of DATA and META."""
+        try:
+            for kind, untrusted_payload in self._decoder.feed(untrusted_bytes):
+                yield kind, self._take(kind, untrusted_payload)
+        except wire.WireError as error:
+            raise HostileError(f"the jail broke the protocol: {error}") from None
+
+    @property
+    def hello(self) -> wire.Hello | None:
+        return self._single.get(Kind.HELLO)
+
+    @property
+    def read_end(self) -> wire.ReadEnd | None:
+        return self._single.get(Kind.READ_END)
+
+    @property
+    def ranges(self) -> list[wire.Ranges]:
+        return self._rows[Kind.RANGES]
+
+    def _take(self, kind: Kind, untrusted_payload: bytes) -> Any:
+        if kind not in ALLOWED[self.phase]:
+            raise HostileError(f"the jail sent {kind.name} {self.phase.value}")
+        self.phase = NEXT.get(kind, self.phase)
+        if kind in wire.RAW:
+            return untrusted_payload
+        row = wire.decode(kind, untrusted_payload)
+        if kind == Kind.EVENT:
+            self._events[row.id] = Event(**_values(row))
+            self._bound(kind, len(self._events))
+        elif kind in MOST:
+            self._rows[kind].append(_FACTS[kind](**_values(row)) if kind in _FACTS else row)
+            self._bound(kind, len(self._rows[kind]))
+        elif kind in NEXT:
+            self._single[kind] = row
+        return row
+
+    def _bound(self, kind: Kind, count: int) -> None:
+        if count > MOST[kind]:
+            raise HostileError(f"the jail sent more than {MOST[kind]} {kind.name} rows")
+
+    def static(self) -> StaticFacts:
+        """What the reader said, as far as it got."""
+        end = self.read_end
+        return StaticFacts(
+            formats=tuple(self._rows[Kind.FORMAT]),
+            globals=tuple(self._rows[Kind.GLOBAL]),
+            oddities=tuple(self._rows[Kind.ODDITY]),
+            left_out=tuple(self._rows[Kind.LEFT_OUT]),
+            complete=end is not None and end.complete,
+            reason=end.reason if end else "the reader ended before it was done",
+            end=self._process(Kind.READER_GONE),
+        )
+
+    def dynamic(self, *, asked: bool) -> DynamicFacts:
+        """What the watch and the loader said, as far as they got."""
+        armed: wire.Armed | None = self._single.get(Kind.ARMED)
+        loaded: wire.Loaded | None = self._single.get(Kind.LOADED)
+        facts = DynamicFacts(
+            asked=asked,
+            events=tuple(self._events.values()),
+            witnesses=tuple(self._rows[Kind.WITNESS]),
+            absent=tuple(self._rows[Kind.ABSENT]),
+            hints=tuple(self._rows[Kind.HINT]),
+            printed=tuple((f"{row.process} {row.stream}", row.text, row.total) for row in self._rows[Kind.OUTPUT]),
+            loaded=loaded.ok if loaded else None,
+            load_error=loaded.error if loaded else "",
+            end=self._process(Kind.LOADER_GONE),
+        )
+        if armed:
+            named: dict[str, Any] = {"armed_at": armed.at, "tasks": armed.tasks, "imported": armed.imported}
+            facts = dataclasses.replace(facts, armed=True, observer=armed.observer, **named)
+        end: wire.End | None = self._single.get(Kind.END)
+        if end is None:
+            return facts
+        counters = {name: getattr(end, name) for name in ("counts", "dropped", "unreadable", "decoy_overflow")}
+        outlived = end.observer_outlived_loader
+        return dataclasses.replace(facts, ended=True, observer_outlived_loader=outlived, **counters)
+
+    def _process(self, kind: Kind) -> ProcessEnd | None:
+        row = self._single.get(kind)
+        return ProcessEnd(**_values(row)) if row else None
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {spec.name: getattr(row, spec.name) for spec in dataclasses.fields(row)}
