@@ -1,0 +1,7 @@
+"""Facts -> findings -> verdict. Pure: what is dangerous stands in tables, and the tables are data."""
+
+from sandbox.judge.comparison import compare
+from sandbox.judge.rules import Rules, parse_rules
+from sandbox.judge.verdict import judge
+
+__all__ = ["Rules", "compare", "judge", "parse_rules"]

@@ -1,0 +1,101 @@
+"""What the watch saw, against the rules of the family `event`, and the planted secrets wherever they turned up."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from sandbox.facts import DynamicFacts, Event
+from sandbox.judge.rules import EventWhen, Match, Rules
+
+Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
+
+# What an event is about, best first: the first of these that it has is its subject.
+_SUBJECTS = ("argv", "name", "address", "path", "value", "family", "target", "size")
+_SHORTEST_SECRET = 8  # anything shorter turns up by chance
+
+
+def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
+    """Each event with the first rule that takes it."""
+    rows = rules.of(EventWhen)
+    for event in (*dynamic.events, *_only_counted(dynamic)):
+        row = next((row for row, when in rows if _takes(when, event)), None)
+        if row is not None:
+            yield Match(row, event_line(event), subject(event), str(event.count))
+
+
+def _only_counted(dynamic: DynamicFacts) -> list[Event]:
+    """Kinds of which not one row arrived: judged as the barest event of the kind."""
+    seen = {event.kind for event in dynamic.events}
+    return [
+        Event(0, kind, kind, "", 0, 0.0, count, {})
+        for kind, count in sorted(dynamic.counts.items())
+        if count and kind not in seen
+    ]
+
+
+def _takes(when: EventWhen, event: Event) -> bool:
+    conditions = (
+        any(fnmatchcase(event.kind, kind) for kind in when.kinds),
+        not when.calls or any(fnmatchcase(event.call, call) for call in when.calls),
+        not when.answers or event.answer in when.answers,
+        all(key in event.detail and like.fullmatch(event.detail[key]) for key, like in when.detail.items()),
+        event.count >= when.count,
+        not when.value or _number(event.detail.get("value", "")) * event.count >= when.value,
+    )
+    return all(conditions)
+
+
+def _number(untrusted_text: str) -> float:
+    found = re.match(r"\d{1,15}(\.\d{1,9})?", untrusted_text)
+    return float(found[0]) if found else 0.0
+
+
+def subject(event: Event) -> str:
+    """What the event is about, in a few words."""
+    detail = event.detail
+    if "address" in detail:
+        return f"{detail['address']}:{detail['port']}" if "port" in detail else detail["address"]
+    return next((detail[key] for key in _SUBJECTS if detail.get(key)), event.call)
+
+
+def event_line(event: Event) -> str:
+    """event 12: connect 203.0.113.7:4444 (denied)"""
+    if not event.id:
+        return f"{event.kind}: {event.count} counted, no row of them arrived"
+    about = subject(event)
+    target = f" -> {event.detail['target']}" if event.detail.get("target") and "path" in event.detail else ""
+    text = f"event {event.id}: {event.call}{'' if about == event.call else f' {about}'}{target} ({event.answer})"
+    return f"{text}, {event.count} times" if event.count > 1 else text
+
+
+def secrets(dynamic: DynamicFacts, decoys: dict[str, str]) -> Iterator[Fact]:
+    """The planted secrets that turned up in an event, or in what the load printed or said."""
+    for what, value in sorted(decoys.items()):
+        if len(value) < _SHORTEST_SECRET:
+            continue
+        spellings = _spellings(value)
+        for event in dynamic.events:
+            if _holds(event.detail.values(), spellings):
+                yield "decoy.sent", f"{event_line(event)}: holds {what}", what, subject(event)
+        said = [text for _, text, _ in dynamic.printed] + [dynamic.load_error]
+        said += [text for hint in dynamic.hints for text in (hint.detail, hint.because)]
+        if _holds(said, spellings):
+            yield "decoy.printed", f"output of the load: holds {what}", what, ""
+
+
+def _holds(untrusted_texts: Iterable[str], spellings: frozenset[str]) -> bool:
+    return any(spelling in text.lower() for text in untrusted_texts for spelling in spellings)
+
+
+def _spellings(value: str) -> frozenset[str]:
+    """The value as it is, reversed, as hexadecimal, base32, and base64 at each alignment; in lower case."""
+    raw = value.encode()
+    found = {value, value[::-1], raw.hex(), base64.b32encode(raw).decode().rstrip("=")[:-1]}
+    for shift in range(3):
+        text = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+        inner = text[shift + 1 if shift else 0 : -1]  # the characters at either end also hold bits of what is beside
+        found |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return frozenset(text.lower() for text in found)

@@ -1,0 +1,120 @@
+"""Findings -> one judgement. The worst finding decides; nothing that is added ever improves it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from sandbox.facts import Completeness, Evidence, Finding, Judgement, Verdict
+from sandbox.judge import comparison, completeness, dynamic, static
+from sandbox.judge.dynamic import Fact
+from sandbox.judge.rules import SEVERITIES, FactWhen, Match, Rule, Rules
+
+WORST_FIRST = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.INCONCLUSIVE, Verdict.UNEXECUTED, Verdict.CLEAN)
+MAX_EVIDENCE = 8  # lines of proof for each finding; the rest is counted
+MAX_LINE = 400
+MAX_FILLED = 160  # characters of the attacker's text in a sentence
+MAX_REASONS = 5
+
+
+def judge(evidence: Evidence, rules: Rules) -> Judgement:
+    """The judgement on one evaluation. Pure, and the same for the same evidence."""
+    by_rule = _by_rule(_matches(evidence, rules))
+    found = [_finding(rule, by_rule[rule.id]) for rule in rules.rows if rule.id in by_rule]
+    found.sort(key=lambda finding: (WORST_FIRST.index(finding.verdict), SEVERITIES.index(finding.severity)))
+    quiet = Verdict.CLEAN if evidence.dynamic.asked else Verdict.UNEXECUTED
+    verdict = min((quiet, *(finding.verdict for finding in found)), key=WORST_FIRST.index)
+    missing = tuple(finding.explanation for finding in found if finding.verdict is Verdict.INCONCLUSIVE)
+    reasons = tuple(finding.explanation for finding in found if finding.verdict is verdict is not quiet)
+    return Judgement(
+        verdict,
+        _summary(verdict, found, by_rule, evidence),
+        reasons[:MAX_REASONS],
+        tuple(found),
+        Completeness(not missing, missing),
+        tuple(_not_examined(evidence)),
+    )
+
+
+def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
+    yield from dynamic.matches(rules, evidence.dynamic)
+    yield from static.matches(rules, evidence.static)
+    rows = {when.fact: row for row, when in rules.of(FactWhen)}
+    yield from _fact_matches(dynamic.secrets(evidence.dynamic, evidence.decoys), rows)
+    yield from _fact_matches(comparison.facts(evidence.comparison, evidence.dynamic), rows)
+    yield from _fact_matches(completeness.facts(evidence, rules.formats), rows)
+
+
+def _fact_matches(facts: Iterable[Fact], rows: Mapping[str, Rule]) -> Iterator[Match]:
+    for fact, line, subject, detail in facts:
+        if fact in rows:
+            yield Match(rows[fact], line, subject, detail)
+
+
+def _by_rule(matches: Iterable[Match]) -> dict[str, list[Match]]:
+    by_rule: dict[str, list[Match]] = {}
+    for match in matches:
+        by_rule.setdefault(match.rule.id, []).append(match)
+    return by_rule
+
+
+def _finding(rule: Rule, matches: list[Match]) -> Finding:
+    lines = [_cut(match.evidence, MAX_LINE) for match in matches[:MAX_EVIDENCE]]
+    if len(matches) > MAX_EVIDENCE:
+        lines.append(f"and {len(matches) - MAX_EVIDENCE} more")
+    techniques = dict.fromkeys((*rule.techniques, *(name for match in matches for name in match.techniques)))
+    text = _fill(rule.explanation, matches)
+    return Finding(rule.id, rule.title, rule.severity, rule.verdict, text, tuple(lines), tuple(techniques))
+
+
+def _fill(template: str, matches: list[Match]) -> str:
+    first = matches[0]
+    return template.format(
+        subject=_cut(first.subject, MAX_FILLED),
+        detail=_cut(first.detail, MAX_FILLED),
+        does=first.does,
+        count=len(matches),
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[Match]], evidence: Evidence) -> str:
+    """One plain sentence for a person in a hurry."""
+    if verdict is Verdict.UNEXECUTED:
+        return f"Read but not loaded: {_quiet(found)}."
+    if verdict is Verdict.CLEAN:
+        told = evidence.comparison
+        tensors = told.agree + len(told.missing)
+        return f"Ordinary checkpoint: {tensors} tensor{'' if tensors == 1 else 's'}, {_quiet(found)}."
+    worst = found[0]
+    if verdict is Verdict.INCONCLUSIVE:
+        return f"Could not be judged: {worst.explanation}"
+    matches = by_rule[worst.rule]
+    return _fill(matches[0].rule.summary or matches[0].rule.explanation, matches)
+
+
+def _quiet(found: list[Finding]) -> str:
+    if any(finding.rule.startswith("global.unknown") for finding in found):
+        return "with objects of unknown classes that ran no code here"
+    return "nothing in it can run code"
+
+
+def _not_examined(evidence: Evidence) -> Iterator[str]:
+    yield (
+        "What the model does when it is used: code that runs later, and weights that were trained to misbehave, "
+        "were not looked at."
+    )
+    if not evidence.dynamic.asked:
+        yield "What the file does when it is loaded: it was only read."
+    else:
+        yield "What the file does on another system, Python, framework version or day: it was loaded once, here."
+    absent = Counter(row.name.split(".", 1)[0] for row in evidence.dynamic.absent)
+    if absent:
+        named = ", ".join(_cut(name, 40) for name in sorted(absent)[:MAX_REASONS])
+        yield f"What the code of packages that are not installed here does ({named}): stand-ins took its place."
+    unread = sorted({row.name for row in evidence.static.formats if not row.supported})
+    if unread:
+        yield f"What the file is when it is opened as {', '.join(unread)}: that is not supported yet."
