@@ -1,0 +1,102 @@
+"""The report as JSON: ASCII, of the schema in docs/report.schema.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from sandbox.facts import SCHEMA, DynamicFacts, JailFacts, Report
+from sandbox.report.neutral import visible
+
+
+def plain(value: Any) -> Any:
+    """Frozen types as JSON's own; no text, whoever wrote it, acts on a terminal or reads backwards."""
+    if isinstance(value, str):
+        return visible(str(value))
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {visible(str(key)): plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {spec.name: plain(getattr(value, spec.name)) for spec in fields(value)}
+    return [plain(item) for item in value]
+
+
+def _jail(jail: JailFacts) -> dict[str, Any]:
+    return {
+        "name": jail.name,
+        "version": jail.version,
+        "runtime": jail.runtime,
+        "uid": jail.uid,
+        "code_sha256": jail.code_sha256,
+        "hardening": [{"flag": flag, "reason": reason} for flag, reason in jail.hardening],
+        "inside": jail.inside,
+    }
+
+
+def _observer(dynamic: DynamicFacts) -> dict[str, Any]:
+    return {
+        "name": dynamic.observer,
+        "armed": dynamic.armed,
+        "armed_at": dynamic.armed_at,
+        "tasks": dynamic.tasks,
+        "dropped": dynamic.dropped,
+        "unreadable": dynamic.unreadable,
+        "decoy_overflow": dynamic.decoy_overflow,
+        "outlived_loader": dynamic.observer_outlived_loader,
+        "ended": dynamic.ended,
+    }
+
+
+def _load(dynamic: DynamicFacts) -> dict[str, Any]:
+    return {
+        "asked": dynamic.asked,
+        "completed": dynamic.loaded,
+        "error": dynamic.load_error,
+        "imported": dynamic.imported,
+        "process": dynamic.end,
+    }
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """The report as JSON's own types."""
+    static, dynamic = report.static, report.dynamic
+    top = {
+        "schema": SCHEMA,
+        "tool": report.tool,
+        "verdict": report.verdict,
+        "summary": report.summary,
+        "reasons": report.reasons,
+        "exit_code": int(report.exit_code),
+        "input": report.input,
+        "policy": report.policy,
+        "jail": _jail(report.jail),
+        "observer": _observer(dynamic),
+        "completeness": report.completeness,
+        "findings": report.findings,
+        "read": {"complete": static.complete, "reason": static.reason, "process": static.end},
+        "load": _load(dynamic),
+        "events": dynamic.events,
+        "event_counts": dynamic.counts,
+        "formats": static.formats,
+        "globals": static.globals,
+        "absent": dynamic.absent,
+        "oddities": static.oddities,
+        "hints": dynamic.hints,
+        "printed": [{"stream": stream, "text": text, "total": total} for stream, text, total in dynamic.printed],
+        "comparison": report.comparison,
+        "tensors": report.tensors,
+        "left_out": static.left_out,
+        "outputs": report.outputs,
+        "not_written": report.not_written,
+        "not_examined": report.not_examined,
+        "timings": report.timings,
+        "limits": report.jail.limits,
+    }
+    return {key: plain(value) for key, value in top.items()}
+
+
+def as_json(report: Report) -> str:
+    """One JSON object, indented, ASCII only."""
+    return json.dumps(to_dict(report), indent=2, allow_nan=False) + "\n"

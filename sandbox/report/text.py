@@ -1,0 +1,253 @@
+"""The report for a person at a terminal: the verdict first, then what it rests on, then what nobody looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from sandbox.facts import Event, Finding, FormatFact, Report, Verdict
+from sandbox.report.neutral import neutral
+
+LABEL_WIDTH = 9
+FEW = 5  # rows of a list before "and so many more"
+LONG = 400  # characters of a sentence of ours, which may quote the file
+
+_COLOURS = {
+    Verdict.MALICIOUS: "1;31",
+    Verdict.SUSPICIOUS: "1;33",
+    Verdict.INCONCLUSIVE: "1;35",
+    Verdict.UNEXECUTED: "1;36",
+    Verdict.CLEAN: "1;32",
+}
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+
+Lines = Iterator[str]
+
+
+def size(nbytes: int) -> str:
+    """Bytes for a person: three digits or so, decimal units."""
+    amount = float(nbytes)
+    for unit in _UNITS:
+        if amount < 1000 or unit == _UNITS[-1]:
+            break
+        amount /= 1000
+    return f"{nbytes} {unit}" if unit == "bytes" else f"{amount:.3g} {unit}"
+
+
+def count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{neutral(name, 40)} {number}" for name, number in sorted(counts.items()))
+
+
+def _some(rows: Iterable[str], verbose: int) -> Lines:
+    listed = list(rows)
+    most = len(listed) if verbose else FEW
+    yield from listed[:most]
+    if len(listed) > most:
+        yield f"and {len(listed) - most} more (-v shows them)"
+
+
+def _format(fact: FormatFact) -> str:
+    also = "" if fact.primary else "also "
+    return also + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
+
+
+def _file(report: Report, _verbose: int) -> Lines:
+    formats = ", ".join(map(_format, report.static.formats))
+    yield f"{neutral(report.input.path, LONG)}, {size(report.input.size)}, {formats or 'of no known format'}"
+    yield f"sha256 {neutral(report.input.sha256, 64)}"
+
+
+def _reasons(report: Report, verbose: int) -> Lines:
+    if verbose or not report.findings:
+        yield from _some((neutral(reason, LONG) for reason in report.reasons), verbose)
+
+
+def _finding(finding: Finding, verbose: int) -> Lines:
+    yield f"{neutral(finding.severity, 16)}: {neutral(finding.title, LONG)} [{neutral(finding.rule, 64)}]"
+    if finding.explanation:
+        yield "  " + neutral(finding.explanation, LONG)
+    for line in _some((neutral(evidence, LONG) for evidence in finding.evidence), verbose):
+        yield "  - " + line
+    if finding.techniques:
+        yield "  " + ", ".join(neutral(technique, 32) for technique in finding.techniques)
+
+
+def _findings(report: Report, verbose: int) -> Lines:
+    for finding in report.findings:
+        yield from _finding(finding, verbose)
+
+
+def event_line(event: Event) -> str:
+    """One event: when, who, what, and how it was answered."""
+    detail = " ".join(f"{neutral(key, 32)}={neutral(text)}" for key, text in event.detail.items())
+    times = f" x{event.count}" if event.count > 1 else ""
+    what = f"{neutral(event.kind, 32)} {neutral(event.call, 32)} {neutral(event.answer, 16)}{times}"
+    return f"{event.at:.3f} s  pid {event.pid}  {what}  {detail}".rstrip()
+
+
+def _events(report: Report, verbose: int) -> Lines:
+    if verbose or report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS):
+        yield from _some(map(event_line, report.dynamic.events), verbose)
+
+
+def _watched(report: Report, _verbose: int) -> Lines:
+    dynamic, jail = report.dynamic, report.jail
+    if not dynamic.asked:
+        yield "nothing: the file was read and not loaded"
+        return
+    where = f"in {neutral(jail.name, 32)} {neutral(jail.version, 32)}".rstrip()
+    if not dynamic.armed:
+        yield f"nothing: the watch was never armed {where}"
+        return
+    seen = sum(dynamic.counts.values())
+    yield (
+        f"by {neutral(dynamic.observer, 32)} {where}, armed at {dynamic.armed_at:.2f} s over "
+        f"{count(dynamic.tasks, 'thread')}, "
+        + ("to the end" if dynamic.observer_outlived_loader else "and lost before the end")
+    )
+    lost = [
+        ("dropped", dynamic.dropped),
+        ("unreadable", dynamic.unreadable),
+        ("decoy overflow", dynamic.decoy_overflow),
+    ]
+    kinds = f" ({_counts(dynamic.counts)})" if dynamic.counts else ""
+    yield f"{count(seen, 'event')}{kinds}, " + ", ".join(f"{number} {what}" for what, number in lost)
+
+
+def _load(report: Report, _verbose: int) -> Lines:
+    if report.dynamic.load_error:
+        yield "the load failed: " + neutral(report.dynamic.load_error, LONG)
+
+
+def _missing(report: Report, verbose: int) -> Lines:
+    if not report.completeness.complete:
+        yield "NOT COMPLETE"
+        yield from _some((neutral(sentence, LONG) for sentence in report.completeness.missing), verbose)
+
+
+def _printed(report: Report, verbose: int) -> Lines:
+    for stream, text, total in report.dynamic.printed:
+        if total:
+            yield f"{neutral(stream, 32)}, {size(total)}: {neutral(text, 2000 if verbose else 100)}"
+
+
+def _absent(report: Report, verbose: int) -> Lines:
+    yield from _some(
+        (f"{neutral(item.name)} x{item.count}: {neutral(item.reason, 100)}" for item in report.dynamic.absent), verbose
+    )
+
+
+def _weights(report: Report, verbose: int) -> Lines:
+    labels = (
+        f"{neutral(label, 16)} {count(total.tensors, 'tensor')} ({size(total.nbytes)})"
+        for label, total in report.tensors.items()
+        if total.tensors
+    )
+    comparison = report.comparison
+    agree = f"; {comparison.agree} in memory as in the file" if comparison.agree else ""
+    yield (", ".join(labels) or "no tensors") + agree
+    lists = (
+        ("other in memory", comparison.differ),
+        ("not in memory", comparison.missing),
+        ("not in the file", comparison.extra),
+    )
+    for what, names in lists:
+        if names:
+            yield f"{what}: " + ", ".join(_some(map(neutral, names), verbose))
+
+
+def _left_out(report: Report, verbose: int) -> Lines:
+    yield from _some((f"{neutral(item.name)}: {neutral(item.reason)}" for item in report.static.left_out), verbose)
+
+
+def _output(report: Report, verbose: int) -> Lines:
+    for output in report.outputs:
+        if verbose or output.kind == "weights":
+            digest = f", sha256 {neutral(output.sha256, 64)}" if verbose else ""
+            yield f"{neutral(output.path, LONG)} ({neutral(output.kind, 16)}, {size(output.size)}{digest})"
+    beside = [neutral(output.kind, 16) for output in report.outputs if output.kind != "weights"]
+    if beside and not verbose:
+        yield f"and beside it its {' and '.join(beside)}"
+    if report.not_written:
+        yield "not written: " + neutral(report.not_written, LONG)
+
+
+def _not_examined(report: Report, _verbose: int) -> Lines:
+    yield from (neutral(sentence, LONG) for sentence in report.not_examined)
+
+
+def _time(report: Report, _verbose: int) -> Lines:
+    timings = report.timings
+    parts = ", ".join(f"{neutral(name, 32)} {seconds:.2f}" for name, seconds in timings.items() if name != "total")
+    total = f"{timings['total']:.2f} s ({parts})" if "total" in timings else f"{parts} s"
+    yield f"{total}; policy {neutral(report.policy, 64)}; {neutral(report.tool, 64)}"
+
+
+def _globals(report: Report, verbose: int) -> Lines:
+    for use in report.static.globals if verbose else ():
+        indirect = " of its result" if use.indirect else ""
+        where = f"{neutral(use.opcode, 24)} at {use.offset} of {neutral(use.record, 80) or 'the file'}"
+        yield f"{neutral(use.name)} {neutral(use.use, 16)}{indirect} x{use.count} ({where})"
+
+
+def _oddities(report: Report, verbose: int) -> Lines:
+    for oddity in report.static.oddities if verbose else ():
+        where = f"at {oddity.offset} of {neutral(oddity.record, 80) or 'the file'}"
+        yield f"{neutral(oddity.id, 64)} {where}: {neutral(oddity.detail)}"
+
+
+def _hints(report: Report, verbose: int) -> Lines:
+    for hint in report.dynamic.hints if verbose else ():
+        yield f"{neutral(hint.what, 64)} {neutral(hint.detail)}, because of {neutral(hint.because)}"
+
+
+def _limits(report: Report, verbose: int) -> Lines:
+    for limit in report.jail.limits if verbose else ():
+        yield f"{neutral(limit.name, 64)} {limit.value} {neutral(limit.unit, 16)}, by {neutral(limit.enforced_by)}"
+
+
+def _hardening(report: Report, verbose: int) -> Lines:
+    for flag, reason in report.jail.hardening if verbose > 1 else ():
+        yield f"{neutral(flag)}: {neutral(reason)}"
+
+
+Section = Callable[[Report, int], Lines]
+
+# In the order of the page. A section without lines is not shown.
+SECTIONS: tuple[tuple[str, Section], ...] = (
+    ("file", _file),
+    ("why", _reasons),
+    ("findings", _findings),
+    ("events", _events),
+    ("watched", _watched),
+    ("load", _load),
+    ("coverage", _missing),
+    ("printed", _printed),
+    ("absent", _absent),
+    ("weights", _weights),
+    ("left out", _left_out),
+    ("output", _output),
+    ("globals", _globals),
+    ("oddities", _oddities),
+    ("hints", _hints),
+    ("limits", _limits),
+    ("jail", _hardening),
+    ("unseen", _not_examined),
+    ("time", _time),
+)
+
+
+def _page(report: Report, verbose: int) -> Lines:
+    for label, section in SECTIONS:
+        for number, line in enumerate(section(report, verbose)):
+            yield f"{'' if number else label:{LABEL_WIDTH}} {line}"
+
+
+def text(report: Report, colour: bool = False, verbose: int = 0) -> str:
+    """The whole page. `colour` is for terminals; only the verdict has one."""
+    word = report.verdict.value.upper()
+    shown = f"\033[{_COLOURS[report.verdict]}m{word}\033[0m" if colour else word
+    return "\n".join([f"{shown}: {neutral(report.summary, LONG)}", *_page(report, verbose)]) + "\n"
