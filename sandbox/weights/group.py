@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EISDIR
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -27,9 +28,8 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class _Member:
     name: str
     kind: str
-    temporary: str
     fd: int
-    installed: bool = False
+    temporary: str = ""  # nameless while it is filled, where the file system can: then not even SIGKILL leaves it
     backup: str = ""
 
 
@@ -42,21 +42,25 @@ def output_paths(weights: Path) -> dict[str, Path]:
     }
 
 
-def refuse_existing(folder: Path, names: Iterable[str], *, force: bool = False) -> None:
+def refuse_existing(
+    folder: Path, names: Iterable[str], *, force: bool = False, source: os.stat_result | None = None
+) -> None:
     """To be asked before anything starts. Raises CallerError when an output could not be put in its place.
 
-    With `force` a file, or a link itself, is replaced; nothing is ever written through a link.
+    With `force` a file, or a link itself, is replaced, but never `source`; nothing is written through a link.
     """
     if not folder.is_dir():
         raise CallerError(f"the folder {folder} does not exist", "create it, or choose another with -o")
     for name in names:
         try:
-            mode = (folder / name).lstat().st_mode
+            there = (folder / name).lstat()
         except FileNotFoundError:
             continue
         except OSError as error:
             raise CallerError(f"{folder / name}: {error.strerror}", "choose another output with -o") from None
-        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        if source and os.path.samestat(there, source):
+            raise CallerError(f"{folder / name} is the input itself", "choose another output with -o")
+        if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
             raise CallerError(f"{folder / name} is not a file", "choose another output with -o")
         if not force:
             raise CallerError(f"{folder / name} exists already", "choose another with -o, or replace it with --force")
@@ -71,7 +75,7 @@ def umask() -> int:
 
 
 class OutputGroup:
-    """Private temporary files in the target folder. Use as a context manager: leaving it uncommitted leaves nothing."""
+    """Private files in the target folder. Use as a context manager: leaving it uncommitted leaves nothing."""
 
     def __init__(self, folder: Path, *, force: bool = False) -> None:
         self._folder = folder
@@ -97,13 +101,21 @@ class OutputGroup:
 
     def create(self, name: str, kind: str) -> int:
         """An empty private file that `commit` will call `name`; its descriptor, which stays the group's."""
-        temporary = f".sandbox-load.{secrets.token_hex(8)}"
         try:
-            fd = os.open(temporary, _CREATE, PRIVATE, dir_fd=self._folder_fd)
+            fd = os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, PRIVATE, dir_fd=self._folder_fd)
+            member = _Member(name, kind, fd)
+        except OSError:
+            member = self._create_named(name, kind)
+        self._members.append(member)
+        return member.fd
+
+    def _create_named(self, name: str, kind: str) -> _Member:
+        """For file systems that have no nameless files."""
+        temporary = _token()
+        try:
+            return _Member(name, kind, os.open(temporary, _CREATE, PRIVATE, dir_fd=self._folder_fd), temporary)
         except OSError as error:
             raise _host(error, f"can't write in {self._folder}") from None
-        self._members.append(_Member(name, kind, temporary, fd))
-        return fd
 
     def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> Output:
         """A whole small file of the group."""
@@ -146,47 +158,75 @@ class OutputGroup:
         self._close()
 
     def _install(self, member: _Member) -> None:
-        if self._force:
-            self._keep_old(member)
-            os.rename(member.temporary, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
-            member.installed = True
+        if not self._force:
+            self._link(member)
+            self._forget(member.temporary)
             return
-        self._link(member)
-        member.installed = True
-        self._forget(member.temporary)
+        if not member.temporary:
+            member.temporary = _token()
+            self._link_as(member, "", member.temporary)
+        self._keep_old(member)
+        self._rename(member.temporary, member.name)
+
+    def _rename(self, old: str, new: str) -> None:
+        os.rename(old, new, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+
+    def _link_as(self, member: _Member, old: str, new: str) -> None:
+        """One more name. A nameless file is reached through its descriptor."""
+        source = old or f"/proc/self/fd/{member.fd}"
+        folder = self._folder_fd
+        os.link(source, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=not old)
 
     def _link(self, member: _Member) -> None:
         """A link, unlike a rename, fails when the name is taken, and takes it in one step."""
         try:
-            os.link(member.temporary, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+            self._link_as(member, member.temporary, member.name)
         except FileExistsError:
             raise
-        except OSError:  # a file system without links: hold the name with an empty file, then replace that
-            os.close(os.open(member.name, _CREATE, PRIVATE, dir_fd=self._folder_fd))
-            os.rename(member.temporary, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+        except OSError:
+            if not member.temporary:
+                raise
+            self._hold_and_rename(member)
+
+    def _hold_and_rename(self, member: _Member) -> None:
+        """For file systems without links: an empty file takes the name, and is replaced."""
+        os.close(os.open(member.name, _CREATE, PRIVATE, dir_fd=self._folder_fd))
+        try:
+            self._rename(member.temporary, member.name)
+        except BaseException:
+            self._forget(member.name)
+            raise
 
     def _keep_old(self, member: _Member) -> None:
         """A second name for what is about to be replaced, so that it can come back."""
-        backup = f".sandbox-load.{secrets.token_hex(8)}"
-        folder = self._folder_fd
         try:
-            os.link(member.name, backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            there = os.stat(member.name, dir_fd=self._folder_fd, follow_symlinks=False)
         except FileNotFoundError:
             return
+        if stat.S_ISDIR(there.st_mode):  # renamed, it would move aside with all that is in it
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), member.name)
+        member.backup = _token()
+        try:
+            self._link_as(member, member.name, member.backup)
         except OSError:
-            # Renamed, a folder would move aside with all that is in it.
-            if stat.S_ISDIR(os.stat(member.name, dir_fd=folder, follow_symlinks=False).st_mode):
-                raise
-            os.rename(member.name, backup, src_dir_fd=folder, dst_dir_fd=folder)
-        member.backup = backup
+            self._rename(member.name, member.backup)
+
+    def _is_ours(self, member: _Member) -> bool:
+        try:
+            there = os.stat(member.name, dir_fd=self._folder_fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(member.fd))
 
     def _undo(self, members: Sequence[_Member]) -> None:
+        """Looks at what stands under each name instead of remembering: an interrupt may come between any two steps."""
         for member in members:
-            if member.backup:
-                with suppress(OSError):
-                    os.rename(member.backup, member.name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
-            elif member.installed:
+            if self._is_ours(member):
                 self._forget(member.name)
+            if member.backup:
+                with suppress(FileNotFoundError):
+                    self._rename(member.backup, member.name)
+                self._forget(member.backup)  # a rename onto another name of the same file leaves both
         self.abort()
 
     def abort(self) -> None:
@@ -215,6 +255,10 @@ class OutputGroup:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
+
+
+def _token() -> str:
+    return f".sandbox-load.{secrets.token_hex(8)}"
 
 
 def write_all(fd: int, chunk: bytes | memoryview, at: int) -> None:

@@ -24,11 +24,25 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_all_files_appear_with_the_mode_of_an_ordinary_file(tmp_path: Path) -> None:
-    with OutputGroup(tmp_path) as group:
+class NamedGroup(OutputGroup):
+    """As on a file system without nameless files."""
+
+    def create(self, name: str, kind: str) -> int:
+        member = self._create_named(name, kind)
+        self._members.append(member)
+        return member.fd
+
+
+@pytest.fixture(params=[OutputGroup, NamedGroup])
+def group_type(request: pytest.FixtureRequest) -> type[OutputGroup]:
+    return request.param
+
+
+def test_all_files_appear_with_the_mode_of_an_ordinary_file(group_type: type[OutputGroup], tmp_path: Path) -> None:
+    with group_type(tmp_path) as group:
         fill(group)
-        assert all(path.name.startswith(".") for path in tmp_path.iterdir())
-        assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+        assert {stat.S_IMODE(os.fstat(member.fd).st_mode) for member in group._members} == {0o600}
+        assert not set(names(tmp_path)) & set(NAMES.values())
         group.commit()
     assert names(tmp_path) == sorted(NAMES.values())
     assert (tmp_path / NAMES[WEIGHTS]).read_bytes() == b"new weights"
@@ -51,9 +65,9 @@ def test_a_written_file_is_described(tmp_path: Path) -> None:
     assert output.sha256.startswith("ba7816bf")
 
 
-def test_leaving_without_a_commit_leaves_nothing(tmp_path: Path) -> None:
+def test_leaving_without_a_commit_leaves_nothing(group_type: type[OutputGroup], tmp_path: Path) -> None:
     def interrupted() -> None:
-        with OutputGroup(tmp_path) as group:
+        with group_type(tmp_path) as group:
             fill(group)
             raise KeyboardInterrupt
 
@@ -64,7 +78,9 @@ def test_leaving_without_a_commit_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("taken", NAMES.values())
 @pytest.mark.parametrize("how", ["file", "link", "dangling", "folder"])
-def test_an_existing_name_undoes_the_whole_group(tmp_path: Path, taken: str, how: str) -> None:
+def test_an_existing_name_undoes_the_whole_group(
+    group_type: type[OutputGroup], tmp_path: Path, taken: str, how: str
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     target = tmp_path / "target"
@@ -74,7 +90,7 @@ def test_an_existing_name_undoes_the_whole_group(tmp_path: Path, taken: str, how
         "dangling": lambda path: path.symlink_to(target),
         "folder": lambda path: path.mkdir(),
     }[how]
-    with OutputGroup(folder) as group:
+    with group_type(folder) as group:
         fill(group)
         make(folder / taken)
         with pytest.raises(CallerError, match=taken):
@@ -86,14 +102,16 @@ def test_an_existing_name_undoes_the_whole_group(tmp_path: Path, taken: str, how
         refuse_existing(folder, NAMES.values())
 
 
-def test_force_replaces_files_and_links_but_not_what_links_point_to(tmp_path: Path) -> None:
+def test_force_replaces_files_and_links_but_not_what_links_point_to(
+    group_type: type[OutputGroup], tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (tmp_path / "target").write_bytes(b"old")
     (folder / NAMES[WEIGHTS]).symlink_to(tmp_path / "target")
     (folder / NAMES[MANIFEST]).write_bytes(b"old")
     refuse_existing(folder, NAMES.values(), force=True)
-    with OutputGroup(folder, force=True) as group:
+    with group_type(folder, force=True) as group:
         fill(group)
         group.commit()
     assert names(folder) == sorted(NAMES.values())
@@ -102,11 +120,13 @@ def test_force_replaces_files_and_links_but_not_what_links_point_to(tmp_path: Pa
     assert (folder / NAMES[MANIFEST]).read_bytes() == b"new manifest"
 
 
-def test_force_gives_the_old_files_back_when_one_can_not_be_replaced(tmp_path: Path) -> None:
+def test_force_gives_the_old_files_back_when_one_can_not_be_replaced(
+    group_type: type[OutputGroup], tmp_path: Path
+) -> None:
     (tmp_path / NAMES[MANIFEST]).write_bytes(b"old")
     (tmp_path / NAMES[WEIGHTS]).mkdir()
     (tmp_path / NAMES[WEIGHTS] / "inside").write_bytes(b"")
-    with OutputGroup(tmp_path, force=True) as group:
+    with group_type(tmp_path, force=True) as group:
         fill(group)
         with pytest.raises(HostError):
             group.commit()
@@ -115,6 +135,31 @@ def test_force_gives_the_old_files_back_when_one_can_not_be_replaced(tmp_path: P
     assert (tmp_path / NAMES[WEIGHTS] / "inside").exists()
     with pytest.raises(CallerError, match="not a file"):
         refuse_existing(tmp_path, NAMES.values(), force=True)
+
+
+def test_the_input_itself_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"")
+    with pytest.raises(CallerError, match="the input itself"):
+        refuse_existing(tmp_path, ["model.pt"], force=True, source=(tmp_path / "model.pt").stat())
+
+
+def test_an_interrupt_in_the_middle_of_a_commit_undoes_it(tmp_path: Path) -> None:
+    class Interrupted(OutputGroup):
+        def _install(self, member: object) -> None:
+            super()._install(member)
+            if member is self._members[2]:
+                raise KeyboardInterrupt
+
+    for force in (False, True):
+        if force:
+            (tmp_path / NAMES[METADATA]).write_bytes(b"old")
+        before = names(tmp_path)
+        with Interrupted(tmp_path, force=force) as group:
+            fill(group)
+            with pytest.raises(KeyboardInterrupt):
+                group.commit()
+        assert names(tmp_path) == before
+    assert (tmp_path / NAMES[METADATA]).read_bytes() == b"old"
 
 
 def test_a_missing_folder_is_the_callers_mistake(tmp_path: Path) -> None:
