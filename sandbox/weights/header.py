@@ -23,7 +23,7 @@ LIBRARY_MAX_HEADER = 100_000_000  # the official reader's own limit
 METADATA_KEY = "__metadata__"
 METADATA = {"format": "pt"}  # what transformers asks for before it reads a file
 ALIGNMENT = 8  # of the data's start
-MAX_DIGITS = 20  # of an offset below 2**64
+MAX_DIGITS = 20  # of any 64-bit number, its sign included
 
 _ENTRY_KEYS = {"dtype", "shape", "data_offsets"}
 

@@ -5,6 +5,7 @@ The rows come from the jail, so each one is hostile until `PlanCheck` returns it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,9 +13,13 @@ from sandbox.errors import HostileError
 from sandbox.facts import Label, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.dtypes import size_of
-from sandbox.weights.header import LIBRARY_MAX_HEADER, METADATA_KEY, entry_size
+from sandbox.weights.header import LIBRARY_MAX_HEADER, MAX_DIGITS, METADATA_KEY, entry_size
 
 READER_LABELS = {label.value: label for label in (Label.COPIED, Label.GATHERED, Label.DECODED)}
+
+MAX_MANIFEST = 1 << 29  # bytes, of what `verify` takes into memory; a million ordinary tensors take about 350 MB
+_ROW_FIXED = 250  # keys, label, dtype and digest
+_ROW_NUMBERS = 3  # offset, length, alias
 
 _GIB = 1 << 30
 
@@ -107,33 +112,42 @@ def check_tensor(untrusted: wire.Tensor, file_size: int, name: str | None = None
     )
 
 
+def manifest_row_size(tensor: Tensor) -> int:
+    """The most bytes that a tensor can take of the manifest; a test holds it against the real rows."""
+    sizes = (len(tensor.shape) + len(tensor.strides) + _ROW_NUMBERS) * MAX_DIGITS
+    return _ROW_FIXED + sizes + len(json.dumps(tensor.name)) + len(json.dumps(tensor.record))
+
+
 class Budget:
-    """Tensors, bytes, header and names that are spent so far. Raises HostileError before one is overspent."""
+    """What is spent so far of the caps, and which names are taken. Raises HostileError before one is overspent."""
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
         self._names: dict[str, int] = {}
         self.total_bytes = 0
-        self.header_bytes = 0
+        self._header_bytes = 0
+        self._manifest_bytes = 0
 
     @classmethod
     def of(cls, caps: Caps, tensors: Iterable[Tensor]) -> Budget:
         """A budget from which these are spent already."""
         budget = cls(caps)
         for tensor in tensors:
-            budget.spend(tensor.index, tensor.name, tensor.nbytes, entry_size(tensor.name, tensor.dtype, tensor.shape))
+            budget.spend(tensor)
         return budget
 
-    def spend(self, index: int, name: str, nbytes: int, header_bytes: int) -> None:
-        first = self._names.setdefault(name, index)
-        if first != index:
-            raise HostileError(f"tensors {first} and {index} are both named {show(name)}")
-        self.total_bytes += nbytes
-        self.header_bytes += header_bytes
+    def spend(self, tensor: Tensor) -> None:
+        first = self._names.setdefault(tensor.name, tensor.index)
+        if first != tensor.index:
+            raise HostileError(f"tensors {first} and {tensor.index} are both named {show(tensor.name)}")
+        self.total_bytes += tensor.nbytes
+        self._header_bytes += entry_size(tensor.name, tensor.dtype, tensor.shape)
+        self._manifest_bytes += manifest_row_size(tensor)
         asked = (
             ("tensors", len(self._names), self._caps.tensors),
             ("bytes of output", self.total_bytes, self._caps.total_bytes),
-            ("bytes of header", self.header_bytes, min(self._caps.header_bytes, LIBRARY_MAX_HEADER)),
+            ("bytes of header", self._header_bytes, min(self._caps.header_bytes, LIBRARY_MAX_HEADER)),
+            ("bytes of manifest", self._manifest_bytes, MAX_MANIFEST),
         )
         for what, amount, most in asked:
             if amount > most:
@@ -154,8 +168,7 @@ class PlanCheck:
         if untrusted.index != len(self._tensors):
             raise HostileError(f"tensor {untrusted.index} came where {len(self._tensors)} was due")
         tensor = check_tensor(untrusted, self._file_size, untrusted.name.removeprefix(self._strip_prefix))
-        header_bytes = entry_size(tensor.name, tensor.dtype, tensor.shape)
-        self._budget.spend(tensor.index, tensor.name, tensor.nbytes, header_bytes)
+        self._budget.spend(tensor)
         self._tensors.append(tensor)
         return tensor
 

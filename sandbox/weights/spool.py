@@ -9,7 +9,6 @@ from sandbox.errors import HostError, HostileError
 from sandbox.facts import Label, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.group import write_all
-from sandbox.weights.header import entry_size
 from sandbox.weights.inorder import InOrder
 from sandbox.weights.plan import Budget, Caps, check_name, check_size
 
@@ -36,7 +35,6 @@ class ReturnedSpool:
         name = check_name(untrusted.name)
         nbytes = check_size(name, untrusted.dtype, untrusted.shape)
         index = self._first + len(self._tensors)
-        self._budget.spend(index, name, nbytes, entry_size(name, untrusted.dtype, untrusted.shape))
         tensor = Tensor(
             index=index,
             name=name,
@@ -50,6 +48,7 @@ class ReturnedSpool:
             nbytes=nbytes,
             alias=-1,
         )
+        self._budget.spend(tensor)
         self._tensors.append(tensor)
         self._current = InOrder([replace(tensor, index=untrusted.index)])
         self._end += nbytes

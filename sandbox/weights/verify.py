@@ -19,8 +19,8 @@ from sandbox.weights.group import MANIFEST, output_paths
 from sandbox.weights.header import Entry as HeaderEntry
 from sandbox.weights.header import strict_header
 from sandbox.weights.inorder import SENT
-from sandbox.weights.manifest import MAX_MANIFEST, ChangedError, Entry, Manifest, read_manifest
-from sandbox.weights.plan import show
+from sandbox.weights.manifest import ChangedError, Entry, Manifest, read_manifest
+from sandbox.weights.plan import MAX_MANIFEST, show
 
 CHUNK = 8 << 20
 MAX_MISMATCHES = 100  # sentences; a wrong source would make one for every tensor

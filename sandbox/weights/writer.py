@@ -43,14 +43,20 @@ def _no_progress(_done: int) -> None:
 
 
 class WeightsWriter:
-    """Fills `output_fd`. Use as a context manager: leaving it ends its threads, whatever happened.
+    """Fills `output_fd`; without one it only takes the digests of the tensors, and `Digests.sha256` stays empty.
+
+    Use as a context manager: leaving it ends its threads, whatever happened.
 
     `sources` gives the descriptor for each label whose tensors are copied from a file: the staged input for
     COPIED, the spool for RETURNED. `progress` gets the bytes that stand, from any thread.
     """
 
     def __init__(
-        self, plan: Sequence[Tensor], sources: dict[Label, int], output_fd: int, progress: Progress = _no_progress
+        self,
+        plan: Sequence[Tensor],
+        sources: dict[Label, int],
+        output_fd: int | None,
+        progress: Progress = _no_progress,
     ) -> None:
         self._plan = plan
         self._sources = sources
@@ -64,11 +70,10 @@ class WeightsWriter:
         self._sha256 = ""
         self._error: BaseException | None = None
         self._ending = False
-        self._threads = (
-            Thread(target=self._guard, args=(self._copy,), name="copy", daemon=True),
-            Thread(target=self._guard, args=(self._hash,), name="sha256", daemon=True),
-            Thread(target=self._guard, args=(self._flush,), name="flush", daemon=True),
-        )
+        jobs: list[tuple[Callable[..., None], tuple[int, ...]]] = [(self._copy, ())]
+        if output_fd is not None:
+            jobs += [(self._hash, (output_fd,)), (self._flush, (output_fd,))]
+        self._threads = [Thread(target=self._guard, args=job, name=job[0].__name__, daemon=True) for job in jobs]
 
     @property
     def size(self) -> int:
@@ -77,20 +82,14 @@ class WeightsWriter:
 
     def start(self) -> None:
         """Write the header and start copying. Raises HostError."""
-        try:
-            write_all(self._fd, self._layout.header, 0)
-        except OSError as error:
-            raise _stopped(error) from None
+        self._write(self._layout.header, 0)
         for thread in self._threads:
             thread.start()
 
     def data(self, untrusted_index: int, untrusted_chunk: bytes) -> None:
         """The next bytes of a gathered or decoded tensor. Raises HostileError or HostError."""
         tensor, at = self._in_order.data(untrusted_index, untrusted_chunk)
-        try:
-            write_all(self._fd, untrusted_chunk, self._layout.starts[tensor.index] + at)
-        except OSError as error:
-            raise _stopped(error) from None
+        self._write(untrusted_chunk, self._layout.starts[tensor.index] + at)
         self._advance(tensor.index, len(untrusted_chunk))
 
     def finish(self) -> Digests:
@@ -119,17 +118,25 @@ class WeightsWriter:
     ) -> None:
         self.close()
 
-    def _guard(self, work: Callable[[], None]) -> None:
+    def _guard(self, work: Callable[..., None], arguments: tuple[int, ...]) -> None:
         try:
-            work()
+            work(*arguments)
         except OSError as error:
-            self._error = self._error or _stopped(error)
+            self._error = self._error or HostError(f"copying stopped: {error.strerror or error}", "check the disk")
         except BaseException as error:  # `finish` raises it: a thread must not die unheard
             self._error = self._error or error
         else:
             return
         self._ending = True
         self._watermark.close()
+
+    def _write(self, chunk: bytes | memoryview, at: int) -> None:
+        if self._fd is None:
+            return
+        try:
+            write_all(self._fd, chunk, at)
+        except OSError as error:
+            raise _stopped(error) from None
 
     def _advance(self, index: int, count: int) -> None:
         self._progress(self._watermark.advance(self._place[index], count))
@@ -138,7 +145,7 @@ class WeightsWriter:
         buffer = memoryview(bytearray(min(CHUNK, self.size)))
         for index in self._layout.order:
             tensor = self._plan[index]
-            if tensor.label in self._sources and not self._ending:
+            if tensor.label not in SENT and not self._ending:
                 self._copied[index] = self._copy_one(tensor, self._sources[tensor.label], buffer)
 
     def _copy_one(self, tensor: Tensor, source_fd: int, buffer: memoryview) -> str:
@@ -151,13 +158,13 @@ class WeightsWriter:
             count = os.preadv(source_fd, [wanted], tensor.offset + done)
             if not count:
                 raise HostError("the input became shorter while it was copied", "try again when nobody writes to it")
-            write_all(self._fd, wanted[:count], start + done)
+            self._write(wanted[:count], start + done)
             hasher.update(wanted[:count])
             done += count
             self._advance(tensor.index, count)
         return hasher.hexdigest()
 
-    def _hash(self) -> None:
+    def _hash(self, output_fd: int) -> None:
         hasher = sha256()
         buffer = memoryview(bytearray(min(CHUNK, self.size)))
         at = 0
@@ -165,20 +172,20 @@ class WeightsWriter:
             wanted = min(len(buffer), self.size - at)
             if self._watermark.wait(at + wanted) < at + wanted:
                 return
-            count = os.preadv(self._fd, [buffer[:wanted]], at)
+            count = os.preadv(output_fd, [buffer[:wanted]], at)
             if not count:
                 raise HostError("the output became shorter while it was written", "keep others from writing to it")
             hasher.update(buffer[:count])
             at += count
         self._sha256 = hasher.hexdigest()
 
-    def _flush(self) -> None:
+    def _flush(self, output_fd: int) -> None:
         at = 0
         while at < self.size and not self._ending:
             at = min(at + FLUSH, self.size)
             if self._watermark.wait(at) < at:
                 return
-            os.fdatasync(self._fd)
+            os.fdatasync(output_fd)
 
 
 def _stopped(error: OSError) -> HostError:

@@ -16,6 +16,7 @@ from sandbox.facts import Exit, Label, LeftOut, Tensor
 from sandbox.weights.group import MANIFEST, WEIGHTS, OutputGroup, output_paths
 from sandbox.weights.inorder import InOrder
 from sandbox.weights.manifest import Entry, File, Manifest, manifest_text, read_manifest
+from sandbox.weights.plan import manifest_row_size
 from sandbox.weights.verify import NAMES, VerifyResult, verify, verify_plan
 from sandbox.weights.writer import WeightsWriter
 from weights.rows import plan, row
@@ -92,6 +93,25 @@ def test_the_manifest_reads_back_as_it_was_written(made: Made) -> None:
     assert said.left_out == (LeftOut("s\udc80", "sparse"),)
     assert made.manifest.read_bytes().isascii()
     assert b"".join(manifest_text(said)) == made.manifest.read_bytes()
+
+
+def test_a_row_never_takes_more_of_the_manifest_than_was_counted(made: Made) -> None:
+    widest = replace(
+        made.plan[0],
+        name="\U0001f600" * 9,
+        record="\udc80",
+        dtype="F8_E4M3FNUZ",
+        shape=(1,) * 64,
+        strides=(-(1 << 63) + 1,) * 64,
+        label=Label.GATHERED,
+        offset=(1 << 63) - 1,
+        length=(1 << 63) - 1,
+        alias=1 << 31,
+    )
+    for tensor in (*made.plan, widest):
+        said = Manifest("", File("", 0, ""), File("", 0, ""), "", (Entry(tensor, "0" * 64),), ())
+        without = replace(said, entries=())
+        assert sum(map(len, manifest_text(said))) - sum(map(len, manifest_text(without))) <= manifest_row_size(tensor)
 
 
 def flipped(path: Path) -> Iterator[int]:

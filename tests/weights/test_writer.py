@@ -68,6 +68,18 @@ def test_copied_gathered_and_decoded_tensors_end_in_one_file(source: Path, sourc
     assert max(progress) == writer.size == len(data)
 
 
+def test_without_a_file_the_tensors_have_the_same_digests(source: Path, source_fd: int) -> None:
+    tensors = plan(ROWS, 5000)
+    with WeightsWriter(tensors, {Label.COPIED: source_fd}, None) as writer:
+        writer.start()
+        writer.data(1, SENT[1])
+        writer.data(3, SENT[3])
+        digests = writer.finish()
+    bodies = expected(tensors, source.read_bytes())
+    assert digests.tensors == tuple(blake3(bodies[tensor.name]).hexdigest() for tensor in tensors)
+    assert digests.sha256 == ""
+
+
 def test_tensors_larger_than_a_chunk_are_whole(tmp_path: Path, output_fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "CHUNK", 1000)
     monkeypatch.setattr(writer_module, "FLUSH", 2500)
