@@ -1,0 +1,185 @@
+"""A started Docker jail: the attached stream, and its end."""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import Any
+
+import requests
+from docker.errors import APIError, NotFound
+
+from sandbox.errors import HostError
+from sandbox.facts import Limit
+from sandbox.jail.docker_flags import JOB_LABEL
+from sandbox.jail.engine import Engine, Stream, explained
+from sandbox.jail.interface import GRACE_SECONDS, RunningJail
+
+# Of PID 1's standard error, its last words.
+STDERR_KEPT = 4096
+# The engine removes a container after its end; deleting its layer can take a while on a busy disk.
+REMOVAL_SECONDS = 30.0
+# PID 1 that takes no byte of its order for so long is not going to.
+WRITE_SECONDS = 30.0
+_RECEIVED = 1 << 18  # bytes in one go; less than the 1 MiB that `read` promises at most
+_STDOUT, _STDERR = 1, 2
+_HEADER = 8
+_KILLED = 137
+
+
+class Demultiplexer:
+    """The engine's stream of stdout and stderr: one byte of stream, three zeros, a big-endian length, the bytes.
+
+    Holds at most an unfinished header, and the last words of standard error.
+    """
+
+    def __init__(self) -> None:
+        self.stderr = b""
+        self._header = b""
+        self._stream = 0
+        self._remaining = 0
+
+    def feed(self, received: bytes) -> bytes:
+        """The standard output among these bytes. Raises HostError when they aren't such a stream."""
+        out = []
+        at = 0
+        while at < len(received):
+            if not self._remaining:
+                at += self._take_header(received, at)
+                continue
+            piece = received[at : at + self._remaining]
+            at += len(piece)
+            self._remaining -= len(piece)
+            if self._stream == _STDOUT:
+                out.append(piece)
+            else:
+                self.stderr = (self.stderr + piece)[-STDERR_KEPT:]
+        return b"".join(out)
+
+    def _take_header(self, received: bytes, at: int) -> int:
+        taken = received[at : at + _HEADER - len(self._header)]
+        self._header += taken
+        if len(self._header) == _HEADER:
+            self._stream, self._remaining = self._header[0], int.from_bytes(self._header[4:], "big")
+            if self._stream not in (_STDOUT, _STDERR) or any(self._header[1:4]):
+                raise HostError("the Docker engine's stream is not one of a container", "see the engine's log")
+            self._header = b""
+        return len(taken)
+
+
+class RunningDocker(RunningJail):
+    """Owns the connection, the stream and the container."""
+
+    def __init__(self, engine: Engine, identity: str, job: str, stream: Stream, limits: tuple[Limit, ...]):
+        self._engine = engine
+        self._identity = identity
+        self._label = f"{JOB_LABEL}={job}"
+        self._stream = stream
+        self._limits = limits
+        self._demultiplexer = Demultiplexer()
+        self._started = time.time()
+        self._ended = ""
+        self._stopped = False
+
+    def limits(self) -> tuple[Limit, ...]:
+        return self._limits
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                if not self._wait(select.POLLOUT, WRITE_SECONDS):
+                    raise HostError("the Docker jail does not take its order", "look at the load of this machine")
+                left = left[self._stream.socket.send(left) :]
+        except OSError as error:
+            raise HostError("the Docker jail is gone", "see the engine's log") from error
+
+    def read(self, timeout: float) -> bytes:
+        until = time.monotonic() + timeout
+        while True:
+            if not self._wait(select.POLLIN, max(0.0, until - time.monotonic())):
+                raise TimeoutError
+            try:
+                received = self._stream.socket.recv(_RECEIVED)
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                return b""
+            out = self._demultiplexer.feed(received)
+            if out or not received:
+                return out
+
+    def stop(self) -> str:
+        if self._stopped:
+            return self._ended
+        with explained("ending the jail"):
+            self._ended = self._end()
+        self._stopped = True
+        return self._ended
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.stop()
+        finally:
+            self._stream.close()
+            self._engine.api.close()
+
+    def _wait(self, event: int, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._stream.socket, event)
+        return bool(poll.poll(int(seconds * 1000) + 1))
+
+    def _end(self) -> str:
+        """Kill, wait until it is removed, and only then ask the engine what it recorded."""
+        running = self._kill()
+        self._stream.close()
+        self._wait_for_removal()
+        memory, code = self._recorded()
+        if memory:
+            return "the kernel killed a process in the jail because it had used up its memory limit"
+        if running or code == 0:
+            return ""
+        why = "was killed" if code == _KILLED else f"ended with status {code}"
+        words = self._demultiplexer.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        said = "".join(char if char.isprintable() else "?" for char in words)[-300:]
+        return f"PID 1 of the jail {why}" + (f": {said}" if said else "")
+
+    def _kill(self) -> bool:
+        """Whether it was still running."""
+        try:
+            self._engine.api.kill(self._identity, "SIGKILL")
+        except NotFound:
+            return False
+        except APIError as error:
+            if error.response is not None and error.response.status_code == requests.codes.conflict:  # it isn't running
+                return False
+            raise
+        except requests.Timeout:  # a runtime that hangs; the removal will show
+            return True
+        return True
+
+    def _wait_for_removal(self) -> None:
+        start = time.monotonic()
+        pause = 0.01
+        while self._engine.containers(self._label):
+            waited = time.monotonic() - start
+            if waited > REMOVAL_SECONDS:
+                raise HostError(
+                    f"the container {self._identity[:12]} can't be removed", f"docker rm -f {self._identity[:12]}"
+                )
+            if waited > GRACE_SECONDS:
+                self._engine.remove_container(self._identity)
+            time.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    def _recorded(self) -> tuple[bool, int]:
+        """Whether memory ran out, and PID 1's exit status, from the engine's own record of the container."""
+        query = {"container": self._identity, "event": ["oom", "die"]}
+        until = time.time()  # not later: the engine would wait for it
+        with_memory, code = False, 0
+        events = self._engine.api.events(since=int(self._started) - 1, until=until, filters=query, decode=True)
+        for event in events:
+            attributes: dict[str, Any] = event.get("Actor", {}).get("Attributes", {})
+            with_memory |= event.get("Action") == "oom"
+            code = int(attributes.get("exitCode", code))
+        return with_memory, code
