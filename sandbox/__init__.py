@@ -1,0 +1,24 @@
+"""sandbox-load: open an untrusted model once, safely.
+
+from sandbox import Request, evaluate, load_state_dict
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["Request", "__version__", "evaluate", "load_state_dict"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public names when they are first used: `import sandbox` costs nothing."""
+    if name in ("Request", "evaluate"):
+        from sandbox import controller  # noqa: PLC0415
+
+        return getattr(controller, name)
+    if name == "load_state_dict":
+        from sandbox.tensors import load_state_dict  # noqa: PLC0415
+
+        return load_state_dict
+    raise AttributeError(name)

@@ -112,6 +112,7 @@ class Policy:
     watch: WatchPolicy
     syscalls: Syscalls
     decoys: tuple[Decoy, ...]
+    frameworks: tuple[str, ...]
 
 
 def load(named: str, configs: Path) -> Policy:
@@ -135,7 +136,9 @@ def load(named: str, configs: Path) -> Policy:
             f"{path.name}: it needs exactly name and the tables {', '.join(tables)}", "see configs/policies"
         )
     parts = {name: _parse(kind, table[name], f"{path.name}, [{name}]") for name, kind in tables.items()}
-    return Policy(name=str(table["name"]), syscalls=_syscalls(configs), decoys=_decoys(configs), **parts)
+    frameworks = tuple(read_table(configs / "frameworks.toml")["importable"])
+    lists: dict[str, Any] = {"syscalls": _syscalls(configs), "decoys": _decoys(configs), "frameworks": frameworks}
+    return Policy(name=str(table["name"]), **parts, **lists)
 
 
 def read_table(path: Path) -> dict[str, Any]:

@@ -6,11 +6,18 @@ Tests on arguments stand here; the plain lists come with the order from configs/
 
 from __future__ import annotations
 
+import ctypes.util
 import errno
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyseccomp as seccomp
+_SONAMES = {"c": "libc.so.6", "seccomp": "libseccomp.so.2"}
+_asking_ldconfig = ctypes.util.find_library
+# pyseccomp runs ldconfig and gcc to find its library; the jail has neither, and the loader finds it by name.
+ctypes.util.find_library = _SONAMES.get  # type: ignore[assignment]
+import pyseccomp as seccomp  # noqa: E402
+
+ctypes.util.find_library = _asking_ldconfig
 
 PROT_EXEC = 0x4
 CLONE_THREAD = 0x10000

@@ -61,9 +61,13 @@ class Relay:
     _open: dict[int, Callable[[], None]] = field(default_factory=dict)
 
     def start(self) -> None:
-        self._listen(self.child.frames, self._frames)
+        """Keep what it prints, from now on."""
         for descriptor in self.child.printed:
             self._listen(descriptor, functools.partial(self._printed, descriptor))
+
+    def hear(self) -> None:
+        """Take its frames, from now on."""
+        self._listen(self.child.frames, self._frames)
 
     @property
     def silent(self) -> bool:
@@ -75,8 +79,8 @@ class Relay:
         for descriptor in list(self._open):
             while descriptor in self._open:
                 self._open[descriptor]()
+        for descriptor in (self.child.commands, self.child.frames, *self.child.printed):
             os.close(descriptor)
-        os.close(self.child.commands)
         for stream, total in self.child.totals.items():
             text = self.child.kept[stream].decode("utf-8", "replace")
             if total:

@@ -78,6 +78,7 @@ class Supervisor:
         if loader:
             watch = Watch(order, loader, self._pump, self._record, decoys)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
+            watch.relay.start()
             if read.format:
                 watch.run(read.for_loader(order.frameworks))
             self._say(wire.Kind.LOADER_GONE, watch.end())
@@ -92,6 +93,7 @@ class Supervisor:
         reader = self._spawn("reader", "read.py", order.for_reader(), {})
         relay = self._relay(reader, wire.READER_SAYS, result.heard)
         relay.start()
+        relay.hear()
         self._pump.run_until(reader.reap)
         reader.kill()
         for pid in processes.others(known):

@@ -55,9 +55,10 @@ class Watch:
         try:
             baseline = self._arm(told["modules"])
         except ArmingError as error:
-            self._record.add("other.denied", "arm", "denied", self._loader.pid, {"value": str(error)})
+            text = str(error)
+            self._record.send(wire.encode(wire.Kind.OUTPUT, wire.Output("supervisor", "arming", text, len(text))))
             return
-        self.relay.start()
+        self.relay.hear()
         self._loader.command("go")
         self._pump.run_until(lambda: self._loaded or self._over())
         self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger)

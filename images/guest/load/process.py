@@ -83,7 +83,8 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
 def main() -> None:
     """Serve one order."""
     order = json.loads(sys.stdin.buffer.read())
-    Path("/proc/self/oom_score_adj").write_text(_OOM_FIRST, encoding="ascii")
+    with contextlib.suppress(OSError):  # where /proc is read-only the kernel picks the largest, which is this one
+        Path("/proc/self/oom_score_adj").write_text(_OOM_FIRST, encoding="ascii")
     processes.limit(order["rlimits"])
     _import(order["preload"])
     told = json.loads(_command())

@@ -17,45 +17,52 @@ _stand_ins: dict[str, type] = {}
 
 
 class StandIn:
-    """Takes whatever a stream does to an object, and does nothing with it."""
+    """Takes whatever a stream does to an object, and does nothing with it.
 
-    def __new__(cls, *args: object, **options: object) -> StandIn:
+    Its state is its __dict__, as a real object's; items and pairs stand beside it.
+    """
+
+    __slots__ = ("__dict__", "stand_in_items", "stand_in_pairs")
+    stand_in_items: list[object]
+    stand_in_pairs: list[tuple[object, object]]
+
+    def __new__(cls, *_args: object, **_options: object) -> StandIn:
         self = object.__new__(cls)
-        if args or options:
-            self.__dict__["args"] = [*args, *options.values()]
+        self.stand_in_items = []
+        self.stand_in_pairs = []
         return self
 
-    def __init__(self, *args: object, **options: object) -> None:
+    def __init__(self, *_args: object, **_options: object) -> None:
         pass
 
-    def __call__(self, *args: object, **options: object) -> StandIn:
-        return StandIn(*args, **options)
+    def __call__(self, *_args: object, **_options: object) -> StandIn:
+        return StandIn()
 
     def __setstate__(self, state: object) -> None:
         parts = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
-        attributes = [part for part in parts if isinstance(part, dict)]
-        if len(attributes) + sum(part is None for part in parts) < len(parts):
-            attributes = [{"state": state}]
-        for part in attributes:
-            self.__dict__.update(part)
+        attributes = [part or {} for part in parts if part is None or isinstance(part, dict)]
+        if len(attributes) == len(parts):
+            for part in attributes:
+                self.__dict__.update(part)
 
     def append(self, item: object) -> None:
-        self.__dict__.setdefault("items", []).append(item)
+        self.stand_in_items.append(item)
 
     def extend(self, items: list[object]) -> None:
-        self.__dict__.setdefault("items", []).extend(items)
+        self.stand_in_items.extend(items)
 
     add = append
 
     def __setitem__(self, key: object, value: object) -> None:
-        self.__dict__.setdefault("entries", {})[key] = value
+        self.stand_in_pairs.append((key, value))
 
 
 def stand_in(module: str, name: str, reason: str) -> type:
     """The stand-in class of one dotted name."""
     full = f"{module}.{name}"
     absent.setdefault(full, reason)
-    return _stand_ins.setdefault(full, type(name.rsplit(".", 1)[-1] or "absent", (StandIn,), {"__module__": module}))
+    made = type(name.rsplit(".", 1)[-1] or "absent", (StandIn,), {"__module__": module, "__slots__": ()})
+    return _stand_ins.setdefault(full, made)
 
 
 class Unpickler(pickle.Unpickler):

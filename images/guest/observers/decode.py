@@ -12,6 +12,7 @@ import os
 import shlex
 import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _DNS_PORT = 53
 _MAX_SENT = 2048  # bytes of a message that are kept
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_TMPFILE & ~os.O_DIRECTORY
 _TIMESPEC = struct.Struct("<qq")
+_TIMER_ABSTIME = 1
 _CLONE_VM_VFORK = 0x100 | 0x4000
 _CLONE_BESIDES = 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
 _MAP_ANONYMOUS = 0x20
@@ -217,12 +219,20 @@ def _executable(at: int) -> Decoder:
     return decode
 
 
-def _sleep(at: int) -> Decoder:
-    def decode(memory: Memory, args: Arguments) -> Decision:
-        seconds, nanoseconds = _TIMESPEC.unpack(memory.read(args[at], _TIMESPEC.size))
-        return Decision({"value": f"{max(0, seconds) + max(0, nanoseconds) / 1e9:.3f}"})
+def _timespec(memory: Memory, address: int) -> float:
+    seconds, nanoseconds = _TIMESPEC.unpack(memory.read(address, _TIMESPEC.size))
+    return float(seconds + nanoseconds / 1e9)
 
-    return decode
+
+def _nanosleep(memory: Memory, args: Arguments) -> Decision:
+    return Decision({"value": f"{max(0.0, _timespec(memory, args[0])):.3f}"})
+
+
+def _clock_nanosleep(memory: Memory, args: Arguments) -> Decision:
+    wanted = _timespec(memory, args[2])
+    if args[1] & _TIMER_ABSTIME:
+        wanted -= time.clock_gettime(args[0] & 0xF)
+    return Decision({"value": f"{max(0.0, wanted):.3f}"})
 
 
 DECODERS: dict[str, Decoder] = {
@@ -257,8 +267,8 @@ DECODERS: dict[str, Decoder] = {
     "pidfd_open": _registers(("target", 0)),
     "mmap": _executable(3),
     "mprotect": _executable(0),
-    "nanosleep": _sleep(0),
-    "clock_nanosleep": _sleep(2),
+    "nanosleep": _nanosleep,
+    "clock_nanosleep": _clock_nanosleep,
 }
 _BY_FIRST = """stat lstat access readlink statfs chdir truncate mkdir mknod utime utimes setxattr lsetxattr unlink rmdir
 removexattr lremovexattr chmod chown lchown umount2 chroot swapon acct memfd_create sethostname"""

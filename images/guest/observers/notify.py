@@ -79,7 +79,7 @@ class NotifyObserver:
         try:
             with Memory(pid) as memory:
                 decision = decoder(call.name)(memory, args)
-        except (UnreadableError, struct.error, ValueError, OverflowError):
+        except (UnreadableError, struct.error, ValueError, OverflowError, OSError):
             self._record.unreadable += 1
             return call, Decision({"unreadable": "yes"}, answer="EFAULT" if call.answer == CONTINUE else "")
         if call.kind == "time.sleep" and float(decision.detail["value"]) < self._sleep_seconds:

@@ -1,0 +1,144 @@
+"""What the loaded object's tensors are now: name, dtype, shape and digest of each, as the loader sees them.
+
+All of it comes from hostile memory. A difference from the plan is a finding; agreement lowers none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import blake3
+import wire
+
+from guest.load.unpickler import StandIn
+from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
+
+_NODES, _DEPTH = 5_000_000, 1_000
+_NOT_ENTERED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, str, bytes, int, float)
+_SET_REASON = "an element of a set: it has no place, so no name"
+
+_TORCH = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "int16": "I16",
+    "uint16": "U16",
+    "int32": "I32",
+    "uint32": "U32",
+    "int64": "I64",
+    "uint64": "U64",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "float64": "F64",
+    "complex64": "C64",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e8m0fnu": "F8_E8M0",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+}
+
+
+def _loaded(name: str) -> Any:
+    """A framework, when the load needed it; importing it now would be noise."""
+    return sys.modules.get(name)
+
+
+def look(node: Any) -> Leaf | Branch | None:
+    """A tensor, or what is inside, or None."""
+    torch, numpy = _loaded("torch"), _loaded("numpy")
+    if torch and isinstance(node, torch.Tensor):
+        return Leaf(node)
+    if numpy and isinstance(node, numpy.ndarray):
+        return Branch(enumerate(node.ravel().tolist())) if node.dtype.hasobject else Leaf(node)
+    return next((see(node) for kinds, see in _INSIDE if isinstance(node, kinds)), None)
+
+
+def _mapping(node: dict[Any, Any]) -> Branch:
+    return Branch([*node.items(), *attributes_branch(getattr(node, "__dict__", {})).children])
+
+
+def _sequence(node: list[Any] | tuple[Any, ...]) -> Branch:
+    return Branch(enumerate(node))
+
+
+def _set(node: set[Any] | frozenset[Any]) -> Branch:
+    return Branch((), [(at, item, _SET_REASON) for at, item in enumerate(node)])
+
+
+def _object(node: object) -> Branch:
+    state: Any = getattr(node, "__dict__", None)
+    return module_branch(state) if is_module(state) else attributes_branch(state)
+
+
+def _stand_in(node: StandIn) -> Branch:
+    """As the reader names the same object: pairs, items, then its state."""
+    children: list[tuple[Any, Any]] = [*node.stand_in_pairs, *enumerate(node.stand_in_items)]
+    state = vars(node)
+    inner = module_branch(state) if is_module(state) else attributes_branch(state)
+    return Branch([*children, *inner.children], inner.left_out)
+
+
+_INSIDE: tuple[tuple[Any, Callable[[Any], Branch | None]], ...] = (
+    (StandIn, _stand_in),
+    (dict, _mapping),
+    ((list, tuple), _sequence),
+    ((set, frozenset), _set),
+    (_NOT_ENTERED, lambda _node: None),
+    (object, _object),
+)
+
+
+def _bytes_of(tensor: Any) -> tuple[str, tuple[int, ...], Any]:
+    """dtype, shape and a buffer of the contiguous little-endian bytes. Raises KeyError for what has no such form."""
+    torch = _loaded("torch")
+    if torch and isinstance(tensor, torch.Tensor):
+        dtype = _TORCH[str(tensor.dtype).removeprefix("torch.")]
+        if tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise KeyError(str(tensor.layout))
+        flat = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        return dtype, tuple(tensor.shape), flat.view(torch.uint8).numpy() if flat.numel() else b""
+    numpy = _loaded("numpy")
+    array = numpy.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
+    return _TORCH[array.dtype.name], tuple(tensor.shape), array.reshape(-1).view(numpy.uint8) if array.size else b""
+
+
+def _tensors(root: object) -> Iterator[tuple[str, str, tuple[int, ...], Any]]:
+    """Every tensor below the root that has a form safetensors knows."""
+    for named in walk(root, look, nodes=_NODES, depth=_DEPTH):
+        if named.left_out:
+            continue
+        try:
+            dtype, shape, buffer = _bytes_of(named.value)
+        except (KeyError, RuntimeError, TypeError, ValueError, MemoryError):
+            continue  # quantized, sparse, meta, structured: the plan leaves them out, too, and says so
+        yield named.name, dtype, shape, buffer
+
+
+def testify(root: object, send: Callable[[bytes], None], known: list[str] | None) -> None:
+    """Send a WITNESS row for each tensor; with `known`, the bytes of those whose name isn't among them, too."""
+    plan, made = set(known or ()), 0
+    try:
+        for name, dtype, shape, buffer in _tensors(root):
+            digest = blake3.blake3(buffer).hexdigest()
+            send(wire.encode(wire.Kind.WITNESS, wire.Witness(name, dtype, shape, digest)))
+            if known is not None and name not in plan:
+                send(wire.encode(wire.Kind.RETURNED, wire.Returned(made, name, dtype, shape)))
+                _send_bytes(send, made, memoryview(buffer))
+                made += 1
+    except (NamingError, RecursionError):
+        return  # what is missing is compared, and said
+
+
+def _send_bytes(send: Callable[[bytes], None], index: int, buffer: memoryview) -> None:
+    for start in range(0, len(buffer), wire.MAX_DATA):
+        send(wire.data(wire.Kind.RETURNED_DATA, index, bytes(buffer[start : start + wire.MAX_DATA])))
+
+
+def prepare() -> None:
+    """Do once, before arming, what would make noise later."""
+    blake3.blake3(b"").hexdigest()

@@ -1,0 +1,209 @@
+"""The command `sandbox-load`. Translates words into a request and a result into an exit code; decides nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sandbox import __version__
+from sandbox.errors import HostileError, MismatchError, SandboxError
+from sandbox.facts import Exit
+from sandbox.progress import Progress
+
+_PROGRAM = "sandbox-load"
+
+_EVALUATE_HELP = """\
+Open an untrusted model once, safely: load it in a locked-down jail, watch what it does, and give the weights back as
+safetensors with proof of where every byte came from.
+
+commands:
+  sandbox-load MODEL                                evaluate a file (a path; for a file named setup: ./setup)
+  sandbox-load setup                                prepare a jail: download and install what it needs
+  sandbox-load doctor                               which jails work here, and what would fix the others
+  sandbox-load verify OUT.safetensors --source MODEL   check an output against its source again
+
+exit codes:
+  0 clean or unexecuted   1 suspicious, malicious or a mismatch   2 inconclusive or unsupported
+  3 usage or environment: nothing was judged   130 interrupted
+"""
+
+_SETUP_HELP = "Prepare a jail: says what it downloads and where to, may be interrupted, and is undone by --remove."
+_DOCTOR_HELP = "Which jails work on this machine, why others don't, and the exact command that would fix each."
+_VERIFY_HELP = (
+    "Check a converted file, its manifest and its source against each other, without torch and without a jail."
+)
+
+
+def _evaluate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        usage="sandbox-load MODEL [options]\n       sandbox-load {setup,doctor,verify} ...",
+        description=_EVALUATE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="the checkpoint to open")
+    out = parser.add_argument_group("output")
+    out.add_argument("-o", "--output", metavar="OUT.safetensors", type=Path, help="default: beside MODEL")
+    out.add_argument("--no-output", action="store_true", help="only evaluate")
+    out.add_argument("--force", action="store_true", help="replace existing outputs")
+    out.add_argument("--salvage", action="store_true", help="write the weights whatever the verdict")
+    out.add_argument(
+        "--allow-returned", action="store_true", help="write tensors, too, that only the file's code makes"
+    )
+    out.add_argument("--strip-prefix", metavar="P", default="", help="take P off the front of the tensors' names")
+    out.add_argument(
+        "--report", metavar="FORMAT=PATH", action="append", default=[], help="write the report to a file, too"
+    )
+    out.add_argument("--format", choices=("text", "json"), default="text", help="of the report on standard output")
+    how = parser.add_argument_group("how")
+    how.add_argument("--policy", metavar="evaluate|PATH", default="evaluate", help="a policy's name or .toml file")
+    how.add_argument(
+        "--jail",
+        choices=("auto", "bubblewrap", "docker"),
+        default="auto",
+        help="default: the strongest that is prepared",
+    )
+    how.add_argument("--runtime", metavar="NAME", help="an OCI runtime that Docker has registered")
+    how.add_argument("--sha256", metavar="HEX", type=_digest, help="start nothing unless MODEL has this digest")
+    how.add_argument("--static", action="store_true", help="read and convert; load nothing")
+    how.add_argument("--timeout", metavar="S", type=_seconds, help="wall clock of the whole evaluation, in seconds")
+    how.add_argument("--memory", metavar="SIZE", help="of the jail, like 4G")
+    _add_loudness(parser)
+    return parser
+
+
+def _add_loudness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="more in the text report")
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+
+
+def _digest(text: str) -> str:
+    if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
+        raise argparse.ArgumentTypeError("64 hexadecimal digits")
+    return text.lower()
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e7:
+        raise argparse.ArgumentTypeError("a positive number of seconds")
+    return seconds
+
+
+def _evaluate(words: Sequence[str]) -> int:
+    from sandbox import reporting  # noqa: PLC0415 - `doctor` and `--help` needn't load the controller
+    from sandbox.controller import Request, evaluate  # noqa: PLC0415
+    from sandbox.policy import parse_size  # noqa: PLC0415
+
+    options = _evaluate_parser().parse_args(words)
+    targets = reporting.targets(options.report)
+    progress = Progress(quiet=options.quiet)
+    request = Request(
+        path=options.model,
+        output=options.output,
+        write=not options.no_output,
+        force=options.force,
+        policy=options.policy,
+        jail=options.jail,
+        runtime=options.runtime,
+        sha256=options.sha256,
+        static=options.static,
+        salvage=options.salvage,
+        allow_returned=options.allow_returned,
+        strip_prefix=options.strip_prefix,
+        timeout=options.timeout,
+        memory=parse_size(options.memory) if options.memory else None,
+        progress=progress.say,
+        copied=progress.copied,
+    )
+    with progress:
+        report = evaluate(request)
+    reporting.write(report, targets)
+    reporting.show(report, options.format, options.verbose)
+    return report.exit_code
+
+
+def _setup(words: Sequence[str]) -> int:
+    from sandbox.prepare import remove, setup  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog=f"{_PROGRAM} setup", description=_SETUP_HELP, allow_abbrev=False)
+    parser.add_argument("--jail", choices=("auto", "bubblewrap", "docker"), default="auto")
+    parser.add_argument("--wheels", metavar="DIR", type=Path, help="look for packages there first")
+    parser.add_argument(
+        "--offline", action="store_true", help="use nothing but --wheels and what is downloaded already"
+    )
+    parser.add_argument("--remove", action="store_true", help="undo everything that setup made")
+    _add_loudness(parser)
+    options = parser.parse_args(words)
+    say = Progress(quiet=options.quiet).say
+    if options.remove:
+        remove(options.jail, say)
+    else:
+        setup(options.jail, say, wheels=options.wheels, offline=options.offline)
+    return Exit.QUIET
+
+
+def _doctor(words: Sequence[str]) -> int:
+    from sandbox.doctor import examine, text  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog=f"{_PROGRAM} doctor", description=_DOCTOR_HELP, allow_abbrev=False)
+    parser.parse_args(words)
+    diagnosis = examine()
+    print(text(diagnosis))
+    return Exit.QUIET if any(row.works for row in diagnosis) else Exit.USAGE
+
+
+def _verify(words: Sequence[str]) -> int:
+    from sandbox.verification import check  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog=f"{_PROGRAM} verify", description=_VERIFY_HELP, allow_abbrev=False)
+    parser.add_argument("output", metavar="OUT.safetensors", type=Path)
+    parser.add_argument("--source", metavar="MODEL", type=Path, required=True, help="the checkpoint it was made from")
+    parser.add_argument(
+        "--replan", action="store_true", help="derive the plan anew in a jail: proves names and shapes, too"
+    )
+    parser.add_argument("--jail", choices=("auto", "bubblewrap", "docker"), default="auto", help="for --replan")
+    options = parser.parse_args(words)
+    result = check(options.output, options.source, replan=options.replan, jail=options.jail)
+    print(result.text)
+    return result.exit_code
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"setup": _setup, "doctor": _doctor, "verify": _verify}
+
+
+def run(words: Sequence[str]) -> int:
+    """Do what the words say and return the exit code. Errors are one line on standard error."""
+    if not words:
+        _evaluate_parser().print_help()
+        return Exit.USAGE
+    command = _COMMANDS.get(words[0])
+    try:
+        return command(words[1:]) if command else _evaluate(words)
+    except SandboxError as error:
+        print(f"{_PROGRAM}: {_about(words)}{error}", file=sys.stderr)
+        return Exit.ALARM if isinstance(error, MismatchError | HostileError) else Exit.USAGE
+    except KeyboardInterrupt:
+        print(f"{_PROGRAM}: interrupted; nothing was written", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the report has gone; so may we
+        return Exit.USAGE
+    except SystemExit as stop:  # argparse: 0 for --help, 2 for a usage error, which is 3 here
+        return Exit.USAGE if stop.code else Exit.QUIET
+
+
+def _about(words: Sequence[str]) -> str:
+    """The file that the words are about, for the front of an error."""
+    names = [word for word in words if Path(word).suffix and not word.startswith("-")]
+    return f"{names[0]}: " if names else ""
+
+
+def main() -> int:
+    """The console script."""
+    return run(sys.argv[1:])

@@ -1,0 +1,297 @@
+"""One evaluation, from the user's path to the report."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sandbox import __version__
+from sandbox.bundle import Bundle, find
+from sandbox.errors import HostError, MismatchError
+from sandbox.exchange import Exchange, Outcome
+from sandbox.facts import (
+    Comparison,
+    DynamicFacts,
+    Evidence,
+    Input,
+    JailFacts,
+    Judgement,
+    Label,
+    Output,
+    Report,
+    Tensor,
+    TensorCount,
+    Verdict,
+)
+from sandbox.jail import family
+from sandbox.jail.interface import Jail, JailSpec
+from sandbox.judge.comparison import compare
+from sandbox.judge.rules import Rules, parse_rules
+from sandbox.judge.verdict import judge
+from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
+from sandbox.policy import Policy, load, read_table
+from sandbox.stage import Staged, stage
+from sandbox.weights.group import OutputGroup, output_paths, refuse_existing
+from sandbox.weights.manifest import Entry, File, Manifest, manifest_text
+from sandbox.weights.plan import Caps
+from sandbox.weights.writer import WeightsWriter
+
+NOBODY = 65534
+_WRITTEN_ON = frozenset({Verdict.CLEAN, Verdict.UNEXECUTED, Verdict.SUSPICIOUS})
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate, and how. Sizes in bytes, times in seconds; None: the policy's own."""
+
+    path: Path
+    output: Path | None = None  # None: beside the model, <stem>.safetensors
+    write: bool = True
+    force: bool = False
+    policy: str = "evaluate"
+    jail: str = family.AUTO
+    runtime: str | None = None
+    sha256: str | None = None
+    static: bool = False
+    salvage: bool = False
+    allow_returned: bool = False
+    strip_prefix: str = ""
+    timeout: float | None = None
+    memory: int | None = None
+    progress: Callable[[str], None] = field(default=_silent, compare=False)
+    copied: Callable[[int], None] | None = field(default=None, compare=False)  # bytes of output that stand
+
+
+def evaluate(request: Request) -> Report:
+    """Do it. Raises CallerError or HostError when nothing could be judged; a hostile file is judged, never raised."""
+    started = time.monotonic()
+    bundle = find()
+    policy = load(request.policy, bundle.configs)
+    weights = request.output or request.path.with_suffix(".safetensors")
+    with ExitStack() as held:
+        staged = held.enter_context(stage(request.path))
+        group = None
+        if request.write:
+            refuse_existing(weights.parent, (path.name for path in output_paths(weights).values()), force=request.force)
+            group = held.enter_context(OutputGroup(weights.parent, force=request.force))
+        _check_digest(request, staged)
+        jail = family.choose(request.jail, request.runtime, request.progress)
+        run = _Run(request, policy, bundle, staged, jail, weights, group)
+        return run.report(held, started)
+
+
+def rules(bundle: Bundle) -> Rules:
+    """The judge's tables."""
+    return parse_rules(read_table(bundle.configs / "rules.toml"), read_table(bundle.configs / "globals.toml"))
+
+
+def _check_digest(request: Request, staged: Staged) -> None:
+    """--sha256 is checked before anything starts; otherwise the digest is taken meanwhile."""
+    if request.sha256 is None:
+        staged.start_digest()
+    elif staged.sha256() != request.sha256.lower():
+        raise MismatchError("its SHA-256 is not the one that was asked for", "fetch the file again")
+
+
+@dataclass
+class _Run:
+    """One evaluation whose jail is chosen."""
+
+    request: Request
+    policy: Policy
+    bundle: Bundle
+    staged: Staged
+    jail: Jail
+    weights: Path
+    group: OutputGroup | None
+
+    def report(self, held: ExitStack, started: float) -> Report:
+        request, staged = self.request, self.staged
+        asked = Asked(not request.static, request.allow_returned, request.timeout or wall_seconds(self.policy, staged))
+        planted = Secrets(self.policy.decoys)
+        spec, code_digest, copied = held.enter_context(self._specification())
+        request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
+        exchange = held.enter_context(self._exchange())
+        with self.jail.start(spec) as running:
+            told = order(self.policy, staged, self.jail, spec, planted, asked)
+            exchange.run(running, told, asked.wall)
+            jail_ended = running.stop()
+            limits = running.limits()
+        outcome = exchange.outcome(jail_ended)
+        dynamic = self._dynamic(outcome, asked)
+        comparison = self._compare(outcome, dynamic)
+        evidence = Evidence(outcome.session.static(), dynamic, comparison, outcome.host, planted.values)
+        judgement = judge(evidence, rules(self.bundle))
+        hello = outcome.session.hello
+        facts = JailFacts(
+            name=self.jail.name,
+            version=self.jail.readiness().version,
+            runtime=request.runtime or "",
+            hardening=self.jail.hardening(spec),
+            limits=limits,
+            uid=spec.uid,
+            code_sha256=code_digest,
+            inside=vars(hello) if hello else {},
+        )
+        source = Input(str(staged.path), staged.size, staged.sha256(), staged_copy=copied)
+        outputs, not_written = self._write(outcome, judgement, source)
+        return Report(
+            tool=f"sandbox-load {__version__}",
+            verdict=judgement.verdict,
+            summary=judgement.summary,
+            reasons=judgement.reasons,
+            input=source,
+            policy=self.policy.name,
+            jail=facts,
+            static=evidence.static,
+            dynamic=dynamic,
+            comparison=comparison,
+            completeness=judgement.completeness,
+            findings=judgement.findings,
+            tensors=_count(outcome.plan),
+            outputs=outputs,
+            not_written=not_written,
+            not_examined=judgement.not_examined,
+            timings=outcome.marks | {"total": round(time.monotonic() - started, 4)},
+        )
+
+    @contextmanager
+    def _specification(self) -> Iterator[tuple[JailSpec, str, bool]]:
+        """The jail to start, the digest of the code it gets, and whether the model had to be copied for it."""
+        uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (NOBODY, NOBODY)
+        with tempfile.TemporaryDirectory(prefix="sandbox-load-", ignore_cleanup_errors=True) as folder:
+            code = Path(folder, "code")
+            code.mkdir()
+            digest = self.bundle.write_code(code)
+            model, descriptor = self.staged.path, self.staged.fd
+            foreign = not self.jail.counts_its_own_processes or uid == NOBODY
+            copy = foreign and not self.staged.readable_by(uid, gid)
+            if copy:
+                model = self._copy(Path(folder))
+                descriptor = os.open(model, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                yield (
+                    JailSpec(
+                        model=model,
+                        model_fd=descriptor,
+                        model_name=secrets.token_hex(8),
+                        code=code,
+                        hostname=f"node-{secrets.token_hex(4)}",
+                        uid=uid,
+                        gid=gid,
+                        limits=limits_for(self.policy, self.staged, self.request.memory),
+                        variables=variables(),
+                        syscalls=self.policy.syscalls.wall_one,
+                        job=secrets.token_hex(8),
+                    ),
+                    digest,
+                    copy,
+                )
+            finally:
+                if copy:
+                    os.close(descriptor)
+
+    def _copy(self, folder: Path) -> Path:
+        """The jail's user may not read the file itself: a private copy, announced."""
+        if shutil.disk_usage(folder).free < self.staged.size:
+            raise HostError(
+                "the jail's user can't read it and there is no room for a copy", "free some space, or chmod it"
+            )
+        self.request.progress("copying it, since the jail's user can't read it where it is")
+        target = folder / "model"
+        self.staged.copy_to(target)
+        return target
+
+    def _exchange(self) -> Exchange:
+        caps = Caps(
+            total_bytes=total_cap(self.policy, self.staged),
+            tensors=self.policy.read.tensors,
+            header_bytes=self.policy.write.header_bytes,
+            metadata_bytes=self.policy.read.metadata_bytes,
+        )
+        wanted = self._writer if self.group is not None or not self.request.static else None
+        prefix, returned = self.request.strip_prefix, self.request.allow_returned
+        return Exchange(self.staged, caps, wanted, strip_prefix=prefix, returned=returned)
+
+    def _writer(self, plan: Sequence[Tensor], sources: dict[Label, int]) -> WeightsWriter:
+        """Digests are needed for the comparison even where nothing is to be written."""
+        report = self.request.copied or (lambda _done: None)
+        if self.group is None:
+            return WeightsWriter(plan, sources, None, report)
+        nbytes = sum(tensor.nbytes for tensor in plan)
+        self.group.require_space(nbytes)
+        return WeightsWriter(plan, sources, self.group.create(self.weights.name, "weights"), report)
+
+    def _dynamic(self, outcome: Outcome, asked: Asked) -> DynamicFacts:
+        """With the witnesses under the names of the output."""
+        facts = outcome.session.dynamic(asked=asked.load)
+        prefix = self.request.strip_prefix
+        return replace(
+            facts, witnesses=tuple(replace(row, name=row.name.removeprefix(prefix)) for row in facts.witnesses)
+        )
+
+    def _compare(self, outcome: Outcome, dynamic: DynamicFacts) -> Comparison:
+        if outcome.digests is None or not dynamic.loaded:
+            return Comparison()
+        digests = {tensor.name: digest for tensor, digest in zip(outcome.plan, outcome.digests.tensors, strict=True)}
+        planned = tuple(tensor for tensor in outcome.plan if tensor.label != Label.RETURNED)
+        return compare(planned, digests, dynamic.witnesses)
+
+    def _write(self, outcome: Outcome, judgement: Judgement, source: Input) -> tuple[tuple[Output, ...], str]:
+        """The outputs, all or none; and why there are none."""
+        why = self._why_not(outcome, judgement)
+        if why or self.group is None or outcome.digests is None:
+            return (), why
+        paths = output_paths(self.weights)
+        digests = outcome.digests
+        written = [Output(str(paths["weights"]), "weights", digests.size, digests.sha256)]
+        manifest = Manifest(
+            tool=f"sandbox-load {__version__}",
+            source=File(self.staged.path.name, source.size, source.sha256),
+            output=File(self.weights.name, digests.size, digests.sha256),
+            strip_prefix=self.request.strip_prefix,
+            entries=tuple(Entry(*pair) for pair in zip(outcome.plan, digests.tensors, strict=True)),
+            left_out=outcome.session.static().left_out,
+        )
+        written.append(self.group.write(paths["manifest"].name, "manifest", manifest_text(manifest)))
+        if outcome.metadata:
+            written.append(self.group.write(paths["metadata"].name, "metadata", [outcome.metadata]))
+        self.group.commit()
+        return tuple(written), ""
+
+    def _why_not(self, outcome: Outcome, judgement: Judgement) -> str:
+        """The first thing that keeps the weights from being written, as a sentence."""
+        host = outcome.host
+        reasons = (
+            (self.group is None, "--no-output was given"),
+            (bool(host.input_changed), host.input_changed),
+            (bool(host.ranges), host.ranges),
+            (bool(host.plan), host.plan),
+            (not outcome.plan, "the file holds no tensors that can be converted"),
+            (outcome.digests is None, "not every tensor's bytes arrived"),
+            (
+                judgement.verdict not in _WRITTEN_ON and not self.request.salvage,
+                f"the verdict is {judgement.verdict}; --salvage writes the file's own bytes all the same",
+            ),
+        )
+        return next((why for holds, why in reasons if holds), "")
+
+
+def _count(plan: Sequence[Tensor]) -> dict[str, TensorCount]:
+    """Tensors and bytes by label; every label has its line."""
+    counts = {}
+    for label in Label:
+        sizes = [tensor.nbytes for tensor in plan if tensor.label == label]
+        counts[label.value] = TensorCount(len(sizes), sum(sizes))
+    return counts

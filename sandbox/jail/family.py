@@ -1,0 +1,44 @@
+"""The members of the family, strongest last to be prepared and first to be chosen."""
+
+from __future__ import annotations
+
+from sandbox.bundle import Bundle, find
+from sandbox.errors import CallerError, UnpreparedError
+from sandbox.jail.bubblewrap import Bubblewrap
+from sandbox.jail.docker import Docker
+from sandbox.jail.interface import Jail, Progress
+from sandbox.jail.packages import Guest, Packages
+
+AUTO = "auto"
+NAMES = (AUTO, "bubblewrap", "docker")
+
+
+def members(runtime: str | None = None, bundle: Bundle | None = None) -> tuple[Jail, ...]:
+    """Every jail, strongest first."""
+    bundle = bundle or find()
+    packages = Packages(bundle.lock, None, Guest.read(bundle.configs))
+    return (Docker(packages, bundle.images, runtime), Bubblewrap(packages))
+
+
+def choose(name: str, runtime: str | None, progress: Progress) -> Jail:
+    """The jail of that name, or for "auto" the strongest that is prepared; bubblewrap is prepared when none is.
+
+    Raises UnpreparedError or CallerError; never falls back to a weaker one than was named.
+    """
+    docker, bubblewrap = members(runtime)
+    if runtime and name == "bubblewrap":
+        raise CallerError("--runtime names a runtime of Docker's", "use it with --jail docker")
+    named = {AUTO: [docker, bubblewrap], "docker": [docker], "bubblewrap": [bubblewrap]}
+    wanted = [docker] if runtime else named[name]
+    seen = [(jail, jail.readiness()) for jail in wanted]
+    for jail, ready in seen:
+        if ready.prepared:
+            return jail
+    for jail, ready in seen:
+        if jail.name == "bubblewrap" and ready.works:
+            jail.prepare(progress)
+            return jail
+    jail, ready = seen[-1]
+    raise UnpreparedError(
+        f"the {jail.name} jail is not ready: {ready.why}", f"run: {ready.fix or 'sandbox-load doctor'}"
+    )

@@ -1,0 +1,106 @@
+"""What a jail is told: the policy and the input as the ORDER frame, the limits, the decoys. Pure but for randomness."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+
+import psutil
+
+from sandbox.errors import CallerError
+from sandbox.jail.interface import HOME, MODEL, Jail, JailSpec, Limits
+from sandbox.policy import Decoy, Policy
+from sandbox.stage import Staged
+from sandbox.untrusted import wire
+
+_GIB = 1 << 30
+# One thread each: a pool that starts at import would be a pool that nobody armed.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
+    """The jail's limits for this input. `memory` is the user's own wish, in bytes.
+
+    Raises CallerError when the machine can't give what the load needs.
+    """
+    rules = policy.limits
+    needed = memory or rules.memory_base + (0 if staged.mappable else int(rules.memory_per_byte * staged.size))
+    most = int(rules.memory_share_of_ram * psutil.virtual_memory().total)
+    if needed > most:
+        happened = f"loading it needs {needed / _GIB:.1f} GiB and this machine gives a jail {most / _GIB:.1f} GiB"
+        raise CallerError(happened, "use --static, or --memory with less")
+    return Limits(
+        memory=needed,
+        address_space=needed + staged.size + rules.address_space_base,
+        processes=rules.processes,
+        tmp=rules.tmp,
+        file_size=rules.file_size,
+        open_files=rules.open_files,
+        cpus=rules.cpus,
+    )
+
+
+def wall_seconds(policy: Policy, staged: Staged) -> float:
+    """How long an evaluation of this input may take."""
+    return policy.limits.wall_base + policy.limits.wall_per_byte * staged.size
+
+
+class Secrets:
+    """The decoys of one run: what the guest plants, and what the judge looks for."""
+
+    def __init__(self, decoys: tuple[Decoy, ...]) -> None:
+        self.values = {decoy.what: secrets.token_hex(20) for decoy in decoys}
+        filled = [(decoy, decoy.text.format(token=self.values[decoy.what])) for decoy in decoys]
+        self.files = [(decoy.what, decoy.path, text) for decoy, text in filled if decoy.path]
+        self.variables = {decoy.name: text for decoy, text in filled if decoy.name}
+
+
+def variables() -> dict[str, str]:
+    """The environment of PID 1 and, with the decoys, of the loader."""
+    return {"HOME": HOME, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user wants of this run. `wall` in seconds."""
+
+    load: bool
+    returned: bool
+    wall: float
+
+
+def order(policy: Policy, staged: Staged, jail: Jail, spec: JailSpec, planted: Secrets, asked: Asked) -> bytes:
+    """The ORDER frame."""
+    limits = spec.limits
+    rlimits = {"AS": limits.address_space, "CORE": 0, "FSIZE": limits.file_size, "NOFILE": limits.open_files}
+    if jail.counts_its_own_processes:
+        rlimits["NPROC"] = limits.processes
+    calls = policy.syscalls
+    told = {
+        "model": f"{MODEL}/{spec.model_name}",
+        "extension": staged.path.suffix.lower(),
+        "load": asked.load,
+        "returned": asked.returned,
+        "preload": list(staged.preload) if asked.load else [],
+        "frameworks": list(policy.frameworks),
+        "read": asdict(policy.read) | {"output_bytes": total_cap(policy, staged)},
+        "watch": asdict(policy.watch),
+        "rlimits": rlimits,
+        "memory": limits.memory,
+        "wall": asked.wall,
+        "linger": policy.limits.linger,
+        "home": HOME,
+        "variables": variables() | dict.fromkeys(_ONE_THREAD, "1") | planted.variables,
+        "decoys": planted.files,
+        "allowed": list(calls.load),
+        "confined": list(calls.reader),
+        "absent": list(calls.absent),
+        "watched": [(row.kind, list(row.calls), row.answer) for row in calls.watch],
+    }
+    return wire.frame(wire.Kind.ORDER, json.dumps(told).encode("ascii"))
+
+
+def total_cap(policy: Policy, staged: Staged) -> int:
+    """Bytes of output that this input may ask for."""
+    return int(policy.write.total_per_byte * staged.size) + policy.write.total_base

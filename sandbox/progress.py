@@ -1,0 +1,46 @@
+"""Progress on standard error: one line that is rewritten on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+_EVERY = 0.1  # seconds between two rewritings
+_MB = 1_000_000
+_CLEAR = "\r\x1b[K"
+
+
+class Progress:
+    """Use as a context manager: leaving it clears the line."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._stage = ""
+        self._started = time.monotonic()
+        self._next = 0.0
+
+    def say(self, line: str) -> None:
+        """A new stage begins."""
+        self._stage = line
+        self._show(f"{_CLEAR}{line}" if self._terminal else f"{line}\n")
+
+    def copied(self, nbytes: int) -> None:
+        """So many bytes of output stand; called from the writer's threads."""
+        now = time.monotonic()
+        if self._terminal and now >= self._next:
+            self._next = now + _EVERY
+            rate = nbytes / _MB / max(now - self._started, 1e-3)
+            self._show(f"{_CLEAR}{self._stage}: {nbytes / _MB:.0f} MB written, {rate:.0f} MB/s")
+
+    def _show(self, text: str) -> None:
+        if not self._quiet:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            self._show(_CLEAR)

@@ -1,0 +1,50 @@
+"""Puts a finished report where the user wants it. The texts are made by `sandbox.report`, which knows no files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.errors import CallerError, HostError
+from sandbox.facts import Report
+from sandbox.report.renderers import RENDERERS
+from sandbox.report.text import text
+
+Target = tuple[str, Path]
+
+
+def targets(wanted: Sequence[str]) -> list[Target]:
+    """FORMAT=PATH words, checked before anything starts. Raises CallerError."""
+    found = []
+    for word in wanted:
+        name, equals, path = word.partition("=")
+        if not equals or not path or name not in RENDERERS:
+            raise CallerError(f"--report {word!r} is not FORMAT=PATH", f"FORMAT is one of {', '.join(RENDERERS)}")
+        if not Path(path).absolute().parent.is_dir():
+            raise CallerError(f"--report {word!r}: there is no such folder", "create it first")
+        found.append((name, Path(path)))
+    return found
+
+
+def write(report: Report, wanted: Sequence[Target]) -> None:
+    """Each report to its file, whole or not at all. Raises HostError."""
+    for name, path in wanted:
+        half = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            half.write_text(RENDERERS[name](report), encoding="utf-8")
+            half.replace(path)
+        except OSError as error:
+            half.unlink(missing_ok=True)
+            raise HostError(
+                f"the report can't be written to {path} ({error.strerror})", "choose another place"
+            ) from None
+
+
+def show(report: Report, name: str, verbose: int) -> None:
+    """The report on standard output; colours only on a terminal that wants them."""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    shown = text(report, colour=colour, verbose=verbose) if name == "text" else RENDERERS[name](report)
+    sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,33 @@
+"""For users who have torch: a checkpoint's tensors, evaluated first. The one place of the host that hands tensors out;
+it reads the finished safetensors, never the checkpoint."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.controller import Request, evaluate
+from sandbox.errors import CallerError
+from sandbox.facts import Verdict
+
+
+def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **options: Any) -> dict[str, Any]:
+    """The tensors by name, from a private temporary safetensors; `options` are `Request`'s.
+
+    Raises CallerError when the verdict is not among `accept`, or when nothing could be converted; it says why.
+    """
+    from safetensors.torch import load_file  # noqa: PLC0415 - only this helper needs torch
+
+    with tempfile.TemporaryDirectory(prefix="sandbox-load-") as folder:
+        salvage = bool({Verdict.MALICIOUS, Verdict.INCONCLUSIVE} & set(accept))
+        request = Request(Path(path), output=Path(folder, "weights.safetensors"), salvage=salvage)
+        report = evaluate(replace(request, **options))
+        if report.verdict not in accept:
+            raise CallerError(f"{path}: {report.verdict}: {report.summary}", "read the report before you accept it")
+        if report.not_written:
+            raise CallerError(f"{path}: {report.not_written}", "read the report")
+        tensors: dict[str, Any] = load_file(folder + "/weights.safetensors")
+        return {name: tensor.clone() for name, tensor in tensors.items()}

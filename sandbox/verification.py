@@ -1,0 +1,53 @@
+"""`sandbox-load verify`: the check without a jail, and with --replan the plan derived anew in a fresh one."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.controller import Request, evaluate
+from sandbox.errors import CallerError
+from sandbox.facts import Exit
+from sandbox.weights.group import output_paths
+from sandbox.weights.verify import VerifyResult, load_manifest, verify, verify_plan
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What to print, and the exit code."""
+
+    text: str
+    exit_code: Exit
+
+
+def check(output: Path, source: Path, *, replan: bool, jail: str) -> Checked:
+    """Raises CallerError when there is nothing to check; a mismatch is a result."""
+    result = verify(output, source)
+    if replan and result.exit_code == Exit.QUIET:
+        result = _replanned(result, output, source, jail)
+    return Checked(_text(output, result), result.exit_code)
+
+
+def _replanned(result: VerifyResult, output: Path, source: Path, jail: str) -> VerifyResult:
+    """A static conversion in a fresh jail, into a private folder, whose manifest is then compared."""
+    said = load_manifest(output_paths(output)["manifest"])
+    with tempfile.TemporaryDirectory(prefix="sandbox-load-") as folder:
+        again = Path(folder, output.name)
+        request = Request(source, output=again, jail=jail, static=True, salvage=True, strip_prefix=said.strip_prefix)
+        report = evaluate(request)
+        if report.not_written:
+            raise CallerError(f"the plan can't be derived again: {report.not_written}", "see the report of the source")
+        fresh = load_manifest(output_paths(again)["manifest"])
+    digests = {entry.tensor.index: entry.digest for entry in fresh.entries}
+    return verify_plan(result, [entry.tensor for entry in fresh.entries], digests)
+
+
+def _text(output: Path, result: VerifyResult) -> str:
+    """Verdict first, then what was proven and what was not."""
+    word = "verified" if result.exit_code == Exit.QUIET else "MISMATCH"
+    lines = [f"{word}: {output.name}"]
+    lines += [f"  wrong: {line}" for line in result.mismatches]
+    lines += [f"  proven: {line}" for line in result.proven]
+    lines += [f"  not proven: {line}" for line in result.not_proven]
+    return "\n".join(lines)
