@@ -82,7 +82,8 @@ def _loading(dynamic: DynamicFacts) -> Iterator[Fact]:
         code = dynamic.end.exit
         fact, subject = ("load.vanished", str(code)) if code >= 0 else ("load.killed", str(-code))
         yield fact, f"load: ended with {code} before it said how it went", subject, ""
-    if dynamic.end is not None:
+    # Before its word on the load, what still lives is the load itself: out of time, which is said elsewhere.
+    if dynamic.end is not None and dynamic.loaded is not None:
         yield from _alive("loader", "load.leftover", dynamic.end)
 
 

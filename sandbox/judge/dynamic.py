@@ -58,6 +58,8 @@ def subject(event: Event) -> str:
     detail = event.detail
     if "address" in detail:
         return f"{detail['address']}:{detail['port']}" if "port" in detail else detail["address"]
+    if "name" in detail and "path" in detail:
+        return f"{detail['name']} ({detail['path']})"
     return next((detail[key] for key in _SUBJECTS if detail.get(key)), event.call)
 
 

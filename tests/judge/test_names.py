@@ -1,0 +1,134 @@
+"""Which class a global belongs to; and the names of real, harmless checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from judge.rows import CLEAN, RULES, absent, static, use
+from sandbox.facts import Verdict
+from sandbox.judge import judge
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [
+        ("posix.system", "dangerous"),
+        ("nt.system", "dangerous"),
+        ("__builtin__.eval", "dangerous"),
+        ("builtins.exec", "dangerous"),
+        ("cPickle.loads", "dangerous"),
+        ("torch.hub.load", "dangerous"),
+        ("torch.load", "dangerous"),
+        ("torch._inductor.codecache.compile_file", "dangerous"),
+        ("torch.nn.modules.module.os.system", "dangerous"),
+        ("collections.abc.sys.modules.get", "dangerous"),
+        ("numpy.testing._private.utils.runstring", "dangerous"),
+        ("numpy._core.records.fromfile", "dangerous"),
+        ("pandas.io.pickle.read_pickle", "dangerous"),
+        ("pandas.read_pickle", "dangerous"),
+        ("joblib.load", "dangerous"),
+        ("pathlib.Path.write_text", "dangerous"),
+        ("some.vendored.gevent.subprocess.Popen", "dangerous"),
+        ("a.b.ProxyCommand", "dangerous"),
+        ("uuid._get_command_stdout", "dangerous"),
+        ("types.CodeType", "dangerous"),
+        ("cloudpickle.cloudpickle_fast._make_function", "code"),
+        ("__builtin__.getattr", "resolver"),
+        ("operator.methodcaller", "applier"),
+        ("copy_reg._reconstructor", "rebuilder"),
+        ("functools.partial", "binder"),
+        ("pathlib.PosixPath", "constructor"),
+        ("pathlib._local.PosixPath", "constructor"),
+        ("joblib.numpy_pickle.NumpyArrayWrapper", "constructor"),
+        ("torch.BFloat16Storage", "constructor"),
+        ("torch.nn.modules.linear.Linear", "constructor"),
+        ("torch.nn.modules.linear.warnings", "unknown"),
+        ("torch.nn.functional.relu", "unknown"),
+        ("numpy._core.multiarray.scalar", "constructor"),
+        ("model.Net", "unknown"),
+        ("__main__.Net", "unknown"),
+        ("pkg.f.__globals__.get", "inside"),
+        ("", "unknown"),
+        (".", "unknown"),
+    ],
+)
+def test_class(name: str, cls: str) -> None:
+    assert RULES.names.named(name).cls == cls
+
+
+# How checkpoints made by others use their globals: (name, use, arguments of the first use, count).
+ORDINARY = [
+    ("collections.OrderedDict", "reduce", "()", 3768),
+    ("torch._utils._rebuild_tensor_v2", "reduce", "(<storage>, 0, (16, 3), (3, 1), False, ...)", 2106),
+    ("torch._utils._rebuild_parameter", "reduce", "(<tensorview>, True, ...)", 78),
+    ("torch._utils._rebuild_qtensor", "reduce", "(...)", 52),
+    ("torch.FloatStorage", "reference", "", 1),
+    ("torch.per_tensor_affine", "reference", "", 1),
+    ("__builtin__.set", "reduce", "([],)", 83),
+    ("__builtin__.dict", "reference", "", 1),
+    ("_codecs.encode", "reduce", "('x', 'latin1')", 20),
+    ("builtins.slice", "reduce", "(0, 2, 1)", 2),
+    ("chemprop.nn.utils.Activation", "reduce", "('relu',)", 1),
+    ("chemprop.nn.metrics.MSE", "newobj", "('MSE(task_weights=[[1.0]])',)", 1),
+    ("collections.Counter", "reduce", "({},)", 2),
+    ("collections.defaultdict", "reduce", "(__builtin__.dict,)", 1),
+    ("functools.partial", "reduce", "(torch.nn.init.constant_,)", 2),
+    ("torch.nn.init.constant_", "reference", "", 1),
+    ("schnetpack.nn.activations.shifted_softplus", "reference", "", 1),
+    ("numpy.core.multiarray._reconstruct", "reduce", "(numpy.ndarray, (0,), b'b')", 235),
+    ("numpy._core.numeric._frombuffer", "reduce", "(b'', numpy.dtype(...), (2,), 'C')", 1),
+    ("numpy.core.multiarray.scalar", "reduce", "(numpy.dtype('f8',), b'')", 5),
+    ("numpy.dtype", "reduce", "('f4', False, True)", 26),
+    ("numpy.float64", "reference", "", 1),
+    ("pandas._libs.internals._unpickle_block", "reduce", "(...)", 2),
+    ("pandas.core.frame.DataFrame", "newobj", "()", 1),
+    ("pandas.core.indexes.base._new_Index", "reduce", "(pandas.core.indexes.base.Index, {})", 2),
+    ("pandas.core.indexes.range.RangeIndex", "reference", "", 1),
+    ("pandas.core.internals.managers.BlockManager", "reduce", "((...), [])", 1),
+    ("sklearn.tree._tree.Tree", "reduce", "(2352, ..., 10)", 10),
+    ("sklearn.tree.tree.DecisionTreeClassifier", "newobj", "()", 11),
+    ("sklearn.svm._classes.SVC", "newobj", "()", 3),
+    ("torch.device", "reduce", "('cpu',)", 1),
+    ("torch.nn.backends.thnn._get_thnn_function_backend", "reduce", "()", 3),
+    ("torch.nn.parameter.Parameter", "reduce", "(<tensorview>,)", 63),
+    ("torch.nn.modules.conv.Conv2d", "newobj", "()", 19),
+    ("torch.nn.modules.container.Sequential", "persistent", "", 3),
+    ("torch.storage._load_from_bytes", "reduce", "(b'...',)", 3),
+    ("torch.optim.sgd.SGD", "newobj", "()", 1),
+    ("argparse.Namespace", "newobj", "()", 2),
+    ("gym.spaces.box.Box", "newobj", "()", 1),
+    ("joblib.numpy_pickle.NumpyArrayWrapper", "newobj", "()", 4),
+    ("lightning.pytorch.utilities.parsing.AttributeDict", "newobj", "()", 5),
+    ("a2c_ppo_acktr.model.Policy", "newobj", "()", 1),
+    ("a2c_ppo_acktr.model.Policy", "build", "", 1),
+    ("vdsr.Net", "newobj", "()", 1),
+    ("model.AddBias", "persistent", "", 1),
+    ("running_stat.ObsNorm", "newobj", "()", 1),
+    ("onmt.Optim.Optim", "newobj", "()", 1),
+    ("torchtext.vocab.Vocab", "newobj", "()", 2),
+    ("matgl.data.transformer.Normalizer", "newobj", "()", 1),
+]
+
+
+@pytest.mark.parametrize("row", ORDINARY, ids=lambda row: f"{row[0]}-{row[1]}")
+def test_real_files_are_clean(row: tuple[str, str, str, int]) -> None:
+    name, how, arguments, count = row
+    assert judge(static(globals=(use(name, how, arguments, count=count),)), RULES).verdict is Verdict.CLEAN
+
+
+def test_a_whole_real_file_is_clean_and_its_absent_classes_are_listed() -> None:
+    found = tuple(use(name, how, arguments, count=count) for name, how, arguments, count in ORDINARY)
+    evidence = replace(static(globals=found), dynamic=absent("vdsr.Net", "model.AddBias").dynamic)
+    judgement = judge(evidence, RULES)
+    assert judgement.verdict is Verdict.CLEAN
+    assert judgement.summary == "Ordinary checkpoint: 3 tensors, with objects of unknown classes that ran no code here."
+    assert any("(model, vdsr)" in line for line in judgement.not_examined)
+
+
+def test_a_gadget_is_one_though_its_package_is_absent() -> None:
+    evidence = static(globals=(use("transformers.utils.hub.cached_file", arguments="('x',)"),))
+    absent_too = replace(evidence, dynamic=absent("transformers.utils.hub.cached_file").dynamic)
+    assert judge(absent_too, RULES).verdict is Verdict.MALICIOUS
+    assert judge(CLEAN, RULES).verdict is Verdict.CLEAN

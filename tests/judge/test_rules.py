@@ -1,0 +1,328 @@
+"""Every row of the rules has evidence that triggers it, and near misses that don't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from judge.rows import (
+    CLEAN,
+    DYNAMIC,
+    ENDED,
+    READ_ONLY,
+    RULES,
+    SECRET,
+    TORCH,
+    absent,
+    compared,
+    dynamic,
+    event,
+    events,
+    host,
+    oddities,
+    static,
+    use,
+    uses,
+)
+from sandbox.facts import Evidence, FormatFact, Verdict
+from sandbox.judge import judge
+
+ONNX = FormatFact("onnx", supported=False, primary=True, by="content")
+PICKLE = FormatFact("pickle", supported=True, primary=False, by="content")
+UNIX = {"family": "AF_UNIX"}
+
+# rule: (evidence that triggers it, near misses)
+ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
+    "event.program": (
+        events(event("process.exec", "execve", path="/bin/sh", argv="sh -c id")),
+        (events(event("process.fork", "vfork", flags="vfork")),),
+    ),
+    "event.connect.engine": (
+        events(event("net.connect", "connect", path="/var/run/docker.sock", **UNIX)),
+        (events(event("net.connect", "connect", path="/run/nscd/socket", **UNIX)),),
+    ),
+    "event.connect.names": (
+        events(event("net.connect", "connect", path="/var/run/nscd/socket", **UNIX)),
+        (events(event("net.connect", "connect", path="/var/run/nscd/socket.evil", **UNIX)),),
+    ),
+    "event.connect.local": (
+        events(event("net.connect", "connect", path="/tmp/.X11-unix/X0", **UNIX)),
+        (events(event("net.connect", "connect", address="203.0.113.7", port="1", family="AF_INET")),),
+    ),
+    "event.connect.metadata": (
+        events(event("net.connect", "connect", address="169.254.169.254", port="80", family="AF_INET")),
+        (events(event("net.connect", "connect", address="169.254.169.25", port="80", family="AF_INET")),),
+    ),
+    "event.connect": (
+        events(event("net.connect", "connect", address="203.0.113.7", port="4444", family="AF_INET")),
+        (events(event("net.socket", "socket", family="AF_INET")),),
+    ),
+    "event.send": (
+        events(event("net.send", "sendto", value="x")),
+        (events(event("net.dns", "sendto", name="x.invalid")),),
+    ),
+    "event.dns": (
+        events(event("net.dns", "sendto", name="x.invalid")),
+        (events(event("net.send", "sendto", value="x")),),
+    ),
+    "event.listen": (events(event("net.listen", "bind")), (events(event("net.socket", "socket", family="AF_INET")),)),
+    "event.socket.raw": (
+        events(event("net.socket", "socket", family="AF_VSOCK")),
+        (events(event("net.socket", "socket", family="AF_INET6")),),
+    ),
+    "event.socket": (
+        events(event("net.socket", "socket", family="AF_INET")),
+        (events(event("net.socket", "socket", family="AF_UNIX")),),
+    ),
+    "event.socket.local": (
+        events(event("net.socket", "socket", family="AF_UNIX")),
+        (events(event("net.socket", "socket", family="AF_INET")),),
+    ),
+    "event.socket.other": (
+        events(event("net.socket", "socket", family="AF_NETLINK")),
+        (events(event("net.socket", "socket", family="AF_UNIX")),),
+    ),
+    "event.decoy": (
+        events(event("decoy.read", "inotify", name="AWS credentials", path="/home/user/.aws/credentials")),
+        (events(event("file.read", "openat", path="/usr/lib/libm.so.6")),),
+    ),
+    "event.persistence": (
+        events(event("file.write", "openat", path="/home/user/.ssh/authorized_keys")),
+        (
+            events(event("file.write", "openat", path="/tmp/x")),
+            events(event("file.read", "openat", path="/home/user/.ssh/authorized_keys")),
+        ),
+    ),
+    "event.persistence.target": (
+        events(event("file.rename", "rename", path="/tmp/x", target="/home/user/.bashrc")),
+        (events(event("file.rename", "rename", path="/tmp/x", target="/tmp/y")),),
+    ),
+    "event.destroy": (
+        events(event("file.delete", "unlink", path="/home/user/thesis.tex")),
+        (events(event("file.delete", "unlink", path="/tmp/x")),),
+    ),
+    "event.write.own": (
+        events(event("file.write", "openat", path="/dev/null")),
+        (events(event("file.write", "openat", path="/dev/nullx")),),
+    ),
+    "event.write": (
+        events(event("file.write", "openat", path="/tmp/x")),
+        (events(event("file.write", "openat", path="/dev/null")),),
+    ),
+    "event.read.secret": (
+        events(event("file.read", "openat", path="/etc/shadow")),
+        (events(event("file.read", "openat", path="/etc/localtime")),),
+    ),
+    "event.read.sandbox": (
+        events(event("file.probe", "stat", path="/.dockerenv")),
+        (events(event("file.probe", "stat", path="/usr/lib")),),
+    ),
+    "event.read": (
+        events(event("file.read", "openat", path="/usr/lib/libm.so.6")),
+        (events(event("file.read", "openat", path="/etc/shadow")),),
+    ),
+    "event.library": (events(event("memory.library", "mmap")), (events(event("memory.exec", "mmap")),)),
+    "event.fork": (events(event("process.fork", "clone")), (events(event("memory.library", "mmap")),)),
+    "event.signal": (events(event("signal.send", "kill", target="1")), (events(event("process.fork", "clone")),)),
+    "event.escape": (events(event("escape.io_uring", "io_uring_setup")), (events(event("other.denied", "uname")),)),
+    "event.foreign": (events(event("abi.foreign", "foreign", value="20")), (events(event("other.denied", "uname")),)),
+    "event.tamper": (events(event("watch.tamper", "prctl")), (events(event("other.denied", "prctl")),)),
+    "event.privilege": (events(event("privilege", "setuid")), (events(event("other.denied", "getuid")),)),
+    "event.memory.file": (events(event("memory.memfd", "memfd_create")), (events(event("memory.exec", "mmap")),)),
+    "event.memory.code": (events(event("memory.exec", "mmap")), (events(event("memory.library", "mmap")),)),
+    "event.sleep.long": (
+        events(event("time.sleep", "nanosleep", value="0.2", count=6)),
+        (events(event("time.sleep", "nanosleep", value="0.2", count=4)),),
+    ),
+    "event.sleep.often": (
+        events(event("time.sleep", "nanosleep", value="0.0001", count=2000)),
+        (events(event("time.sleep", "nanosleep", value="0.0001", count=999)),),
+    ),
+    "event.sleep": (
+        events(event("time.sleep", "nanosleep", value="0.2")),
+        (events(event("time.sleep", "nanosleep", value="2")),),
+    ),
+    "event.limit.processes": (events(event("limit.processes")), (events(event("limit.memory")),)),
+    "event.limit": (events(event("limit.time", value="60")), (events(event("limit.processes")),)),
+    "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.other.harmless": (events(event("other.denied", "uname")), (events(event("other.denied", "vhangup")),)),
+    "event.other": (events(event("other.denied", "vhangup")), (events(event("other.denied", "uname")),)),
+    "event.unknown": (events(event("new.kind")), (events(event("file.read", path="/usr/lib")),)),
+    "global.dangerous.called": (
+        uses(use("posix.system", arguments="('id',)")),
+        (uses(use("posix.system", "reference", "")), uses(use("posix.stat_result", arguments="((),)"))),
+    ),
+    "global.dangerous.passed": (
+        uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
+        (uses(use("os.system", "reference", "")),),
+    ),
+    "global.dangerous.named": (
+        uses(use("os.system", "reference", "")),
+        (uses(use("torch.nn.init.constant_", "reference", "")),),
+    ),
+    "global.inside.called": (
+        uses(use("pkg.thing.__globals__.get", arguments="('x',)")),
+        (uses(use("__main__.Net", "newobj")),),
+    ),
+    "global.inside.named": (uses(use("pkg.__dict__", "reference", "")), (uses(use("__main__.Net", "reference", "")),)),
+    "global.code.types": (
+        uses(use("cloudpickle.cloudpickle._builtin_type", arguments="('CodeType',)")),
+        (uses(use("cloudpickle.cloudpickle._fill_function", arguments="({},)")),),
+    ),
+    "global.code.called": (
+        uses(use("cloudpickle.cloudpickle._make_function", indirect=True)),
+        (uses(use("cloudpickle.cloudpickle._make_function")),),
+    ),
+    "global.code.carried": (
+        uses(use("cloudpickle.cloudpickle._fill_function", arguments="({},)")),
+        (uses(use("collections.OrderedDict")),),
+    ),
+    "global.resolver.machinery": (
+        uses(use("builtins.getattr", arguments="(pkg, 'system')")),
+        (uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),),
+    ),
+    "global.resolver.member": (
+        uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),
+        (
+            uses(use("builtins.getattr", arguments="(pkg.Kind, 'method')")),
+            uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')", indirect=True)),
+        ),
+    ),
+    "global.resolver.called": (
+        uses(use("operator.attrgetter", arguments="('a.b',)")),
+        (uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),),
+    ),
+    "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
+    "global.rebuilder.ordinary": (
+        uses(use("copy_reg._reconstructor", arguments="(model.Net, __builtin__.object, None)", count=9)),
+        (uses(use("copy_reg._reconstructor", arguments="(model.Net, model.Net, 'x')")),),
+    ),
+    "global.rebuilder.odd": (
+        uses(use("copyreg._reconstructor", arguments="(pkg.Shell, pkg.Shell, 'x')")),
+        (uses(use("copyreg._reconstructor", arguments="(pkg.Shell, builtins.dict, {})")),),
+    ),
+    "global.result.called": (
+        uses(use("functools.partial", indirect=True)),
+        (
+            uses(use("functools.partial", arguments="(torch.nn.init.constant_,)")),
+            uses(use("pkg.Net", "newobj", indirect=True)),
+        ),
+    ),
+    "global.extension": (uses(use("extension.7", "extend", "")), (uses(use("pkg.Net", "newobj")),)),
+    "global.unknown.applied": (
+        uses(use("pkg.run", "reference", ""), use("builtins.map", arguments="(pkg.run, ['x'])")),
+        (
+            uses(use("pkg.run", "reference", "")),
+            uses(use("pkg.Net", "reference", ""), use("builtins.map", arguments="(pkg.run, ['x'])")),
+        ),
+    ),
+    "global.unknown.member": (
+        uses(use("pkg.utils.Activation", arguments="('relu',)")),
+        (
+            uses(use("pkg.utils.activation", arguments="('relu',)")),
+            uses(use("pkg.utils.Activation", arguments="('rm -rf /',)")),
+            uses(use("pkg.utils.Activation", arguments="('relu',)", count=2)),
+            uses(use("smtpd.Unlisted", arguments="('relu',)")),
+            uses(use("statistics.Unlisted", arguments="('relu',)")),
+        ),
+    ),
+    "global.unknown.bare": (
+        uses(use("pkg.backend")),
+        (uses(use("pkg.backend", arguments="(1,)")), uses(use("statistics.unlisted"))),
+    ),
+    "global.unknown.called": (
+        uses(use("pkg.fetch", arguments="('http://x',)")),
+        (uses(use("pkg.Net", "newobj", "('http://x',)")),),
+    ),
+    "global.unknown.made": (uses(use("model.Net", "newobj")), (uses(use("torch.nn.modules.linear.Linear", "newobj")),)),
+    "decoy.sent": (
+        events(event("net.send", "sendto", value=f"key={SECRET}")),
+        (events(event("net.send", "sendto", value=f"key={SECRET[:-1]}")),),
+    ),
+    "decoy.printed": (
+        dynamic(printed=(("stdout", f"got {SECRET}", 99),)),
+        (dynamic(printed=(("stdout", "got nothing", 11),)),),
+    ),
+    "weights.differ": (compared(agree=2, differ=("w",)), (compared(agree=2, missing=("w",)),)),
+    "weights.none": (compared(missing=("a", "b")), (compared(agree=1, missing=("b",)), compared())),
+    "weights.missing": (compared(agree=1, missing=("b",)), (compared(agree=1, extra=("b",)),)),
+    "weights.extra": (compared(agree=1, extra=("b",)), (compared(agree=1),)),
+    "format.polyglot": (
+        static(formats=(TORCH, PICKLE)),
+        (static(formats=(TORCH, TORCH)), static(formats=(TORCH, replace(PICKLE, by="extension")))),
+    ),
+    "format.unsupported": (static(formats=(ONNX,)), (static(formats=(TORCH, replace(ONNX, by="extension"))),)),
+    "format.none": (static(formats=()), (CLEAN,)),
+    "reader.incomplete": (static(complete=False, reason="it is cut off"), (CLEAN,)),
+    "reader.killed": (static(end=replace(ENDED, exit=-31)), (static(end=replace(ENDED, exit=-9)),)),
+    "reader.leftover": (static(end=replace(ENDED, alive=("sh",))), (CLEAN,)),
+    "watch.killed": (
+        dynamic(ended=False),
+        (
+            replace(dynamic(ended=False), host=host(timed_out="120 s").host),
+            replace(dynamic(ended=False), host=host(jail="out of memory").host),
+            dynamic(ended=False, armed=False),
+        ),
+    ),
+    "watch.lost": (dynamic(observer_outlived_loader=False), (CLEAN,)),
+    "watch.dropped": (dynamic(dropped=1), (CLEAN,)),
+    "watch.unreadable": (dynamic(unreadable=1), (CLEAN,)),
+    "watch.decoys": (dynamic(decoy_overflow=1), (CLEAN,)),
+    "load.unarmed": (dynamic(armed=False), (READ_ONLY,)),
+    "load.failed": (dynamic(loaded=False, load_error="AttributeError: no Net"), (CLEAN,)),
+    "load.vanished": (dynamic(loaded=None), (dynamic(loaded=None, end=replace(ENDED, exit=-9)),)),
+    "load.killed": (dynamic(loaded=None, end=replace(ENDED, exit=-9)), (dynamic(loaded=None),)),
+    "load.silent": (dynamic(loaded=None, end=None), (CLEAN,)),
+    "load.leftover": (
+        dynamic(end=replace(ENDED, alive=("python3",))),
+        (dynamic(loaded=None, end=replace(ENDED, alive=("python3",))),),
+    ),
+    "guest.forged": (host(wire="a frame out of order"), (replace(READ_ONLY, host=host(wire="x").host),)),
+    "guest.garbled": (
+        replace(CLEAN, dynamic=replace(DYNAMIC, armed=False), host=host(wire="x").host),
+        (host(wire="a frame out of order"),),
+    ),
+    "host.ranges": (host(ranges="other digests"), (CLEAN,)),
+    "host.plan": (host(plan="4 TB of output"), (CLEAN,)),
+    "host.input_changed": (host(input_changed="its size"), (CLEAN,)),
+    "host.timed_out": (host(timed_out="60 s"), (CLEAN,)),
+    "host.jail": (host(jail="killed"), (CLEAN,)),
+    "absent": (absent("model.Net"), (CLEAN,)),
+    "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
+    "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
+    "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
+    "oddity.structure": (oddities("zip.duplicate"), (oddities("torch.source"),)),
+}
+
+
+def _found(evidence: Evidence) -> set[str]:
+    return {finding.rule for finding in judge(evidence, RULES).findings}
+
+
+def test_every_rule_has_its_row() -> None:
+    assert [rule.id for rule in RULES.rows if rule.id not in ROWS] == []
+    assert ROWS.keys() <= {rule.id for rule in RULES.rows}
+
+
+@pytest.mark.parametrize("rule", ROWS)
+def test_rule(rule: str) -> None:
+    trigger, near_misses = ROWS[rule]
+    finding = next(finding for finding in judge(trigger, RULES).findings if finding.rule == rule)
+    assert finding.evidence
+    assert "{" not in finding.explanation.replace("{}", "")
+    for near_miss in near_misses:
+        assert rule not in _found(near_miss)
+
+
+@pytest.mark.parametrize("rule", ROWS)
+def test_no_finding_is_worse_than_the_verdict(rule: str) -> None:
+    judgement = judge(ROWS[rule][0], RULES)
+    row = next(row for row in RULES.rows if row.id == rule)
+    if row.verdict is not Verdict.CLEAN:
+        assert judgement.verdict in _at_least(row.verdict)
+
+
+def _at_least(verdict: Verdict) -> tuple[Verdict, ...]:
+    order = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.INCONCLUSIVE)
+    return order[: order.index(verdict) + 1]

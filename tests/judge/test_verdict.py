@@ -1,0 +1,235 @@
+"""The verdict: its order, what completeness does to it, and that nothing added ever improves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judge.rows import (
+    CLEAN,
+    DYNAMIC,
+    ENDED,
+    READ_ONLY,
+    RULES,
+    SECRET,
+    STATIC,
+    compared,
+    dynamic,
+    event,
+    events,
+    host,
+    static,
+    use,
+    uses,
+)
+from sandbox.facts import Comparison, Evidence, Oddity, Verdict
+from sandbox.judge import judge
+from sandbox.judge.verdict import MAX_EVIDENCE, WORST_FIRST
+
+EXEC = event("process.exec", "execve", path="/bin/sh", argv="sh -c 'curl x'")
+WRITE = event("file.write", "openat", path="/tmp/x")
+KINDS = sorted({kind for row in RULES.rows for kind in getattr(row.when, "kinds", ()) if "*" not in kind})
+
+
+def rank(evidence: Evidence) -> int:
+    return WORST_FIRST.index(judge(evidence, RULES).verdict)
+
+
+def test_an_ordinary_checkpoint_is_clean() -> None:
+    judgement = judge(CLEAN, RULES)
+    assert judgement.verdict is Verdict.CLEAN
+    assert judgement.summary == "Ordinary checkpoint: 3 tensors, nothing in it can run code."
+    assert judgement.completeness.complete
+    assert judgement.reasons == ()
+    assert any("weights that were trained to misbehave" in line for line in judgement.not_examined)
+
+
+def test_reading_alone_is_never_clean() -> None:
+    judgement = judge(READ_ONLY, RULES)
+    assert judgement.verdict is Verdict.UNEXECUTED
+    assert judgement.summary == "Read but not loaded: nothing in it can run code."
+    assert "What the file does when it is loaded: it was only read." in judgement.not_examined
+
+
+def test_reading_alone_finds_what_the_file_names() -> None:
+    evidence = replace(READ_ONLY, static=replace(STATIC, globals=(use("posix.system", arguments="('id',)"),)))
+    judgement = judge(evidence, RULES)
+    assert judgement.verdict is Verdict.MALICIOUS
+    assert judgement.summary == "This file calls `posix.system('id',)`, which starts programs, when it is loaded."
+    assert judgement.findings[0].evidence == ("data.pkl offset 0x1f: REDUCE posix.system('id',)",)
+
+
+def test_what_was_seen_comes_first_in_the_summary() -> None:
+    evidence = replace(uses(use("posix.system", arguments="('curl x',)")), dynamic=events(EXEC).dynamic)
+    assert judge(evidence, RULES).summary == "This file runs `sh -c 'curl x'` when it is loaded."
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict"),
+    [
+        (events(EXEC, WRITE, event("limit.time")), Verdict.MALICIOUS),
+        (events(WRITE, event("limit.time")), Verdict.SUSPICIOUS),
+        (events(event("limit.time")), Verdict.INCONCLUSIVE),
+        (dynamic(loaded=False, load_error="UnpicklingError: bad", events=(EXEC,)), Verdict.MALICIOUS),
+        (dynamic(loaded=False, load_error="AttributeError: no Net"), Verdict.INCONCLUSIVE),
+        (dynamic(ended=False), Verdict.MALICIOUS),
+        (host(wire="a frame of 4 GB"), Verdict.MALICIOUS),
+    ],
+)
+def test_order(evidence: Evidence, verdict: Verdict) -> None:
+    judgement = judge(evidence, RULES)
+    assert judgement.verdict is verdict
+    assert judgement.reasons
+
+
+def test_a_load_error_is_told_with_its_reason() -> None:
+    judgement = judge(dynamic(loaded=False, load_error="AttributeError: no Net"), RULES)
+    assert judgement.completeness.missing == ("The load stopped with an error: AttributeError: no Net.",)
+    assert judgement.summary == "Could not be judged: The load stopped with an error: AttributeError: no Net."
+
+
+def test_an_unsupported_format_is_named() -> None:
+    torchscript = replace(STATIC.formats[0], name="torchscript", supported=False)
+    judgement = judge(static(formats=(torchscript,)), RULES)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "TorchScript archive: not supported yet." in judgement.completeness.missing
+
+
+def test_evidence_is_capped_and_counted() -> None:
+    judgement = judge(compared(differ=tuple(f"w{at}" for at in range(100))), RULES)
+    finding = judgement.findings[0]
+    assert len(finding.evidence) == MAX_EVIDENCE + 1
+    assert finding.evidence[-1] == "and 92 more"
+    assert finding.explanation.startswith("100 tensor(s), such as w0,")
+
+
+def test_hostile_text_stays_data() -> None:
+    hostile = "{subject.__class__} {0} \x1b[31m %s"
+    judgement = judge(events(event("process.exec", "execve", argv=hostile)), RULES)
+    assert hostile in judgement.summary
+    assert hostile in judgement.findings[0].evidence[0]
+
+
+def test_a_long_text_is_cut() -> None:
+    judgement = judge(events(event("process.exec", "execve", argv="x" * 4000)), RULES)
+    assert len(judgement.summary) < 300
+    assert all(len(line) <= 400 for finding in judgement.findings for line in finding.evidence)
+
+
+def test_kinds_that_were_only_counted_are_judged() -> None:
+    judgement = judge(dynamic(counts={"net.connect": 9, "file.read": 3}, dropped=9), RULES)
+    assert judgement.verdict is Verdict.MALICIOUS
+    assert judgement.findings[0].evidence == ("net.connect: 9 counted, no row of them arrived",)
+
+
+@pytest.mark.parametrize("spelled", [SECRET, SECRET.lower(), SECRET[::-1], SECRET.encode().hex()])
+@pytest.mark.parametrize("where", ["name", "argv", "value", "path"])
+def test_a_planted_secret_is_found_wherever_it_goes(spelled: str, where: str) -> None:
+    found = judge(events(event("net.dns", "sendto", **{where: f"a{spelled}.example.invalid"})), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
+
+
+@pytest.mark.parametrize("lead", ["", "a", "ab", "abc"])
+def test_a_planted_secret_is_found_in_base64(lead: str) -> None:
+    import base64
+
+    text = base64.b64encode(f"{lead}{SECRET}{lead}".encode()).decode()
+    found = judge(events(event("net.send", "sendto", value=f"POST /{text}")), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
+
+
+def test_a_short_decoy_is_no_proof() -> None:
+    evidence = replace(events(event("net.send", "sendto", value="user")), decoys={"name": "user"})
+    assert "decoy.sent" not in {finding.rule for finding in judge(evidence, RULES).findings}
+
+
+# What can come on top of any evidence.
+EVENTS = st.builds(
+    event,
+    st.sampled_from([*KINDS, "escape.mount", "new.kind"]),
+    st.sampled_from(["openat", "uname", "vhangup", "connect"]),
+    count=st.integers(1, 5000),
+    at=st.integers(1, 9),
+    path=st.sampled_from(["/usr/lib/x", "/home/user/.ssh/id_rsa", "/tmp/x", "/dev/null", ""]),
+    value=st.sampled_from(["0.001", "60", SECRET, ""]),
+)
+NAMED = ["os.system", "functools.partial", "pkg.f", "pkg.Net", "builtins.map", "builtins.getattr", "torch.device"]
+NAMED += ["copyreg._reconstructor", "cloudpickle.cloudpickle._builtin_type", "a.__globals__", "collections.deque"]
+USES = st.builds(
+    use,
+    st.sampled_from(NAMED),
+    st.sampled_from(["reference", "reduce", "newobj", "obj", "inst", "build", "extend", "persistent"]),
+    st.sampled_from(["", "()", "('relu',)", "(pkg.Kind, 'EPOCH')", "('x', 1)"]),
+    indirect=st.booleans(),
+    count=st.integers(1, 3),
+)
+ODDITIES = st.builds(
+    Oddity, st.just("pickle"), st.sampled_from(["zip.duplicate", "a.nested"]), st.just("d"), st.just("r"), st.just(0)
+)
+NAMES = st.lists(st.sampled_from("abc"), max_size=3, unique=True).map(tuple)
+COMPARISONS = st.builds(Comparison, st.integers(0, 3), NAMES, NAMES, NAMES)
+EVIDENCE = st.builds(
+    lambda rows, found, odd, told, changes: Evidence(
+        replace(STATIC, globals=tuple(found), oddities=tuple(odd)),
+        replace(DYNAMIC, events=tuple(rows), **changes),
+        told,
+        CLEAN.host,
+        CLEAN.decoys,
+    ),
+    st.lists(EVENTS, max_size=3),
+    st.lists(USES, max_size=3),
+    st.lists(ODDITIES, max_size=2),
+    COMPARISONS,
+    st.sampled_from([{}, {"loaded": False}, {"loaded": None}, {"armed": False}, {"asked": False}]),
+)
+
+Change = dict[str, Any]
+WORSE: list[Change] = [
+    {"ended": False},
+    {"observer_outlived_loader": False},
+    {"dropped": 5},
+    {"unreadable": 5},
+    {"decoy_overflow": 1},
+    {"end": replace(ENDED, alive=("sh",))},
+    {"counts": {"net.connect": 4}},
+    {"loaded": None},
+]
+
+
+@given(EVIDENCE, EVENTS)
+def test_an_event_never_improves_the_verdict(evidence: Evidence, more: Any) -> None:
+    longer = replace(evidence.dynamic, events=(*evidence.dynamic.events, more))
+    assert rank(replace(evidence, dynamic=longer)) <= rank(evidence)
+
+
+@given(EVIDENCE, USES, st.booleans())
+def test_a_use_never_improves_the_verdict(evidence: Evidence, more: Any, first: bool) -> None:
+    found = (more, *evidence.static.globals) if first else (*evidence.static.globals, more)
+    assert rank(replace(evidence, static=replace(evidence.static, globals=found))) <= rank(evidence)
+
+
+@given(EVIDENCE, ODDITIES)
+def test_an_oddity_never_improves_the_verdict(evidence: Evidence, more: Oddity) -> None:
+    longer = replace(evidence.static, oddities=(*evidence.static.oddities, more))
+    assert rank(replace(evidence, static=longer)) <= rank(evidence)
+
+
+@given(EVIDENCE, st.sampled_from(WORSE))
+def test_losing_the_watch_never_improves_the_verdict(evidence: Evidence, change: Change) -> None:
+    if evidence.dynamic.loaded:
+        assert rank(replace(evidence, dynamic=replace(evidence.dynamic, **change))) <= rank(evidence)
+
+
+@given(EVIDENCE)
+def test_an_unread_file_is_never_clean(evidence: Evidence) -> None:
+    cut = replace(evidence, static=replace(evidence.static, complete=False, reason="cut off"))
+    assert rank(cut) <= WORST_FIRST.index(Verdict.INCONCLUSIVE)
+
+
+@given(EVIDENCE)
+def test_the_same_evidence_gives_the_same_judgement(evidence: Evidence) -> None:
+    assert judge(evidence, RULES) == judge(evidence, RULES)
