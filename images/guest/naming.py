@@ -1,0 +1,168 @@
+"""How tensors get their names. One walk, for the readers' inert objects and for the loader's real ones.
+
+A dictionary's path is joined by dots; positions in lists and tuples are numbers; a module's tensors have their
+state_dict names; other objects are walked by attribute. A tensor at the root is called "tensor".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+ROOT_NAME = "tensor"
+MAX_NAME = 4096  # the wire's bound
+_KEY_TEXT = 256  # of a key that is neither text nor number
+
+# What a torch module keeps in its __dict__; its state_dict is made of the first three.
+MODULE_PARTS = ("_parameters", "_buffers", "_modules")
+NON_PERSISTENT = "_non_persistent_buffers_set"
+
+NOT_PERSISTENT_REASON = "a buffer that is not part of the module's state_dict"
+ATTRIBUTE_REASON = "an attribute of a module that is not part of its state_dict"
+
+
+class NamingError(Exception):
+    """The walk can't go on within its bounds. Carries a sentence."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A tensor."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What a container holds: named children, and children whose tensors are not converted, with the reason."""
+
+    children: Iterable[tuple[Any, Any]] = ()
+    left_out: Iterable[tuple[Any, Any, str]] = ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A tensor under its name. `left_out` says why it isn't converted, "" when it is."""
+
+    name: str
+    value: Any
+    left_out: str = ""
+
+
+Look = Callable[[Any], Leaf | Branch | None]
+
+
+@dataclass
+class _Step:
+    """A container on the present path."""
+
+    identity: int
+    prefix: str
+    left_out: str
+    rest: Iterator[tuple[Any, Any, str]]
+    node: Any = field(repr=False)  # held, so that its identity stays its own
+
+
+def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
+    """Every tensor below `root`, once under each of its names. Raises NamingError.
+
+    A container on the present path isn't entered again, so cycles end; a shared one is visited by every way to it.
+    """
+    path: list[_Step] = []
+    entered: set[int] = set()
+    pending: tuple[Any, str, str] | None = (root, "", "")
+    left = nodes
+    while True:
+        if pending is not None:
+            node, name, reason = pending
+            left -= 1
+            if left < 0:
+                raise NamingError(f"more than {nodes} objects to name")
+            found = look(node) if id(node) not in entered else None
+            if isinstance(found, Leaf):
+                yield Named(name or ROOT_NAME, found.value, reason)
+            elif found is not None:
+                if len(path) >= depth:
+                    raise NamingError(f"objects nested more than {depth} deep")
+                path.append(_Step(id(node), name, reason, _steps(found), node))
+                entered.add(id(node))
+        if not path:
+            return
+        pending = _advance(path, entered)
+
+
+def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str, str] | None:
+    step = path[-1]
+    following = next(step.rest, None)
+    if following is None:
+        entered.discard(step.identity)
+        path.pop()
+        return None
+    key, child, reason = following
+    return child, join(step.prefix, key), step.left_out or reason
+
+
+def _steps(branch: Branch) -> Iterator[tuple[Any, Any, str]]:
+    for key, child in branch.children:
+        yield key, child, ""
+    yield from branch.left_out
+
+
+def join(prefix: str, key: Any) -> str:
+    """A child's name. Raises NamingError when it is too long for the wire."""
+    text = key_text(key)
+    name = f"{prefix}.{text}" if prefix else text
+    if len(name) > MAX_NAME:
+        raise NamingError(f"a name of more than {MAX_NAME} characters")
+    return name
+
+
+def key_text(key: Any) -> str:
+    """A dictionary's key in a name: text as it is, numbers in decimal, anything else by a bounded rule."""
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bytes | bytearray):
+        return bytes(key[:_KEY_TEXT]).decode("latin-1")
+    if key is None or isinstance(key, bool):
+        return repr(key)
+    if isinstance(key, int):
+        return str(int(key)) if key.bit_length() < 512 else hex(key)[:_KEY_TEXT]
+    if isinstance(key, float):
+        return repr(float(key))
+    if isinstance(key, tuple):
+        return "(" + ",".join(_part_text(part) for part in key[:16])[:_KEY_TEXT] + ")"
+    return f"<{type(key).__name__[:_KEY_TEXT]}>"
+
+
+def _part_text(part: Any) -> str:
+    return "(...)" if isinstance(part, tuple) else key_text(part)
+
+
+def is_module(state: Any) -> bool:
+    """Whether an object's __dict__ is a torch module's."""
+    return isinstance(state, dict) and all(isinstance(state.get(part), dict) for part in MODULE_PARTS)
+
+
+def module_branch(state: dict[Any, Any]) -> Branch:
+    """A module's children, from its __dict__: what its state_dict has, in that order, and what it hasn't."""
+    hidden = state.get(NON_PERSISTENT)
+    listed = hidden if isinstance(hidden, set | frozenset | list) else ()
+    skipped = {name for name in listed if isinstance(name, str)}
+    buffers = state["_buffers"].items()
+    children = [
+        *state["_parameters"].items(),
+        *((key, buffer) for key, buffer in buffers if key not in skipped),
+        *state["_modules"].items(),
+    ]
+    left_out = [
+        *((key, buffer, NOT_PERSISTENT_REASON) for key, buffer in buffers if key in skipped),
+        *((key, value, ATTRIBUTE_REASON) for key, value in state.items() if key not in MODULE_PARTS),
+    ]
+    return Branch(children, left_out)
+
+
+def attributes_branch(state: Any) -> Branch:
+    """An object's children, from what it pickles as its state: a dict, or (dict, slots)."""
+    parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+    return Branch([pair for part in parts if isinstance(part, dict) for pair in part.items()])

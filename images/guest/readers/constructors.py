@@ -1,0 +1,70 @@
+"""The table of the constructors that the readers know. Anything else stays an inert call."""
+
+from __future__ import annotations
+
+from guest.readers.errors import ArgumentsError, UnreadableError
+from guest.readers.inert import Call, Global
+from guest.readers.known import NestedLoad, PersistentLoad, Record
+from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray, NumpyDtype
+from guest.readers.python_objects import PYTHON_OBJECTS
+from guest.readers.session import Session, Where
+from guest.readers.tensors import TensorView
+from guest.readers.torch_objects import TORCH_OBJECTS, is_old_state
+
+TABLE = {**PYTHON_OBJECTS, **NUMPY_OBJECTS, **TORCH_OBJECTS}
+
+# What a hostile argument makes Python raise: the real constructor would have raised too.
+_REFUSED = (ArgumentsError, ArithmeticError, LookupError, TypeError, ValueError)
+
+
+class KnownConstructors:
+    """Gives meaning to the calls of one record."""
+
+    def __init__(
+        self,
+        session: Session,
+        origin: tuple[int, int],
+        persistent_load: PersistentLoad,
+        nested_load: NestedLoad,
+    ) -> None:
+        self._record = Record(session, Where("", ""), origin, persistent_load, nested_load, self.call)
+
+    def call(self, made: Call, where: Where) -> object:
+        """The value, or `made` itself."""
+        callee = made.callee
+        construct = TABLE.get(callee.canonical) if isinstance(callee, Global) else None
+        if construct is None:
+            return made
+        self._record.where = where
+        try:
+            return construct(made, self._record)
+        except UnreadableError:
+            raise
+        except _REFUSED as error:
+            self._refuse(made.name, error, where)
+            return made
+
+    def build(self, target: object, state: object, where: Where) -> bool:
+        """Give an array or dtype its state."""
+        if isinstance(target, TensorView):
+            return is_old_state(state)
+        if not isinstance(target, NumpyArray | NumpyDtype):
+            return False
+        self._record.where = where
+        try:
+            target.build(state, self._record)
+        except UnreadableError:
+            raise
+        except _REFUSED as error:
+            self._refuse(type(target).__name__, error, where)
+        return True
+
+    def persistent(self, pid: object, where: Where) -> object:
+        """What the format says that the id stands for."""
+        return self._record.persistent_load(pid, where)
+
+    def _refuse(self, name: str, error: Exception, where: Where) -> None:
+        reason = str(error) if isinstance(error, ArgumentsError) else type(error).__name__
+        session = self._record.session
+        session.oddity(where.form, "pickle.arguments", f"{name}: {reason}", where.record, where.offset)
+        session.incomplete(f"{name[:256]} is called with arguments that it would refuse")

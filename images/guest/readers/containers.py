@@ -1,0 +1,113 @@
+"""The opcodes that change what is already on the stack: lists, dictionaries, sets, objects' states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Bag, Call, Global, MappingObject, check_key
+from guest.readers.machine import Machine
+
+
+def _marked_dict(reader: Machine) -> None:
+    items = reader.pop_mark()
+    reader.stack.append({})
+    _set_pairs(reader, items)
+
+
+def _append(reader: Machine) -> None:
+    item = reader.stack.pop()
+    _extend(reader, [item])
+
+
+def _appends(reader: Machine) -> None:
+    items = reader.pop_mark()
+    _extend(reader, items)
+
+
+def _extend(reader: Machine, items: list[Any]) -> None:
+    target = reader.stack[-1]
+    if isinstance(target, list):
+        target.extend(items)
+    elif isinstance(target, Call):
+        target.items.extend(items)
+        _acted(reader, target, "extend", items)
+    else:
+        _refused(reader, target)
+
+
+def _additems(reader: Machine) -> None:
+    items = reader.pop_mark()
+    target = reader.stack[-1]
+    if isinstance(target, Bag) and not target.frozen:
+        target.items.extend(items)
+    elif isinstance(target, Call):
+        target.items.extend(items)
+        _acted(reader, target, "extend", items)
+    else:
+        _refused(reader, target)
+
+
+def _setitem(reader: Machine) -> None:
+    value, key = reader.stack.pop(), reader.stack.pop()
+    _set_pairs(reader, [key, value])
+
+
+def _setitems(reader: Machine) -> None:
+    items = reader.pop_mark()
+    _set_pairs(reader, items)
+
+
+def _set_pairs(reader: Machine, items: list[Any]) -> None:
+    target = reader.stack[-1]
+    if len(items) % 2:
+        raise UnreadableError("an odd number of keys and values")
+    if isinstance(target, dict):
+        for at in range(0, len(items), 2):
+            check_key(items[at])
+            target[items[at]] = items[at + 1]
+    elif isinstance(target, Call):
+        target.pairs.extend(zip(items[::2], items[1::2], strict=True))
+        _acted(reader, target, "extend", items)
+    else:
+        _refused(reader, target)
+
+
+def _build(reader: Machine) -> None:
+    state = reader.stack.pop()
+    target = reader.stack[-1]
+    if isinstance(target, MappingObject):
+        target.states.append(state)
+    elif isinstance(target, Call):
+        target.states.append(state)
+        _acted(reader, target, "build", state)
+    elif not reader.constructors.build(target, state, reader.where):
+        _refused(reader, target)
+
+
+def _acted(reader: Machine, target: Call, use: str, given: object) -> None:
+    if target.root is not None:
+        reader.session.used(reader.where, target.root, use, target.indirect, given)
+
+
+def _refused(reader: Machine, target: object) -> None:
+    """An opcode changes something that no honest pickle changes: a class, a tensor, a tuple."""
+    opcode = reader.where.opcode
+    if isinstance(target, Global):
+        reader.oddity("pickle.patch", f"{opcode} changes {target.name} itself")
+        reader.session.used(reader.where, target, "build", False, None)
+    else:
+        reader.oddity("pickle.target", f"{opcode} on a {type(target).__name__.lower()}")
+    reader.session.incomplete(f"{opcode} changes something that can't be changed inertly")
+
+
+CONTAINERS: dict[str, Callable[[Machine], None]] = {
+    "DICT": _marked_dict,
+    "APPEND": _append,
+    "APPENDS": _appends,
+    "ADDITEMS": _additems,
+    "SETITEM": _setitem,
+    "SETITEMS": _setitems,
+    "BUILD": _build,
+}

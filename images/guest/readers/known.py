@@ -1,0 +1,37 @@
+"""What constructors need of the record they stand in, and the entry of a table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from guest.readers.inert import Call
+from guest.readers.session import Session, Where
+from guest.readers.source import Source
+
+PersistentLoad = Callable[[object, Where], object]
+NestedLoad = Callable[[Source, str], object]
+
+
+class Buildable(Protocol):
+    """A value that takes a state by BUILD, once."""
+
+    def build(self, state: object, record: Record) -> None:
+        """Raises ArgumentsError."""
+
+
+@dataclass
+class Record:
+    """One pickle record: where it lies, what its persistent ids mean, how a file inside of it is read."""
+
+    session: Session
+    where: Where
+    origin: tuple[int, int]
+    persistent_load: PersistentLoad
+    nested_load: NestedLoad
+    call: Callable[[Call, Where], Any]  # constructs again: some constructors call their arguments
+
+
+Constructor = Callable[[Call, Record], object]
+Table = dict[str, Constructor]

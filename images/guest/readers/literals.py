@@ -1,0 +1,163 @@
+"""The opcodes that push a value written in the stream: numbers, text, bytes."""
+
+from __future__ import annotations
+
+import codecs
+import struct
+from collections.abc import Callable
+from typing import Protocol
+
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Bytes, Text
+from guest.readers.source import Memory
+from guest.readers.stream import Stream
+
+# Longer text and bytes stay in the file. A name is never longer (the wire's bound).
+SMALL = 4096
+
+_I32 = struct.Struct("<i")
+_U16 = struct.Struct("<H")
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
+_F64 = struct.Struct(">d")
+
+
+class Reading(Protocol):
+    """What a literal needs of the unpickler."""
+
+    stream: Stream
+    encodings: tuple[str, ...]  # to try, for Python 2's 8-bit strings
+
+
+def _number(text: bytes) -> int:
+    """As C's strtol with base 0 does; Python's int() refuses 010."""
+    stripped = text.strip()
+    digits = stripped.lstrip(b"+-")
+    if len(digits) > 1 and digits[:1] == b"0" and digits.isdigit():
+        return int(stripped, 8)
+    return int(stripped, 0)
+
+
+def _int(reading: Reading) -> int | bool:
+    line = reading.stream.line()
+    return line == b"01" if line in (b"00", b"01") else _number(line)
+
+
+def _long(reading: Reading) -> int:
+    return _number(reading.stream.line().removesuffix(b"L"))
+
+
+def _long1(reading: Reading) -> int:
+    return int.from_bytes(reading.stream.take(reading.stream.byte()), "little", signed=True)
+
+
+def _long4(reading: Reading) -> int:
+    count = _signed(reading)
+    if count < 0:
+        raise UnreadableError("a LONG4 of negative length")
+    return int.from_bytes(reading.stream.take(count), "little", signed=True)
+
+
+def _signed(reading: Reading) -> int:
+    return int(_I32.unpack(reading.stream.take(4))[0])
+
+
+def length4(reading: Reading) -> int:
+    return int(_U32.unpack(reading.stream.take(4))[0])
+
+
+def length8(reading: Reading) -> int:
+    return int(_U64.unpack(reading.stream.take(8))[0])
+
+
+def _length1(reading: Reading) -> int:
+    return reading.stream.byte()
+
+
+def _bytes(length: Callable[[Reading], int], kind: str = "bytes") -> Callable[[Reading], object]:
+    def read(reading: Reading) -> Bytes:
+        count = length(reading)
+        stream = reading.stream
+        if count > SMALL:
+            return Bytes(stream.leave(count), kind)
+        stream.need(count)
+        source = stream.source.part(stream.tell(), count)
+        return Bytes(source, kind, stream.take(count))
+
+    return read
+
+
+def _text(length: Callable[[Reading], int]) -> Callable[[Reading], object]:
+    def read(reading: Reading) -> str | Text:
+        count = length(reading)
+        if count > SMALL:
+            return Text(reading.stream.leave(count))
+        return str(reading.stream.take(count), "utf-8", "surrogatepass")
+
+    return read
+
+
+def _string(length: Callable[[Reading], int]) -> Callable[[Reading], object]:
+    """Python 2's str: text if it decodes, else bytes; numpy keeps its arrays in these."""
+
+    def read(reading: Reading) -> str | Bytes:
+        count = length(reading)
+        if count < 0:
+            raise UnreadableError("a string of negative length")
+        if count > SMALL:
+            return Bytes(reading.stream.leave(count), "str")
+        source = reading.stream.source.part(reading.stream.tell(), count)
+        return _decoded(reading, Bytes(source, "str", reading.stream.take(count)))
+
+    return read
+
+
+def _decoded(reading: Reading, value: Bytes) -> str | Bytes:
+    for encoding in reading.encodings:
+        try:
+            return str(value.small or b"", encoding)
+        except UnicodeDecodeError:
+            continue
+    return value
+
+
+def _quoted(reading: Reading) -> str | Bytes:
+    start = reading.stream.tell()
+    line = reading.stream.line()
+    if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b'"', b"'"):
+        raise UnreadableError("a STRING without its quotes")
+    data: bytes = codecs.escape_decode(line[1:-1])[0]
+    source = Memory(memoryview(data), reading.stream.source.part(start, len(line)).origin)
+    if len(data) > SMALL:
+        return Bytes(source, "str")
+    return _decoded(reading, Bytes(source, "str", data))
+
+
+LITERALS: dict[str, Callable[[Reading], object]] = {
+    "NONE": lambda _: None,
+    "NEWTRUE": lambda _: True,
+    "NEWFALSE": lambda _: False,
+    "INT": _int,
+    "BININT": _signed,
+    "BININT1": _length1,
+    "BININT2": lambda reading: _U16.unpack(reading.stream.take(2))[0],
+    "LONG": _long,
+    "LONG1": _long1,
+    "LONG4": _long4,
+    "FLOAT": lambda reading: float(reading.stream.line()),
+    "BINFLOAT": lambda reading: _F64.unpack(reading.stream.take(8))[0],
+    "STRING": _quoted,
+    "BINSTRING": _string(_signed),
+    "SHORT_BINSTRING": _string(_length1),
+    "BINBYTES": _bytes(length4),
+    "SHORT_BINBYTES": _bytes(_length1),
+    "BINBYTES8": _bytes(length8),
+    "BYTEARRAY8": _bytes(length8, "bytearray"),
+    "UNICODE": lambda reading: str(reading.stream.line(), "raw-unicode-escape"),
+    "BINUNICODE": _text(length4),
+    "SHORT_BINUNICODE": _text(_length1),
+    "BINUNICODE8": _text(length8),
+    "EMPTY_TUPLE": lambda _: (),
+    "EMPTY_LIST": lambda _: [],
+    "EMPTY_DICT": lambda _: {},
+}

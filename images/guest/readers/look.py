@@ -1,0 +1,109 @@
+"""How the walk that names tensors looks at the readers' inert objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from guest.naming import Branch, Leaf, attributes_branch, is_module, module_branch
+from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
+from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
+from guest.readers.tensors import Storage, TensorView
+
+_SET_REASON = "an element of a set: it has no place, so no name"
+_STORAGE_REASON = "a storage that no tensor views"
+
+
+def look(node: Any) -> Leaf | Branch | None:
+    """A tensor, or what is inside, or None."""
+    see = _SEEN.get(type(node))
+    return see(node) if see else None
+
+
+def _mapping(node: dict[Any, Any]) -> Branch:
+    return Branch(_keyed(node.items()))
+
+
+def _mapping_object(node: MappingObject) -> Branch:
+    attributes = [pair for state in node.states for pair in attributes_branch(state).children]
+    return Branch([*_keyed(node.items()), *_keyed(attributes)])
+
+
+def _sequence(node: list[Any] | tuple[Any, ...]) -> Branch:
+    return Branch(enumerate(node))
+
+
+def _bag(node: Bag) -> Branch:
+    return Branch((), [(at, item, _SET_REASON) for at, item in enumerate(node.items)])
+
+
+def _array(node: NumpyArray) -> Leaf | Branch | None:
+    if node.view is not None:
+        return Leaf(node.view)
+    return Branch(enumerate(node.objects)) if node.objects is not None else None
+
+
+def _storage(node: Storage) -> Branch:
+    """A storage saved by itself: named, not converted."""
+    whole = TensorView(node, node.dtype, 0, (node.nbytes // node.dtype.itemsize,), (1,))
+    return Branch((), [("storage", whole, _STORAGE_REASON)])
+
+
+def _call(node: Call) -> Branch:
+    """An object of a class that isn't here: by its state, its items, its elements; not by what made it."""
+    children: list[tuple[Any, Any]] = [*_keyed(node.pairs), *enumerate(node.items)]
+    left_out = [("args", node.args, f"an argument of {node.name[:128]}")] if node.args else []
+    for state in node.states:
+        plain = _plain_state(state)
+        if is_module(plain):
+            module = module_branch(plain)
+            children.extend(module.children)
+            left_out.extend(module.left_out)
+        elif isinstance(state, dict) or (isinstance(state, tuple) and len(state) == 2 and _is_slots(state)):
+            children.extend(_keyed(attributes_branch(state).children))
+        else:
+            left_out.append(("state", state, f"a state whose form only {node.name[:128]} knows"))
+    return Branch(children, left_out)
+
+
+def _is_slots(state: tuple[Any, ...]) -> bool:
+    return all(part is None or isinstance(part, dict) for part in state)
+
+
+def _plain_state(state: Any) -> Any:
+    """A module's state with its sets as names."""
+    if not isinstance(state, dict):
+        return state
+    hidden = state.get("_non_persistent_buffers_set")
+    return {**state, "_non_persistent_buffers_set": hidden.items} if isinstance(hidden, Bag) else state
+
+
+def _keyed(pairs: Any) -> Iterator[tuple[Any, Any]]:
+    for key, value in pairs:
+        yield _key(key), value
+
+
+def _key(key: Any) -> Any:
+    """What the key is in a loaded object, as far as names can tell."""
+    if isinstance(key, Bytes):
+        return key.small if key.small is not None else "<bytes>"
+    if isinstance(key, NumpyScalar):
+        return number(key)
+    if isinstance(key, tuple):
+        return tuple(_key(part) for part in key[:17]) if len(key) <= 16 else key[:16]
+    if isinstance(key, Global | Call):
+        return f"<{key.name[:256]}>"
+    return "<text>" if isinstance(key, Text) else key
+
+
+_SEEN: dict[type, Any] = {
+    TensorView: Leaf,
+    NumpyArray: _array,
+    dict: _mapping,
+    MappingObject: _mapping_object,
+    list: _sequence,
+    tuple: _sequence,
+    Bag: _bag,
+    Storage: _storage,
+    Call: _call,
+}

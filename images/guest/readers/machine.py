@@ -1,0 +1,96 @@
+"""The stack machine that pickle opcodes act on. Calls and globals are recorded, never made or imported."""
+
+from __future__ import annotations
+
+import _compat_pickle
+from typing import Any, Protocol
+
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Call, Global
+from guest.readers.session import Session, Where
+from guest.readers.stream import Stream
+
+
+class Constructors(Protocol):
+    """What gives meaning to the calls of a stream."""
+
+    def call(self, made: Call, where: Where) -> object:
+        """The value of a call that was just made; `made` itself when it isn't known."""
+
+    def build(self, target: object, state: object, where: Where) -> bool:
+        """Give a known value its state. False when it is none."""
+
+    def persistent(self, pid: object, where: Where) -> object:
+        """What a persistent id stands for."""
+
+
+class Machine:
+    """The state of one stream."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        session: Session,
+        constructors: Constructors,
+        form: str,
+        record: str,
+        encodings: tuple[str, ...] = ("utf-8",),
+    ) -> None:
+        self.stream = stream
+        self.session = session
+        self.encodings = encodings
+        self.constructors = constructors
+        self.where = Where(form, record)
+        self._globals: dict[tuple[str, bool], Global] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """As before the first opcode of a pickle."""
+        self.proto = 0
+        self.memo: dict[int, Any] = {}
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.done = False
+
+    def oddity(self, ident: str, detail: str) -> None:
+        """At the present opcode."""
+        self.session.oddity(self.where.form, ident, detail, self.where.record, self.where.offset)
+
+    def pop_mark(self) -> list[Any]:
+        items = self.stack
+        if not self.marks:
+            raise UnreadableError("no MARK on the stack")
+        self.stack = self.marks.pop()
+        return items
+
+    def refer(self, module: str, name: str) -> Global:
+        """A global, known by its spelling and by its name of today."""
+        spelled = f"{module}.{name}"
+        old = self.proto < 3
+        found = self._globals.get((spelled, old))
+        if found is None:
+            found = Global(spelled, _canonical(module, name) if old else spelled)
+            self._globals[spelled, old] = found
+        self.session.used(self.where, found, "reference", False, None)
+        return found
+
+    def invoke(self, kind: str, callee: object, args: object, kwargs: object = None) -> object:
+        """Call `callee`, inertly."""
+        made = Call(kind, callee, args, kwargs)
+        if made.root is None:
+            self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")
+            return made
+        self.session.used(self.where, made.root, kind, made.indirect, args)
+        if not isinstance(args, tuple):
+            self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
+            return made
+        return self.constructors.call(made, self.where)
+
+
+def _canonical(module: str, name: str) -> str:
+    """Python 3's name for what Python 2 pickled, as pickle.load maps it below protocol 3."""
+    if (module, name) in _compat_pickle.NAME_MAPPING:
+        module, name = _compat_pickle.NAME_MAPPING[(module, name)]
+    else:
+        module = _compat_pickle.IMPORT_MAPPING.get(module, module)
+    return f"{module}.{name}"

@@ -1,0 +1,214 @@
+"""The opcodes that move things about, name globals and call: one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Bag, Bytes
+from guest.readers.literals import length4, length8
+from guest.readers.machine import Machine
+
+HIGHEST_PROTOCOL = 5
+
+
+def _proto(reader: Machine) -> None:
+    proto = reader.stream.byte()
+    if proto > HIGHEST_PROTOCOL:
+        raise UnreadableError(f"protocol {proto}")
+    reader.proto = proto
+
+
+def _frame(reader: Machine) -> None:
+    # The C unpickler asks no more of a frame than that its bytes are there.
+    reader.stream.need(length8(reader))
+
+
+def _mark(reader: Machine) -> None:
+    reader.marks.append(reader.stack)
+    reader.stack = []
+
+
+def _stop(reader: Machine) -> None:
+    if not reader.stack:
+        raise UnreadableError("STOP with nothing on the stack")
+    reader.done = True
+
+
+def _pop(reader: Machine) -> None:
+    if reader.stack:
+        reader.stack.pop()
+    else:
+        reader.pop_mark()
+
+
+def _pop_mark(reader: Machine) -> None:
+    reader.pop_mark()
+
+
+def _dup(reader: Machine) -> None:
+    reader.stack.append(reader.stack[-1])
+
+
+def _tuple(count: int) -> Callable[[Machine], None]:
+    def act(reader: Machine) -> None:
+        if len(reader.stack) < count:
+            raise UnreadableError("nothing on the stack")
+        reader.stack[-count:] = [tuple(reader.stack[-count:])]
+
+    return act
+
+
+def _marked_tuple(reader: Machine) -> None:
+    items = reader.pop_mark()
+    reader.stack.append(tuple(items))
+
+
+def _marked_list(reader: Machine) -> None:
+    items = reader.pop_mark()
+    reader.stack.append(items)
+
+
+def _bag(frozen: bool) -> Callable[[Machine], None]:
+    def act(reader: Machine) -> None:
+        items = reader.pop_mark() if frozen else []
+        reader.stack.append(Bag(frozen, items))
+
+    return act
+
+
+def _put(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
+    def act(reader: Machine) -> None:
+        reader.memo[index(reader)] = reader.stack[-1]
+
+    return act
+
+
+def _get(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
+    def act(reader: Machine) -> None:
+        number = index(reader)
+        if number not in reader.memo:
+            raise UnreadableError(f"nothing was put at {number}")
+        reader.stack.append(reader.memo[number])
+
+    return act
+
+
+def _byte(reader: Machine) -> int:
+    return reader.stream.byte()
+
+
+def _line_number(reader: Machine) -> int:
+    return int(reader.stream.line())
+
+
+def _global(reader: Machine) -> None:
+    module = str(reader.stream.line(), "utf-8")
+    reader.stack.append(reader.refer(module, str(reader.stream.line(), "utf-8")))
+
+
+def _stack_global(reader: Machine) -> None:
+    name, module = reader.stack.pop(), reader.stack.pop()
+    if not isinstance(name, str) or not isinstance(module, str):
+        raise UnreadableError("STACK_GLOBAL without two short strings")
+    reader.stack.append(reader.refer(module, name))
+
+
+def _extension(size: int) -> Callable[[Machine], None]:
+    def act(reader: Machine) -> None:
+        code = int.from_bytes(reader.stream.take(size), "little", signed=size == 4)
+        reader.oddity("pickle.extension", f"extension code {code}: what it names depends on who loads the file")
+        found = reader.refer("copyreg", f"extension_{code}")
+        reader.session.used(reader.where, found, "extend", False, None)
+        reader.stack.append(found)
+
+    return act
+
+
+def _reduce(reader: Machine) -> None:
+    args, callee = reader.stack.pop(), reader.stack.pop()
+    reader.stack.append(reader.invoke("reduce", callee, args))
+
+
+def _newobj(reader: Machine) -> None:
+    args, callee = reader.stack.pop(), reader.stack.pop()
+    reader.stack.append(reader.invoke("newobj", callee, args))
+
+
+def _newobj_ex(reader: Machine) -> None:
+    kwargs, args, callee = reader.stack.pop(), reader.stack.pop(), reader.stack.pop()
+    reader.stack.append(reader.invoke("newobj", callee, args, kwargs))
+
+
+def _obj(reader: Machine) -> None:
+    callee, *args = reader.pop_mark()
+    reader.stack.append(reader.invoke("obj", callee, tuple(args)))
+
+
+def _inst(reader: Machine) -> None:
+    module = str(reader.stream.line(), "ascii")
+    callee = reader.refer(module, str(reader.stream.line(), "ascii"))
+    args = reader.pop_mark()
+    reader.stack.append(reader.invoke("inst", callee, tuple(args)))
+
+
+def _persid(reader: Machine) -> None:
+    pid = str(reader.stream.line(), "ascii")
+    reader.stack.append(reader.constructors.persistent(pid, reader.where))
+
+
+def _binpersid(reader: Machine) -> None:
+    pid = reader.stack.pop()
+    reader.stack.append(reader.constructors.persistent(pid, reader.where))
+
+
+def _readonly(reader: Machine) -> None:
+    if not isinstance(reader.stack[-1], Bytes):
+        raise UnreadableError("READONLY_BUFFER of no buffer")
+
+
+def _next_buffer(_: Machine) -> None:
+    raise UnreadableError("a buffer outside of the file")
+
+
+def _memoize(reader: Machine) -> None:
+    reader.memo[len(reader.memo)] = reader.stack[-1]
+
+
+ACTIONS: dict[str, Callable[[Machine], None]] = {
+    "PROTO": _proto,
+    "FRAME": _frame,
+    "MARK": _mark,
+    "STOP": _stop,
+    "POP": _pop,
+    "POP_MARK": _pop_mark,
+    "DUP": _dup,
+    "TUPLE": _marked_tuple,
+    "TUPLE1": _tuple(1),
+    "TUPLE2": _tuple(2),
+    "TUPLE3": _tuple(3),
+    "LIST": _marked_list,
+    "EMPTY_SET": _bag(False),
+    "FROZENSET": _bag(True),
+    "PUT": _put(_line_number),
+    "BINPUT": _put(_byte),
+    "LONG_BINPUT": _put(length4),
+    "MEMOIZE": _memoize,
+    "GET": _get(_line_number),
+    "BINGET": _get(_byte),
+    "LONG_BINGET": _get(length4),
+    "GLOBAL": _global,
+    "STACK_GLOBAL": _stack_global,
+    "EXT1": _extension(1),
+    "EXT2": _extension(2),
+    "EXT4": _extension(4),
+    "REDUCE": _reduce,
+    "NEWOBJ": _newobj,
+    "NEWOBJ_EX": _newobj_ex,
+    "OBJ": _obj,
+    "INST": _inst,
+    "PERSID": _persid,
+    "BINPERSID": _binpersid,
+    "READONLY_BUFFER": _readonly,
+    "NEXT_BUFFER": _next_buffer,
+}

@@ -1,0 +1,193 @@
+"""From named tensors to the rows of the plan, and then to the bytes of those that the host can't copy itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import wire
+
+from guest import naming
+from guest.readers import gather
+from guest.readers.errors import UnreadableError
+from guest.readers.look import look
+from guest.readers.session import Session
+from guest.readers.tensors import Storage, TensorView
+
+COPIED, GATHERED, DECODED = "copied", "gathered", "decoded"
+_MAX_REASON = 256
+
+
+@dataclass
+class Planned:
+    """One tensor of the output."""
+
+    name: str
+    view: TensorView
+    label: str
+    offset: int
+    length: int
+    alias: int = -1
+
+
+@dataclass
+class Plan:
+    """All of it. `names`: the first name of each tensor, by identity."""
+
+    tensors: list[Planned] = field(default_factory=list)
+    left_out: list[wire.LeftOut] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    nbytes: int = 0
+
+    def rows(self) -> Iterator[wire.Tensor]:
+        """In the order of their indices."""
+        for index, tensor in enumerate(self.tensors):
+            view = tensor.view
+            yield wire.Tensor(
+                index=index,
+                name=tensor.name,
+                dtype=view.dtype.name,
+                shape=view.shape,
+                strides=view.strides,
+                label=tensor.label,
+                record=view.storage.record[: wire.MAX_NAME] if view.storage else "",
+                offset=tensor.offset,
+                length=tensor.length,
+                alias=tensor.alias,
+            )
+
+
+def make(root: object, form: str, session: Session) -> Plan:
+    """Name the tensors of a model and check each. What is wrong with one leaves the others standing."""
+    plan = Plan()
+    taken: dict[str, TensorView] = {}
+    hidden: list[naming.Named] = []
+    bounds = session.bounds
+    try:
+        for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
+            if found.left_out or found.value.why:
+                hidden.append(found)
+            elif found.name in taken:
+                _collide(found.name, form, session)
+            else:
+                taken[found.name] = found.value
+                _add(plan, found.name, found.value, form, session)
+            if len(plan.tensors) + len(hidden) > bounds.tensors:
+                raise naming.NamingError(f"more than {bounds.tensors} tensors")
+    except (naming.NamingError, UnreadableError) as error:
+        session.incomplete(f"naming the tensors: {error}")
+    _alias(plan.tensors)
+    for found in hidden:
+        if id(found.value) not in plan.names:
+            reason = found.value.why or found.left_out
+            plan.left_out.append(wire.LeftOut(found.name, reason[:_MAX_REASON]))
+    return plan
+
+
+def _collide(name: str, form: str, session: Session) -> None:
+    session.oddity(form, "name.collision", f"two tensors are both called {name}")
+    session.incomplete(f"two tensors have the same name, {name[:256]!a} and {name[:256]!a}: their paths join alike")
+
+
+def _add(plan: Plan, name: str, view: TensorView, form: str, session: Session) -> None:
+    fault = _fault(view)
+    if fault:
+        record = view.storage.record if view.storage else ""
+        session.oddity(form, "tensor.out_of_bounds", f"{name}: {fault}", record)
+        session.incomplete(f"the tensor {name[:256]!a} {fault}")
+        return
+    if plan.nbytes + view.nbytes > session.bounds.output_bytes:
+        raise UnreadableError(f"tensors of more than {session.bounds.output_bytes} bytes")
+    plan.nbytes += view.nbytes
+    plan.names.setdefault(id(view), name)
+    plan.tensors.append(_planned(name, view))
+
+
+def _fault(view: TensorView) -> str:
+    """Why the tensor can't be taken from its storage, "" if it can."""
+    storage = view.storage
+    if len(view.shape) > wire.MAX_RANK or storage is None:
+        return "has no storage, or too many dimensions"
+    if any(abs(number) > wire.MAX_SIZE for number in (*view.shape, *view.strides)):
+        return "has sizes or strides beyond any file"
+    if view.span() is None:
+        return "reaches outside of its storage"
+    if view.nbytes and (storage.source is None or storage.source.length < storage.nbytes):
+        return "has a storage whose bytes are not in the file"
+    if _swapped(storage) and view.dtype.itemsize != storage.dtype.itemsize:
+        return "has elements of another size than those whose bytes are in reverse order"
+    return ""
+
+
+def _planned(name: str, view: TensorView) -> Planned:
+    storage, span = view.storage, view.span()
+    if storage is None or span is None or storage.source is None or view.nbytes == 0:
+        return Planned(name, view, COPIED, 0, 0)
+    start, length = storage.source.origin
+    as_is = storage.source.placed and not view.conj and not view.neg and not _swapped(storage)
+    if as_is and view.contiguous:
+        return Planned(name, view, COPIED, start + span[0], view.nbytes)
+    return Planned(name, view, GATHERED if as_is else DECODED, start, length)
+
+
+def _swapped(storage: Storage) -> bool:
+    return storage.big_endian and storage.dtype.swap > 1
+
+
+def _alias(tensors: list[Planned]) -> None:
+    """Number the groups of tensors whose bytes overlap in one storage."""
+    by_storage: dict[int, list[tuple[int, int, Planned]]] = {}
+    for tensor in tensors:
+        span, storage = tensor.view.span(), tensor.view.storage
+        if span and storage and span[1] > span[0]:
+            low, high = span[0] + storage.shift, span[1] + storage.shift
+            by_storage.setdefault(id(storage.root), []).append((low, high, tensor))
+    number = 0
+    for spans in by_storage.values():
+        for group in _overlapping(sorted(spans, key=lambda item: item[:2])):
+            if len(group) > 1:
+                for tensor in group:
+                    tensor.alias = number
+                number += 1
+
+
+def _overlapping(spans: list[tuple[int, int, Planned]]) -> Iterator[list[Planned]]:
+    group: list[Planned] = []
+    end = -1
+    for low, high, tensor in spans:
+        if low >= end and group:
+            yield group
+            group = []
+        group.append(tensor)
+        end = max(end, high)
+    if group:
+        yield group
+
+
+def data(plan: Plan, session: Session, send: Callable[[int, bytes], None]) -> None:
+    """The bytes of the gathered and decoded tensors, in the order of their indices."""
+    for index, tensor in enumerate(plan.tensors):
+        if tensor.label == COPIED:
+            continue
+        try:
+            for block in _blocks(tensor.view):
+                for at in range(0, len(block), wire.MAX_DATA):
+                    send(index, bytes(block[at : at + wire.MAX_DATA]))
+        except (UnreadableError, MemoryError) as error:
+            session.incomplete(f"the bytes of {tensor.name[:256]!a}: {str(error) or 'too big for memory'}")
+            return
+
+
+def _blocks(view: TensorView) -> Iterator[bytearray]:
+    storage = view.storage
+    if storage is None or storage.source is None:
+        return
+    dtype = view.dtype
+    for block in gather.blocks(storage.source, dtype.itemsize, view.offset, view.shape, view.strides):
+        if _swapped(storage):
+            gather.swap(block, storage.dtype.swap)
+        if view.neg:
+            gather.negate(block, dtype.swap, 0, 1)
+        if view.conj:
+            gather.negate(block, dtype.swap, 1, 2)
+        yield block

@@ -1,0 +1,134 @@
+"""What one reading finds: how globals are used, oddities, and why it isn't complete; all of it bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import wire
+
+from guest.readers.errors import BoundError
+from guest.readers.inert import Global, describe
+
+# Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
+MAX_USES = 50_000
+MAX_ODDITIES = 64  # of one id
+MAX_FRAMEWORKS = 512
+MAX_REASONS = 8
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The order's bounds: the policy's numbers."""
+
+    nodes: int = 20_000_000  # pickle opcodes, and things walked
+    depth: int = 256  # of names; nested files count 1 each
+    pickle_bytes: int = 1 << 30  # of pickle streams, taken into memory
+    tensors: int = 1_000_000
+    output_bytes: int = 1 << 40  # all tensors together
+    metadata_bytes: int = 16 << 20
+
+    @classmethod
+    def of(cls, order: dict[str, int]) -> Bounds:
+        """From the order's JSON; unknown keys are the order's business."""
+        known = {spec.name for spec in fields(cls)}
+        return cls(**{name: int(value) for name, value in order.items() if name in known})
+
+
+@dataclass
+class Use:
+    """One row in the making. The key is format, record, name, use, indirect."""
+
+    opcode: str
+    offset: int
+    arguments: str
+    count: int = 1
+
+
+UseKey = tuple[str, str, str, str, bool]
+
+
+@dataclass
+class Session:
+    """Shared by all readers of one file."""
+
+    bounds: Bounds
+    nodes: int = 0
+    pickle_bytes: int = 0
+    uses: dict[UseKey, Use] = field(default_factory=dict)
+    oddities: list[wire.Oddity] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    frameworks: dict[str, None] = field(default_factory=dict)
+    sources: list[tuple[str, str, object]] = field(
+        default_factory=list
+    )  # class, file name, text: old torch embeds code
+    _oddity_counts: dict[str, int] = field(default_factory=dict)
+
+    def spend_node(self) -> None:
+        """One opcode, or one thing walked. Raises BoundError."""
+        self.nodes += 1
+        if self.nodes > self.bounds.nodes:
+            raise BoundError(f"more than {self.bounds.nodes} pickle opcodes and objects")
+
+    def spend_bytes(self, count: int) -> None:
+        """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""
+        self.pickle_bytes += count
+        if self.pickle_bytes > self.bounds.pickle_bytes:
+            raise BoundError(f"more than {self.bounds.pickle_bytes} bytes of pickles")
+
+    def incomplete(self, reason: str) -> None:
+        """Something was not read. The sentence goes to the user."""
+        if reason not in self.reasons and len(self.reasons) < MAX_REASONS:
+            self.reasons.append(reason)
+
+    def oddity(self, form: str, ident: str, detail: str, record: str = "", offset: int = 0) -> None:
+        """Something an honest writer would not do."""
+        count = self._oddity_counts.get(ident, 0) + 1
+        self._oddity_counts[ident] = count
+        if count > MAX_ODDITIES:
+            return
+        text = detail if count < MAX_ODDITIES else f"{detail}; and more of the kind"
+        self.oddities.append(
+            wire.Oddity(form, ident, text[: wire.MAX_TEXT], record[: wire.MAX_NAME], min(max(offset, 0), wire.MAX_SIZE))
+        )
+
+    def used(self, where: Where, target: Global, use: str, indirect: bool, arguments: object) -> None:
+        """A global was used by the opcode that `where` stands at."""
+        key = (where.form, where.record, target.name, use, indirect)
+        row = self.uses.get(key)
+        if row is not None:
+            row.count += 1
+            return
+        if len(self.uses) >= MAX_USES:
+            raise BoundError(f"more than {MAX_USES} different uses of globals")
+        self.uses[key] = Use(where.opcode, where.offset, "" if arguments is None else describe(arguments))
+        if len(self.frameworks) < MAX_FRAMEWORKS:
+            self.frameworks.setdefault(target.canonical.partition(".")[0][:256])
+
+    def global_rows(self) -> list[wire.GlobalUse]:
+        """A reference is only worth a row when the record does nothing else with the global."""
+        acted = {key[:3] for key in self.uses if key[3] != "reference"}
+        return [
+            wire.GlobalUse(
+                format=form,
+                name=name[: wire.MAX_NAME],
+                use=use,
+                indirect=indirect,
+                opcode=row.opcode,
+                record=record[: wire.MAX_NAME],
+                offset=row.offset,
+                count=row.count,
+                arguments=row.arguments,
+            )
+            for (form, record, name, use, indirect), row in self.uses.items()
+            if use != "reference" or (form, record, name) not in acted
+        ]
+
+
+@dataclass
+class Where:
+    """The opcode being interpreted."""
+
+    form: str
+    record: str
+    opcode: str = ""
+    offset: int = 0

@@ -1,0 +1,195 @@
+"""Zip archives: torch's own since 1.6, and the others that begin alike.
+
+Which record counts is torch's choice: the first of a name, upper and lower case alike. Where another reader would
+see something else, that is an oddity, and the reading is incomplete.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from guest.readers import zip_directory
+from guest.readers.constructors import KnownConstructors
+from guest.readers.dtypes import U8
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Unresolved
+from guest.readers.interface import Found
+from guest.readers.known import NestedLoad, PersistentLoad
+from guest.readers.pickles import Unpickler
+from guest.readers.session import Bounds, Session, Where
+from guest.readers.source import Source
+from guest.readers.stream import Stream
+from guest.readers.tensors import Storage
+from guest.readers.torch_objects import storage_pid
+from guest.readers.zip_directory import LOCAL_MAGIC, Entry
+
+NAME = "torch-zip"
+FAMILY = "zip"
+_SCRATCH = Bounds(nodes=1)
+
+
+class TorchZip:
+    """The archive's directory, as torch looks records up in it."""
+
+    def __init__(self, source: Source, entries: list[Entry], session: Session) -> None:
+        self._source = source
+        self._session = session
+        self.root = entries[0].name.partition("/")[0]
+        self.entries = entries
+        self._by_name: dict[str, Entry] = {}
+        for entry in entries:
+            self._by_name.setdefault(zip_directory.fold(entry.name), entry)
+        self._storages: dict[str, Storage] = {}
+        self.big_endian = self._byteorder()
+
+    def _byteorder(self) -> bool:
+        entry = self.find("byteorder")
+        if entry is None or entry.size > 16:
+            return False
+        return self.content(entry).at(0, entry.size) == b"big"
+
+    def find(self, name: str) -> Entry | None:
+        """The record that torch reads for `name`."""
+        return self._by_name.get(zip_directory.fold(f"{self.root}/{name}"))
+
+    def content(self, entry: Entry) -> Source:
+        if entry.method == zip_directory.DEFLATED:
+            self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
+        return zip_directory.content(self._source, entry, self._session.bounds.pickle_bytes)
+
+    def storage(self, pid: object, where: Where) -> object:
+        """What a persistent id stands for: one storage a key, as its first mention declares it."""
+        session = self._session
+        parts = storage_pid(pid, where, session)
+        if parts is None:
+            session.oddity(where.form, "pickle.persistent", "a persistent id of no storage", where.record, where.offset)
+            session.incomplete("a persistent id that torch would refuse")
+            return Unresolved(pid)
+        dtype, key, location, numel, _ = parts
+        nbytes = numel * dtype.itemsize
+        known = self._storages.get(key)
+        if known is not None:
+            if (known.dtype, known.nbytes) != (dtype, nbytes):
+                session.oddity(
+                    where.form, "storage.conflict", f"storage {key} is declared twice", where.record, where.offset
+                )
+                session.incomplete("one storage is declared with two types or sizes")
+            return known
+        why = "a meta tensor: it has no data" if location == "meta" else ""
+        found = Storage(key, dtype, nbytes, f"{self.root}/data/{key}", None, self.big_endian, why)
+        self._storages[key] = found
+        self._place(found, key, where)
+        return found
+
+    def _place(self, found: Storage, key: str, where: Where) -> None:
+        session = self._session
+        entry = self.find(f"data/{key}")
+        if found.why:
+            return
+        if entry is None:
+            session.oddity(where.form, "zip.record_missing", f"no record for storage {key}", where.record, where.offset)
+            session.incomplete("a storage without its record")
+            return
+        found.record = entry.name
+        content = self.content(entry)
+        found.source = content
+        if found.nbytes > content.length:
+            session.oddity(where.form, "zip.record_short", f"{found.nbytes} bytes are declared", entry.name)
+            session.incomplete("a storage is declared to be longer than its record")
+        elif found.nbytes < content.length:
+            session.oddity(where.form, "zip.record_long", f"only {found.nbytes} bytes are declared", entry.name)
+
+
+def flavour(entries: list[Entry]) -> str:
+    """Which kind of archive it is, by its records' names; a key of `refused.ARCHIVES`, or NAME."""
+    root = entries[0].name.partition("/")[0]
+    under = {entry.name.partition("/")[2] for entry in entries if entry.name.startswith(f"{root}/")}
+    names = {entry.name for entry in entries}
+    if "constants.pkl" in under or any(name.startswith("code/") for name in under):
+        return "torchscript"
+    if "archive_format" in under or "serialized_exported_program.json" in under | names:
+        return "torch-export"
+    if any(zip_directory.fold(name) == "data.pkl" for name in under):
+        return NAME
+    if {"data", "policy.pth"} <= names:
+        return "stable-baselines3"
+    if "model.weights.h5" in names:
+        return "keras"
+    return "npz" if names and all(name.endswith(".npy") for name in names) else "zip"
+
+
+def recognise(source: Source, head: bytes) -> str | None:
+    """The flavour of an archive that is there; None when none is."""
+    try:
+        if not head.startswith(LOCAL_MAGIC) and not zip_directory.ends(source):
+            return None
+        entries, _ = zip_directory.parse(source, Session(_SCRATCH), NAME)
+    except UnreadableError:
+        return "zip" if head.startswith(LOCAL_MAGIC) else None
+    return flavour(entries) if entries else "zip"
+
+
+def found(kind: str) -> Found:
+    """The row for a torch archive."""
+    return Found(kind, FAMILY, read)
+
+
+def read(source: Source, session: Session, nested: NestedLoad) -> object:
+    """The model's object. Every pickle of the archive is read for its globals, this one's twins included."""
+    entries, source = zip_directory.parse(source, session, NAME)
+    if not entries:
+        raise UnreadableError("an archive without records")
+    archive = TorchZip(source, entries, session)
+    main = archive.find("data.pkl")
+    if main is None:
+        raise UnreadableError("an archive without data.pkl")
+    root = _unpickle(archive, main, session, archive.storage, nested, NAME)
+    _read_others(archive, main, session, nested, NAME)
+    return root
+
+
+def read_globals(source: Source, session: Session, nested: NestedLoad, form: str) -> None:
+    """Only what the pickles of an archive use."""
+    entries, source = zip_directory.parse(source, session, form)
+    if entries:
+        _read_others(TorchZip(source, entries, session), None, session, nested, form)
+
+
+def globals_reader(form: str) -> partial[None]:
+    """`read_globals` for a table's row."""
+    return partial(read_globals, form=form)
+
+
+def _read_others(archive: TorchZip, main: Entry | None, session: Session, nested: NestedLoad, form: str) -> None:
+    for entry in archive.entries:
+        if entry is main or not zip_directory.fold(entry.name).endswith(".pkl"):
+            continue
+        try:
+            _unpickle(archive, entry, session, _no_storage, nested, form)
+        except UnreadableError as error:
+            session.incomplete(str(error))
+
+
+def _no_storage(*_: object) -> Storage:
+    """For pickles that are read for their globals alone."""
+    return Storage("", U8, 0, "")
+
+
+def _unpickle(
+    archive: TorchZip, entry: Entry, session: Session, storages: PersistentLoad, nested: NestedLoad, form: str
+) -> object:
+    source = archive.content(entry)
+    known = KnownConstructors(session, source.origin, storages, nested)
+    stream = Stream(source, session)
+    unpickler = Unpickler(stream, session, known, form, entry.name)
+    root = unpickler.load()
+    if stream.left:
+        session.oddity(form, "pickle.trailing", f"{stream.left} bytes behind the pickle", entry.name, stream.tell())
+    if source.length <= session.bounds.pickle_bytes and entry.crc:
+        _check_crc(source, entry, session, form)
+    return root
+
+
+def _check_crc(source: Source, entry: Entry, session: Session, form: str) -> None:
+    if not zip_directory.checked(entry, source.at(0, source.length)):
+        session.oddity(form, "zip.crc", "its checksum is wrong; torch does not look", entry.name)

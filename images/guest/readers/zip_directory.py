@@ -1,0 +1,298 @@
+"""A zip archive's central directory, strictly: everything in which two readers could differ is an oddity.
+
+torch reads zip files with miniz, everyone else with something else. Known differences: which of two records of one
+name counts, upper and lower case, local headers, sizes, flags, what lies before, between and behind the records.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from guest.readers.errors import BoundError, UnreadableError
+from guest.readers.session import Session
+from guest.readers.source import Memory, Source
+
+MAX_ENTRIES = 1_100_000
+LOCAL_MAGIC = b"PK\x03\x04"
+STORED, DEFLATED = 0, 8
+
+_END = struct.Struct("<4sHHHHIIH")
+_END_MAGIC = b"PK\x05\x06"
+_MAX_COMMENT = 65535
+_LOCATOR = struct.Struct("<4sIQI")
+_LOCATOR_MAGIC = b"PK\x06\x07"
+_END64 = struct.Struct("<4sQHHIIQQQQ")
+_END64_MAGIC = b"PK\x06\x06"
+_ENTRY = struct.Struct("<4s6H3I5H2I")
+_ENTRY_MAGIC = b"PK\x01\x02"
+_LOCAL = struct.Struct("<4s5H3I2H")
+_U64 = struct.Struct("<Q")
+_USUAL_EXTRA = 128  # torch pads with the extra field, to 64 bytes
+_FULL32, _FULL16 = 0xFFFFFFFF, 0xFFFF
+_ENCRYPTED, _DESCRIPTOR = 0x0001, 0x0008
+_DESCRIPTORS = frozenset({0, 12, 16, 20, 24})  # bytes after a record's data: none, or its CRC and sizes
+
+Report = Callable[[str, str, str], None]  # id, detail, record
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record, as the central directory has it. `start` is where its data begins."""
+
+    name: str
+    flags: int
+    method: int
+    crc: int
+    compressed: int
+    size: int
+    header: int
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.compressed
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    entries: int
+    size: int
+    offset: int
+    at: int  # where the records at the archive's end begin
+    comment: int
+    behind: int  # bytes behind the archive
+
+
+def find_end(source: Source) -> int | None:
+    """Where the end record stands: the last one, as every reader looks for it."""
+    window = min(source.length, _END.size + _MAX_COMMENT)
+    if window < _END.size:
+        return None
+    base = source.length - window
+    found = source.at(base, window).rfind(_END_MAGIC, 0, window - _END.size + 4)
+    return base + found if found >= 0 else None
+
+
+def ends(source: Source) -> bool:
+    """Whether an archive ends exactly where the source does."""
+    at = find_end(source)
+    return at is not None and at + _END.size + _END.unpack(source.at(at, _END.size))[-1] == source.length
+
+
+def parse(source: Source, session: Session, form: str) -> tuple[list[Entry], Source]:
+    """All records in the directory's order, and the source that their offsets count from. Raises UnreadableError."""
+
+    def report(ident: str, detail: str, record: str = "") -> None:
+        session.oddity(form, ident, detail, record)
+
+    try:
+        end = _end(source, report)
+        source, end = _moved(source, end, session, report)
+        if end.entries > MAX_ENTRIES:
+            raise BoundError(f"an archive of {end.entries} records")
+        entries = _entries(source, end, report)
+        _check_names(entries, session, report)
+        _check_layout(entries, end, session, report)
+    except (struct.error, UnicodeDecodeError) as error:
+        raise UnreadableError(f"the archive's directory: {error}") from None
+    return entries, source
+
+
+def _moved(source: Source, end: _End, session: Session, report: Report) -> tuple[Source, _End]:
+    """An archive behind something else: torch's reader takes offsets as they are, others from where it begins."""
+    shift = end.at - end.offset - end.size
+    if shift <= 0 or source.at(end.offset, 4) == _ENTRY_MAGIC:
+        return source, end
+    report("zip.prefix_data", f"{shift} bytes before the archive", "")
+    session.incomplete("the archive begins inside of the file: readers differ in whether they read it")
+    return source.part(shift, source.length - shift), replace(end, at=end.at - shift)
+
+
+def _end(source: Source, report: Report) -> _End:
+    at = find_end(source)
+    if at is None:
+        raise UnreadableError("an archive without its end record")
+    _, disk, start, here, total, size, offset, comment = _END.unpack(source.at(at, _END.size))
+    if disk or start or here != total:
+        report("zip.disks", "an archive of several disks", "")
+    behind = source.length - at - _END.size - comment
+    if comment:
+        report("zip.comment", f"a comment of {comment} bytes", "")
+    if behind:
+        report("zip.trailing", f"{behind} bytes behind the archive", "")
+    found = _End(total, size, offset, at, comment, behind)
+    return _end64(source, found, report)
+
+
+def _end64(source: Source, end: _End, report: Report) -> _End:
+    at = end.at - _LOCATOR.size
+    if at < 0:
+        return end
+    magic, _, where, _ = _LOCATOR.unpack(source.at(at, _LOCATOR.size))
+    if magic != _LOCATOR_MAGIC:
+        return end
+    if where != at - _END64.size:
+        report("zip.zip64", "the 64-bit end record is not where every reader looks for it", "")
+    magic, _, _, _, _, _, _, total, size, offset = _END64.unpack(source.at(where, _END64.size))
+    if magic != _END64_MAGIC:
+        raise UnreadableError("an archive whose 64-bit end record is missing")
+    narrow = ((end.entries, total, _FULL16), (end.size, size, _FULL32), (end.offset, offset, _FULL32))
+    if any(short not in (long, full) for short, long, full in narrow):
+        report("zip.zip64", "the two end records disagree", "")
+    return _End(total, size, offset, where, end.comment, end.behind)
+
+
+def _entries(source: Source, end: _End, report: Report) -> list[Entry]:
+    if end.offset + end.size != end.at:
+        report("zip.directory", "the directory does not end where the end record begins", "")
+    data = source.at(end.offset, end.size)
+    entries = []
+    at = 0
+    for _ in range(end.entries):
+        if len(data) - at < _ENTRY.size:
+            raise UnreadableError("an archive whose directory is too short")
+        values = _ENTRY.unpack_from(data, at)
+        if values[0] != _ENTRY_MAGIC:
+            raise UnreadableError("an archive whose directory is not one")
+        lengths = values[10:13]
+        body = data[at + _ENTRY.size : at + _ENTRY.size + sum(lengths)]
+        if len(body) != sum(lengths):
+            raise UnreadableError("an archive whose directory is too short")
+        at += _ENTRY.size + len(body)
+        entries.append(_entry(source, values, body, report))
+    if at != len(data):
+        report("zip.directory", f"{len(data) - at} bytes in the directory behind its last record", "")
+    return entries
+
+
+def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report) -> Entry:
+    flags, method, crc, compressed, size = values[3], values[4], values[7], values[8], values[9]
+    name_length, extra_length, comment_length = values[10:13]
+    raw = body[:name_length]
+    name = raw.decode("utf-8", "surrogateescape")
+    if comment_length:
+        report("zip.comment", f"a record with a comment of {comment_length} bytes", name)
+    if b"\0" in raw:
+        report("zip.name", "a name with a zero byte, where some readers end it", name)
+    wide = _wide(body[name_length : name_length + extra_length])
+    size, wide = _widen(size, wide)
+    compressed, wide = _widen(compressed, wide)
+    header, wide = _widen(values[16], wide)
+    start = _check_local(source, raw, header, Entry(name, flags, method, crc, compressed, size, header, 0), report)
+    return Entry(name, flags, method, crc, compressed, size, header, start)
+
+
+def _wide(extra: bytes) -> list[int]:
+    """The 64-bit values of the zip64 extra field."""
+    at = 0
+    while at + 4 <= len(extra):
+        ident, length = struct.unpack_from("<HH", extra, at)
+        field = extra[at + 4 : at + 4 + length]
+        if ident == 1:
+            return [_U64.unpack_from(field, place)[0] for place in range(0, len(field) - 7, 8)]
+        at += 4 + length
+    return []
+
+
+def _widen(value: int, wide: list[int]) -> tuple[int, list[int]]:
+    if value != _FULL32 or not wide:
+        return value, wide
+    return wide[0], wide[1:]
+
+
+def _check_local(source: Source, raw: bytes, header: int, entry: Entry, report: Report) -> int:
+    """Where the data begins: only the local header knows. What else it says must agree with the directory."""
+    ahead = source.at(header, min(_LOCAL.size + len(raw) + _USUAL_EXTRA, source.length - header))
+    magic, _, flags, method, _, _, crc, compressed, size, name_length, extra_length = _LOCAL.unpack_from(ahead)
+    if magic != LOCAL_MAGIC:
+        raise UnreadableError(f"the record {entry.name[:256]!a} has no header")
+    local = ahead[_LOCAL.size : _LOCAL.size + name_length + extra_length]
+    if len(local) < name_length + extra_length:
+        local = source.at(header + _LOCAL.size, name_length + extra_length)
+    if local[:name_length] != raw:
+        report("zip.local_name", f"its own header calls it {local[:name_length][:256]!a}", entry.name)
+    if (flags | entry.flags) & _ENCRYPTED:
+        report("zip.encrypted_flag", "it is marked as encrypted", entry.name)
+    if method != entry.method:
+        report("zip.local_method", f"its own header says method {method}, the directory {entry.method}", entry.name)
+    wide = _wide(local[name_length:])
+    size, wide = _widen(size, wide)
+    compressed, wide = _widen(compressed, wide)
+    said = (crc, compressed, size)
+    if said != (entry.crc, entry.compressed, entry.size) and not (flags & _DESCRIPTOR and said[1:] == (0, 0)):
+        report("zip.local_size", "its own header has another size or checksum than the directory", entry.name)
+    start = header + _LOCAL.size + name_length + extra_length
+    if start + entry.compressed > source.length:
+        raise UnreadableError(f"the record {entry.name[:256]!a} reaches beyond the file")
+    return int(start)
+
+
+def _check_names(entries: list[Entry], session: Session, report: Report) -> None:
+    exact: set[str] = set()
+    folded: set[str] = set()
+    for entry in entries:
+        lower = fold(entry.name)
+        if entry.name in exact:
+            report("zip.duplicate", "two records of this name", entry.name)
+        elif lower in folded:
+            report("zip.case_collision", "two records whose names differ by case", entry.name)
+        else:
+            exact.add(entry.name)
+            folded.add(lower)
+            continue
+        session.incomplete("two records of the archive have one name: readers differ in which one counts")
+
+
+def fold(name: str) -> str:
+    """As miniz compares names: A to Z without case."""
+    return name.translate(_FOLD)
+
+
+_FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def _check_layout(entries: list[Entry], end: _End, session: Session, report: Report) -> None:
+    """Records follow each other; between them is at most a data descriptor."""
+    at = 0
+    for entry in sorted(entries, key=lambda entry: entry.header):
+        gap = entry.header - at
+        if gap < 0:
+            report("zip.overlap", "it lies inside of another record", entry.name)
+            session.incomplete("records of the archive overlap")
+        elif at == 0 and gap:
+            report("zip.prefix_data", f"{gap} bytes before the first record", "")
+        elif gap not in _DESCRIPTORS:
+            report("zip.gap", f"{gap} bytes before it belong to no record", entry.name)
+        at = max(at, entry.end)
+    if at > end.offset:
+        report("zip.overlap", "the last record lies inside of the directory", "")
+        session.incomplete("records of the archive overlap")
+    elif end.offset - at not in _DESCRIPTORS:
+        report("zip.gap", f"{end.offset - at} bytes before the directory belong to no record", "")
+
+
+def content(source: Source, entry: Entry, limit: int) -> Source:
+    """A record's bytes: where they lie if they are stored, in memory if they had to be inflated."""
+    place = source.part(entry.start, entry.compressed)
+    if entry.method == STORED:
+        return place
+    if entry.method != DEFLATED:
+        raise UnreadableError(f"the record {entry.name[:256]!a} is compressed by method {entry.method}")
+    if entry.size > limit:
+        raise BoundError(f"the record {entry.name[:256]!a} inflates to {entry.size} bytes")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(place.at(0, place.length), entry.size + 1)
+    except zlib.error as error:
+        raise UnreadableError(f"the record {entry.name[:256]!a}: {error}") from None
+    if len(data) != entry.size:
+        raise UnreadableError(f"the record {entry.name[:256]!a} inflates to another size than the directory says")
+    return Memory(memoryview(data), place.origin)
+
+
+def checked(entry: Entry, data: bytes) -> bool:
+    """Whether a record's checksum is right; 0 is how a writer says that it made none."""
+    return entry.crc in (0, zlib.crc32(data))
