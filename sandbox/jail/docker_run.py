@@ -78,6 +78,7 @@ class RunningDocker(RunningJail):
         self._limits = limits
         self._demultiplexer = Demultiplexer()
         self._started = time.time()
+        self._at_end = False
         self._ended = ""
         self._stopped = False
 
@@ -86,6 +87,8 @@ class RunningDocker(RunningJail):
 
     def write(self, data: bytes) -> None:
         left = memoryview(data)
+        if self._stopped:
+            raise HostError("the Docker jail was stopped", "start another one")
         try:
             while left:
                 if not self._wait(select.POLLOUT, WRITE_SECONDS):
@@ -104,9 +107,10 @@ class RunningDocker(RunningJail):
             except BlockingIOError:
                 continue
             except ConnectionError:
-                return b""
+                received = b""
+            self._at_end = not received
             out = self._demultiplexer.feed(received)
-            if out or not received:
+            if out or self._at_end:
                 return out
 
     def stop(self) -> str:
@@ -131,8 +135,12 @@ class RunningDocker(RunningJail):
 
     def _end(self) -> str:
         """Kill, wait until it is removed, and only then ask the engine what it recorded."""
-        running = self._kill()
+        # At the end of its output it is ending by itself, though the engine may call it running for a moment yet.
+        running = not self._at_end and self._running()
+        # First, since the engine's kill waits until all output was taken.
         self._stream.close()
+        if running:
+            self._kill()
         self._wait_for_removal()
         memory, code = self._recorded()
         if memory:
@@ -144,19 +152,22 @@ class RunningDocker(RunningJail):
         said = "".join(char if char.isprintable() else "?" for char in words)[-300:]
         return f"PID 1 of the jail {why}" + (f": {said}" if said else "")
 
-    def _kill(self) -> bool:
-        """Whether it was still running."""
+    def _running(self) -> bool:
+        try:
+            return bool(self._engine.api.inspect_container(self._identity)["State"]["Running"])
+        except NotFound:
+            return False
+
+    def _kill(self) -> None:
         try:
             self._engine.api.kill(self._identity, "SIGKILL")
         except NotFound:
-            return False
+            pass
+        except requests.Timeout:  # a runtime that hangs; whether it is removed will show
+            pass
         except APIError as error:
-            if error.response is not None and error.response.status_code == requests.codes.conflict:  # it isn't running
-                return False
-            raise
-        except requests.Timeout:  # a runtime that hangs; the removal will show
-            return True
-        return True
+            if error.response is None or error.response.status_code != requests.codes.conflict:  # it has ended already
+                raise
 
     def _wait_for_removal(self) -> None:
         start = time.monotonic()

@@ -131,9 +131,11 @@ class Engine:
     def _follow(self, lines: Iterable[dict[str, Any]], progress: Progress) -> None:
         last = ""
         for line in lines:
-            last = line.get("stream", "").strip() or last
-            if line.get("stream", "").startswith("Step "):
-                progress(f"image: {last}")
+            said = line.get("stream", "").strip()
+            if said.startswith("Step "):
+                progress(f"image: {said}")
+            elif said and not said.startswith(("--->", "Removing intermediate container")):
+                last = said
             if "error" in line:
                 raise HostError(f"the image can't be built ({_short(line['error'])}: {_short(last)})", _BASE_REMEDY)
 
@@ -144,9 +146,12 @@ def _names(image: dict[str, Any]) -> list[str]:
 
 
 def connect(url: str) -> Engine:
-    """Raises UnpreparedError when nothing answers at that address."""
+    """`url` is unix://PATH. Raises UnpreparedError when nothing answers there."""
     api = None
     try:
+        # The SDK forgets to close a socket that could not be connected.
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(url.removeprefix("unix://"))
         api = APIClient(base_url=url, version="auto", timeout=_TIMEOUT)
         api.ping()
     except EngineError as error:

@@ -11,16 +11,16 @@ import mmap
 import os
 import resource
 import sys
+from pathlib import Path
 
 
 def status() -> dict[str, str]:
-    with open("/proc/self/status", encoding="utf-8") as file:
-        return dict(line.strip().split(":\t", 1) for line in file if ":\t" in line)
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def mounts() -> dict[str, str]:
-    with open("/proc/self/mounts", encoding="utf-8") as file:
-        return {line.split()[1]: line.split()[3] for line in file}
+    return {line.split()[1]: line.split()[3] for line in Path("/proc/self/mounts").read_text().splitlines()}
 
 
 def names(folder: str) -> list[str]:
@@ -59,8 +59,7 @@ def fill(path: str, pieces: int) -> str:
     """Write MiB after MiB in files of 1 MiB."""
     try:
         for number in range(pieces):
-            with open(f"{path}/{number}", "wb") as file:
-                file.write(bytes(1 << 20))
+            Path(path, str(number)).write_bytes(bytes(1 << 20))
     except OSError as error:
         return errno.errorcode[error.errno]
     return "did it"
@@ -77,8 +76,6 @@ def many_files(path: str, count: int) -> str:
 
 def facts() -> dict[str, object]:
     limits = {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")}
-    with open("/etc/resolv.conf", encoding="utf-8") as file:
-        resolver = file.read()
     return {
         "pid": os.getpid(),
         "status": status(),
@@ -88,11 +85,11 @@ def facts() -> dict[str, object]:
         "limits": limits,
         "environment": dict(os.environ),
         "hostname": os.uname().nodename,
-        "folder": os.getcwd(),
+        "folder": str(Path.cwd()),
         "programs": [*names("/usr/bin"), *names("/usr/sbin"), *names("/usr/local/bin")],
         "root": names("/"),
         "model": names("/model"),
-        "resolver": resolver,
+        "resolver": Path("/etc/resolv.conf").read_text(),
         "flags": [sys.flags.isolated, sys.flags.dont_write_bytecode],
     }
 
@@ -101,12 +98,11 @@ def imports() -> dict[str, str]:
     sys.path.insert(0, "/env")
     # There is no ldconfig in a jail, which is what find_library asks.
     ctypes.util.find_library = {"seccomp": "libseccomp.so.2"}.get
+    import blake3
     import numpy
     import psutil
     import pyseccomp
     import torch
-
-    import blake3
 
     modules = (numpy, psutil, torch, blake3)
     return {module.__name__: module.__version__ for module in modules} | {"pyseccomp": pyseccomp.__name__}
@@ -131,11 +127,10 @@ def walls() -> dict[str, str]:
 
 
 def run_in(folder: str) -> int:
-    path = f"{folder}/program"
-    with open(path, "wb") as file:
-        file.write(open("/usr/bin/python3", "rb").read(1 << 16))
-    os.chmod(path, 0o755)
-    return os.execv(path, [path])
+    path = Path(folder, "program")
+    path.write_bytes(Path("/usr/bin/python3").read_bytes()[: 1 << 20])
+    path.chmod(0o755)
+    return os.execv(path, [str(path)])
 
 
 def bomb() -> None:

@@ -250,7 +250,8 @@ def test_no_pip_is_one_sentence(case: Case) -> None:
 import sys; sys.path[:0] = [{str(ROOT)!r}]
 from pathlib import Path
 from sandbox.jail.packages import Guest, Packages
-Packages(Path({str(case.lock)!r}), Path({str(case.folder)!r}), Guest.read(Path({str(ROOT / "configs")!r}))).prepare(print)
+guest = Guest.read(Path({str(ROOT / "configs")!r}))
+Packages(Path({str(case.lock)!r}), Path({str(case.folder)!r}), guest).prepare(print)
 """
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
     assert "has no pip; install it: sudo apt-get install python3-pip" in done.stderr
