@@ -62,6 +62,7 @@ class NumpyArray:
         if shape is None or min(shape, default=0) < 0 or prod(shape) > HUGE or not isinstance(dtype, NumpyDtype):
             raise ArgumentsError("an array's shape or dtype that is none")
         self.built = True
+        self.view = None
         self.shape = shape
         if isinstance(data, list):
             self.objects = list(data)

@@ -119,7 +119,7 @@ def _extension(size: int) -> Callable[[Machine], None]:
         code = int.from_bytes(reader.stream.take(size), "little", signed=size == 4)
         reader.oddity("pickle.extension", f"extension code {code}: what it names depends on who loads the file")
         found = reader.refer("copyreg", f"extension_{code}")
-        reader.session.used(reader.where, found, "extend", False, None)
+        reader.session.used(reader.where, found, "extension", False, None)
         reader.stack.append(found)
 
     return act

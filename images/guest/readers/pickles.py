@@ -33,9 +33,9 @@ class Unpickler(Machine):
                 act(self)
             return self.stack.pop()
         except UnreadableError as error:
-            raise UnreadableError(f"{where.record}: {where.opcode} at {where.offset}: {error}") from None
+            raise UnreadableError(f"{where.record or "the pickle"}: {where.opcode} at {where.offset}: {error}") from None
         except IndexError:
-            raise UnreadableError(f"{where.record}: {where.opcode} at {where.offset}: nothing on the stack") from None
+            raise UnreadableError(f"{where.record or "the pickle"}: {where.opcode} at {where.offset}: nothing on the stack") from None
         except (
             ArithmeticError,
             AttributeError,
@@ -46,7 +46,7 @@ class Unpickler(Machine):
             ValueError,
         ) as error:
             name = type(error).__name__
-            raise UnreadableError(f"{where.record}: {where.opcode} at {where.offset}: {name}") from None
+            raise UnreadableError(f"{where.record or "the pickle"}: {where.opcode} at {where.offset}: {name}") from None
 
 
 def _unknown(code: int) -> tuple[str, Callable[[Machine], None]]:

@@ -51,7 +51,9 @@ def _tensor(args: Any, dtype: DType | None) -> TensorView:
         raise ArgumentsError("no storage")
     if type(offset) is not int or shape is None or strides is None or len(shape) != len(strides):
         raise ArgumentsError("an offset, size or stride that is none")
-    return TensorView(storage, dtype or storage.dtype, offset, shape, strides, why=storage.why)
+    kind = dtype or storage.dtype
+    why = storage.why if kind.name else f"{kind.what}: safetensors has no such dtype"
+    return TensorView(storage, kind, offset, shape, strides, why=why)
 
 
 def _bits(tensor: TensorView, rest: Any) -> TensorView:
