@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import HostError
+from sandbox import messages
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -53,4 +53,4 @@ def find() -> Bundle:
     for root in (_PACKAGE.parent, _PACKAGE / "_bundle"):
         if (root / "runner.py").is_file() and (root / "configs").is_dir():
             return Bundle(root)
-    raise HostError("this installation lacks its guest code", "reinstall sandbox-load")
+    raise messages.error("installation")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.errors import HostError, HostileError
+from sandbox.errors import HostileError
 from sandbox.facts import HostFacts, Label, Tensor
 from sandbox.jail.interface import GRACE_SECONDS, RunningJail
 from sandbox.stage import Staged
@@ -141,8 +141,8 @@ class Exchange:
         try:
             for ranges in self._session.ranges:
                 self._staged.range_digest(ranges.offsets, ranges.lengths, digest)
-        except (HostError, ValueError) as error:
-            self._wrong["ranges"] = str(error)
+        except HostileError as error:
+            self._wrong["ranges"] = error.happened
             return
         if end.complete and (digest.hexdigest() != end.sha256 or end.size != self._staged.size):
             self._wrong["ranges"] = "the jail read other bytes than the host's descriptor holds"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
-from sandbox.errors import CallerError
+from sandbox import messages
 from sandbox.jail.interface import HOME, MODEL, Jail, JailSpec, Limits
 from sandbox.policy import Decoy, Policy
 from sandbox.stage import Staged
@@ -28,8 +28,7 @@ def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
     needed = memory or rules.memory_base + (0 if staged.mappable else int(rules.memory_per_byte * staged.size))
     most = int(rules.memory_share_of_ram * psutil.virtual_memory().total)
     if needed > most:
-        happened = f"loading it needs {needed / _GIB:.1f} GiB and this machine gives a jail {most / _GIB:.1f} GiB"
-        raise CallerError(happened, "use --static, or --memory with less")
+        raise messages.error("memory", needed=needed / _GIB, most=most / _GIB)
     return Limits(
         memory=needed,
         address_space=needed + staged.size + rules.address_space_base,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sandbox.errors import CallerError, HostError
+from sandbox import messages
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
@@ -123,7 +123,7 @@ def load(named: str, configs: Path) -> Policy:
     path = Path(named) if named.endswith(".toml") or "/" in named else configs / "policies" / f"{named}.toml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in (configs / "policies").glob("*.toml")))
-        raise CallerError(f"there is no policy {named!r}", f"use one of {known}, or the path of a .toml file")
+        raise messages.error("policy.unknown", name=named, known=known)
     table = read_table(path)
     tables: dict[str, type[Any]] = {
         "limits": LimitPolicy,
@@ -132,9 +132,7 @@ def load(named: str, configs: Path) -> Policy:
         "watch": WatchPolicy,
     }
     if table.keys() != {"name", *tables}:
-        raise CallerError(
-            f"{path.name}: it needs exactly name and the tables {', '.join(tables)}", "see configs/policies"
-        )
+        raise messages.error("policy.tables", file=path.name, tables=", ".join(tables))
     parts = {name: _parse(kind, table[name], f"{path.name}, [{name}]") for name, kind in tables.items()}
     frameworks = tuple(read_table(configs / "frameworks.toml")["importable"])
     lists: dict[str, Any] = {"syscalls": _syscalls(configs), "decoys": _decoys(configs), "frameworks": frameworks}
@@ -146,9 +144,9 @@ def read_table(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CallerError(f"{path.name} is not TOML ({error})", "mend it") from None
+        raise messages.error("configuration.not_toml", file=path.name, why=error) from None
     except OSError as error:
-        raise HostError(f"{path.name} can't be read ({error.strerror})", "check its permissions") from None
+        raise messages.error("configuration.unread", file=path.name, why=error.strerror) from None
 
 
 def parse_size(text: str) -> int:
@@ -158,9 +156,9 @@ def parse_size(text: str) -> int:
     try:
         size = float(number) * _UNITS[_SHORT.get(unit, unit)]
     except (ValueError, KeyError):
-        raise CallerError(f"{text!r} is not a size", "write it like 512M or 4GiB") from None
+        raise messages.error("size", text=text) from None
     if not 0 < size < 1 << 60:
-        raise CallerError(f"{text!r} is not a size", "write it like 512M or 4GiB")
+        raise messages.error("size", text=text)
     return int(size)
 
 
@@ -169,12 +167,12 @@ def _parse(kind: type[Table], table: dict[str, Any], where: str) -> Table:
     wanted = {spec.name: spec.type for spec in fields(kind)}  # type: ignore[arg-type]
     if not isinstance(table, dict) or table.keys() != wanted.keys():
         wrong = sorted(set(table) ^ set(wanted)) if isinstance(table, dict) else [where]
-        raise CallerError(f"{where}: missing or unknown: {', '.join(wrong)}", "see configs/policies/evaluate.toml")
+        raise messages.error("policy.keys", where=where, keys=", ".join(wrong))
     values = {}
     for name, value in table.items():
         number = parse_size(value) if isinstance(value, str) else value
         if not isinstance(number, int | float) or isinstance(number, bool) or number < 0:
-            raise CallerError(f"{where}: {name} is not a number or a size", "see configs/policies/evaluate.toml")
+            raise messages.error("policy.number", where=where, key=name)
         values[name] = float(number) if wanted[name] == "float" else int(number)
     return kind(**values)
 

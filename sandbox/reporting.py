@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.errors import CallerError, HostError
+from sandbox import messages
 from sandbox.facts import Report
 from sandbox.report.renderers import RENDERERS
 from sandbox.report.text import text
@@ -21,9 +21,9 @@ def targets(wanted: Sequence[str]) -> list[Target]:
     for word in wanted:
         name, equals, path = word.partition("=")
         if not equals or not path or name not in RENDERERS:
-            raise CallerError(f"--report {word!r} is not FORMAT=PATH", f"FORMAT is one of {', '.join(RENDERERS)}")
+            raise messages.error("report.words", word=word, formats=", ".join(RENDERERS))
         if not Path(path).absolute().parent.is_dir():
-            raise CallerError(f"--report {word!r}: there is no such folder", "create it first")
+            raise messages.error("report.folder", word=word)
         found.append((name, Path(path)))
     return found
 
@@ -37,9 +37,7 @@ def write(report: Report, wanted: Sequence[Target]) -> None:
             half.replace(path)
         except OSError as error:
             half.unlink(missing_ok=True)
-            raise HostError(
-                f"the report can't be written to {path} ({error.strerror})", "choose another place"
-            ) from None
+            raise messages.error("report.failed", path=path, why=error.strerror) from None
 
 
 def show(report: Report, name: str, verbose: int) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.errors import CallerError, HostError
+from sandbox import messages
+from sandbox.errors import HostileError
 
 _CHUNK = 8 << 20
 _HEAD = 64
@@ -58,7 +59,7 @@ class Staged:
         else:
             self._thread.join()
         if self._error:
-            raise HostError(f"reading it failed ({self._error})", "check the disk it is on")
+            raise messages.error("input.unread", why=self._error)
         return self._digest
 
     def changed(self) -> str:
@@ -72,13 +73,17 @@ class Staged:
         return "" if _identity(now) == self._identity else "the input was replaced while it was evaluated"
 
     def range_digest(self, offsets: tuple[int, ...], lengths: tuple[int, ...], digest: hashlib._Hash) -> None:
-        """Feed the bytes of the ranges to `digest`, in order. Raises HostError when one isn't in the file."""
+        """Feed the bytes of the ranges to `digest`, in order. Raises HostileError when one isn't in the file."""
+        if len(offsets) != len(lengths):
+            raise HostileError("the reader's ranges have no ends")
         for offset, length in zip(offsets, lengths, strict=True):
+            if offset + length > self.size:
+                raise HostileError("the reader's ranges lie outside the file")
             done = 0
             while done < length:
                 chunk = os.pread(self.fd, min(_CHUNK, length - done), offset + done)
                 if not chunk:
-                    raise HostError("the reader's ranges lie outside the file")
+                    raise HostileError("the reader's ranges lie outside what is left of the file")
                 digest.update(chunk)
                 done += len(chunk)
 
@@ -89,7 +94,7 @@ class Staged:
             while offset < self.size:
                 done = os.copy_file_range(self.fd, out.fileno(), self.size - offset, offset, offset)
                 if done == 0:
-                    raise HostError("the input shrank while it was copied")
+                    raise messages.error("input.shrank")
                 offset += done
             os.fchmod(out.fileno(), 0o444)
 
@@ -132,10 +137,10 @@ def _identity(info: os.stat_result) -> tuple[int, ...]:
 
 
 # Each refusal of a path, in the order they are looked at.
-_REFUSALS: tuple[tuple[Callable[[os.stat_result], bool], str, str], ...] = (
-    (lambda info: stat.S_ISDIR(info.st_mode), "it is a folder", "name the checkpoint file inside it"),
-    (lambda info: not stat.S_ISREG(info.st_mode), "it is not a regular file", "copy it to one first"),
-    (lambda info: info.st_size == 0, "it is empty", "fetch it again"),
+_REFUSALS: tuple[tuple[Callable[[os.stat_result], bool], str], ...] = (
+    (lambda info: stat.S_ISDIR(info.st_mode), "input.folder"),
+    (lambda info: not stat.S_ISREG(info.st_mode), "input.special"),
+    (lambda info: info.st_size == 0, "input.empty"),
 )
 
 
@@ -145,12 +150,12 @@ def stage(path: Path) -> Staged:
     try:
         fd = os.open(absolute, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
-        raise CallerError("no such file", "check the path") from None
+        raise messages.error("input.missing") from None
     except OSError as error:
-        raise CallerError(f"it can't be opened ({error.strerror})", "check its permissions") from None
+        raise messages.error("input.unopened", why=error.strerror) from None
     info = os.fstat(fd)
-    for refused, happened, remedy in _REFUSALS:
+    for refused, key in _REFUSALS:
         if refused(info):
             os.close(fd)
-            raise CallerError(happened, remedy)
+            raise messages.error(key)
     return Staged(absolute, fd, info.st_size, os.pread(fd, _HEAD, 0), _identity(info))

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sandbox import messages
 from sandbox.controller import Request, evaluate
-from sandbox.errors import CallerError
 from sandbox.facts import Verdict
 
 
@@ -26,8 +26,8 @@ def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **op
         request = Request(Path(path), output=Path(folder, "weights.safetensors"), salvage=salvage)
         report = evaluate(replace(request, **options))
         if report.verdict not in accept:
-            raise CallerError(f"{path}: {report.verdict}: {report.summary}", "read the report before you accept it")
+            raise messages.error("tensors.verdict", path=path, verdict=report.verdict, summary=report.summary)
         if report.not_written:
-            raise CallerError(f"{path}: {report.not_written}", "read the report")
+            raise messages.error("tensors.none", path=path, why=report.not_written)
         tensors: dict[str, Any] = load_file(folder + "/weights.safetensors")
         return {name: tensor.clone() for name, tensor in tensors.items()}

@@ -6,8 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import messages
 from sandbox.controller import Request, evaluate
-from sandbox.errors import CallerError
 from sandbox.facts import Exit
 from sandbox.weights.group import output_paths
 from sandbox.weights.verify import VerifyResult, load_manifest, verify, verify_plan
@@ -37,7 +37,7 @@ def _replanned(result: VerifyResult, output: Path, source: Path, jail: str) -> V
         request = Request(source, output=again, jail=jail, static=True, salvage=True, strip_prefix=said.strip_prefix)
         report = evaluate(request)
         if report.not_written:
-            raise CallerError(f"the plan can't be derived again: {report.not_written}", "see the report of the source")
+            raise messages.error("replan", why=report.not_written)
         fresh = load_manifest(output_paths(again)["manifest"])
     digests = {entry.tensor.index: entry.digest for entry in fresh.entries}
     return verify_plan(result, [entry.tensor for entry in fresh.entries], digests)

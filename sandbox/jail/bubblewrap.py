@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.errors import CallerError, HostError, UnpreparedError
+from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail import cgroup, wall
 from sandbox.jail.interface import (
@@ -87,7 +87,7 @@ class Bubblewrap(Jail):
     def _obstacles(self) -> list[tuple[str, str]]:
         """What this machine lacks, most basic first, each with the command that would change it."""
         if sys.platform != "linux" or os.uname().machine != "x86_64":
-            return [("it needs Linux on x86-64", "")]
+            return [("it needs Linux on x86-64", "use such a machine")]
         if shutil.which("bwrap") is None:
             return [("the program bwrap is missing", "sudo apt-get install bubblewrap")]
         if _version() < _MINIMUM:
@@ -106,7 +106,7 @@ class Bubblewrap(Jail):
 
     def prepare(self, progress: Progress, *, wheels: Path | None = None, offline: bool = False) -> None:
         for why, fix in self._obstacles():
-            raise CallerError(f"bubblewrap can't be used here: {why}", fix)
+            raise messages.error("bubblewrap.unusable", why=why, fix=fix)
         self._packages.prepare(progress, wheels=wheels, offline=offline)
 
     def remove(self, progress: Progress) -> None:
@@ -118,9 +118,9 @@ class Bubblewrap(Jail):
     def start(self, spec: JailSpec) -> RunningJail:
         environment = self._packages.ready()
         if environment is None:
-            raise UnpreparedError("the bubblewrap jail is not prepared", "run: sandbox-load setup --jail bubblewrap")
+            raise messages.error("bubblewrap.unprepared")
         if spec.uid == 0:
-            raise HostError("a jail never runs as root")
+            raise messages.error("jail.root")
         return RunningBubblewrap(spec, environment)
 
 
@@ -177,7 +177,7 @@ class RunningBubblewrap(RunningJail):
                 word for name, fd in zip(_ETC, etc, strict=True) for word in ("--ro-bind-data", str(fd), f"/etc/{name}")
             ]
             command = self._command(environment, files, filter_fd, root=root)
-            passed = (*etc, filter_fd, spec.model_fd)
+            passed = (*etc, filter_fd, *([spec.model_fd] if root else []))
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -235,7 +235,7 @@ class RunningBubblewrap(RunningJail):
             self._process.stdin.write(data)
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise HostError(f"the bubblewrap jail did not start ({self._why()})", "run: sandbox-load doctor") from None
+            raise messages.error("bubblewrap.failed", why=self._why()) from None
 
     def read(self, timeout: float) -> bytes:
         if not self._selector.select(timeout):

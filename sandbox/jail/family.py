@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox import messages
 from sandbox.bundle import Bundle, find
-from sandbox.errors import CallerError, UnpreparedError
 from sandbox.jail.bubblewrap import Bubblewrap
 from sandbox.jail.docker import Docker
 from sandbox.jail.interface import Jail, Progress
@@ -27,7 +27,7 @@ def choose(name: str, runtime: str | None, progress: Progress) -> Jail:
     """
     docker, bubblewrap = members(runtime)
     if runtime and name == "bubblewrap":
-        raise CallerError("--runtime names a runtime of Docker's", "use it with --jail docker")
+        raise messages.error("jail.runtime")
     named = {AUTO: [docker, bubblewrap], "docker": [docker], "bubblewrap": [bubblewrap]}
     wanted = [docker] if runtime else named[name]
     seen = [(jail, jail.readiness()) for jail in wanted]
@@ -39,6 +39,4 @@ def choose(name: str, runtime: str | None, progress: Progress) -> Jail:
             jail.prepare(progress)
             return jail
     jail, ready = seen[-1]
-    raise UnpreparedError(
-        f"the {jail.name} jail is not ready: {ready.why}", f"run: {ready.fix or 'sandbox-load doctor'}"
-    )
+    raise messages.error("jail.unready", jail=jail.name, why=ready.why, fix=ready.fix or "run: sandbox-load doctor")

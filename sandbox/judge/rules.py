@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from sandbox.errors import CallerError
+from sandbox import messages
 from sandbox.facts import Verdict
 from sandbox.judge.names import Names, glob, parse_names
 
@@ -114,22 +114,22 @@ def parse_rules(rules_table: Mapping[str, Any], globals_table: Mapping[str, Any]
     """The tables of rules.toml and globals.toml as `Rules`. Raises CallerError, naming the row."""
     unknown = rules_table.keys() - FAMILIES.keys() - {"formats"}
     if unknown:
-        raise CallerError(f"rules: no such family: {', '.join(sorted(unknown))}", f"families are {', '.join(FAMILIES)}")
+        raise messages.error("rules.family", names=", ".join(sorted(unknown)), families=", ".join(FAMILIES))
     rows = tuple(_row(family, row) for family in FAMILIES for row in _tables(rules_table, family))
     ids = [row.id for row in rows]
     twice = sorted({row_id for row_id in ids if ids.count(row_id) > 1})
     if twice:
-        raise CallerError(f"rules: the same id twice: {', '.join(twice)}", "give each row its own id")
+        raise messages.error("rules.twice", ids=", ".join(twice))
     formats = rules_table.get("formats", {})
     if not isinstance(formats, Mapping) or not all(isinstance(text, str) for text in formats.values()):
-        raise CallerError("rules: [formats] is not a table of texts", "write name = 'what a person calls it'")
+        raise messages.error("rules.formats")
     return Rules(rows, parse_names(globals_table), dict(formats))
 
 
 def _tables(table: Mapping[str, Any], family: str) -> Sequence[Mapping[str, Any]]:
     rows = table.get(family, [])
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise CallerError(f"rules: {family} is not a list of rows", f"write [[{family}]]")
+        raise messages.error("rules.rows", family=family)
     return rows
 
 
@@ -142,9 +142,9 @@ def _row(family: str, table: Mapping[str, Any]) -> Rule:
         techniques = _texts(rest.pop("techniques", []))
         when = _when(FAMILIES[family], rest)
     except (KeyError, ValueError, TypeError, re.error) as error:
-        raise CallerError(f"{where}: {error}", "correct the row") from None
+        raise messages.error("rules.row", where=where, why=error) from None
     if texts["severity"] not in SEVERITIES or texts["verdict"] not in VERDICTS:
-        raise CallerError(f"{where}: no such severity or verdict", f"verdicts are {', '.join(VERDICTS)}")
+        raise messages.error("rules.word", where=where, verdicts=", ".join(VERDICTS))
     for template in (texts["explanation"], summary):
         _check_template(where, template)
     verdict = VERDICTS[texts.pop("verdict")]
@@ -163,9 +163,9 @@ def _check_template(where: str, template: str) -> None:
     try:
         used = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError as error:
-        raise CallerError(f"{where}: {error}", "correct the braces") from None
+        raise messages.error("rules.braces", where=where, why=error) from None
     if used - PLACEHOLDERS:
-        raise CallerError(f"{where}: no such placeholder", f"there are {', '.join(sorted(PLACEHOLDERS))}")
+        raise messages.error("rules.placeholder", where=where, placeholders=", ".join(sorted(PLACEHOLDERS)))
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
-from sandbox.errors import CallerError, HostError
+from sandbox import messages
+from sandbox.errors import SandboxError
 from sandbox.facts import Output
 
 WEIGHTS = "weights"
@@ -50,20 +51,20 @@ def refuse_existing(
     With `force` a file, or a link itself, is replaced, but never `source`; nothing is written through a link.
     """
     if not folder.is_dir():
-        raise CallerError(f"the folder {folder} does not exist", "create it, or choose another with -o")
+        raise messages.error("output.no_folder", folder=folder)
     for name in names:
         try:
             there = (folder / name).lstat()
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise CallerError(f"{folder / name}: {error.strerror}", "choose another output with -o") from None
+            raise messages.error("output.unusable", path=folder / name, why=error.strerror) from None
         if source and os.path.samestat(there, source):
-            raise CallerError(f"{folder / name} is the input itself", "choose another output with -o")
+            raise messages.error("output.input", path=folder / name)
         if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
-            raise CallerError(f"{folder / name} is not a file", "choose another output with -o")
+            raise messages.error("output.special", path=folder / name)
         if not force:
-            raise CallerError(f"{folder / name} exists already", "choose another with -o, or replace it with --force")
+            raise messages.error("output.exists", path=folder / name)
 
 
 def umask() -> int:
@@ -84,7 +85,7 @@ class OutputGroup:
         try:
             self._folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise CallerError(f"the folder {folder}: {error.strerror}", "choose another with -o") from None
+            raise messages.error("output.folder", folder=folder, why=error.strerror) from None
 
     def path(self, name: str) -> Path:
         return self._folder / name
@@ -94,10 +95,7 @@ class OutputGroup:
         there = os.fstatvfs(self._folder_fd)
         free = there.f_bavail * there.f_frsize
         if nbytes > free:
-            raise HostError(
-                f"the output needs {nbytes} bytes and {self._folder} has {free}",
-                "free some space, or choose another -o",
-            )
+            raise messages.error("output.space", needed=nbytes, folder=self._folder, free=free)
 
     def create(self, name: str, kind: str) -> int:
         """An empty private file that `commit` will call `name`; its descriptor, which stays the group's."""
@@ -115,7 +113,7 @@ class OutputGroup:
         try:
             return _Member(name, kind, os.open(temporary, _CREATE, PRIVATE, dir_fd=self._folder_fd), temporary)
         except OSError as error:
-            raise _host(error, f"can't write in {self._folder}") from None
+            raise _failed(error, f"the folder {self._folder}") from None
 
     def write(self, name: str, kind: str, chunks: Iterable[bytes]) -> Output:
         """A whole small file of the group."""
@@ -128,7 +126,7 @@ class OutputGroup:
                 write_all(fd, chunk, size)
                 size += len(chunk)
         except OSError as error:
-            raise _host(error, f"can't write {self.path(name)}") from None
+            raise _failed(error, f"{self.path(name)}") from None
         return Output(str(self.path(name)), kind, size, hasher.hexdigest())
 
     def commit(self) -> None:
@@ -144,12 +142,10 @@ class OutputGroup:
             os.fsync(self._folder_fd)
         except FileExistsError as error:
             self._undo(members)
-            raise CallerError(
-                f"{error.filename2 or error.filename} exists already", "replace it with --force"
-            ) from None
+            raise messages.error("output.exists", path=error.filename2 or error.filename) from None
         except OSError as error:
             self._undo(members)
-            raise _host(error, f"can't put the output in {self._folder}") from None
+            raise _failed(error, f"the output in {self._folder}") from None
         except BaseException:
             self._undo(members)
             raise
@@ -269,5 +265,5 @@ def write_all(fd: int, chunk: bytes | memoryview, at: int) -> None:
         rest, at = rest[count:], at + count
 
 
-def _host(error: OSError, happened: str) -> HostError:
-    return HostError(f"{happened}: {error.strerror or error}", "free some space, or choose another output with -o")
+def _failed(error: OSError, what: str) -> SandboxError:
+    return messages.error("output.failed", what=what, why=error.strerror or error)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from sandbox.errors import CallerError, HostileError
+from sandbox import messages
+from sandbox.errors import HostileError
 from sandbox.facts import Label, LeftOut, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.plan import check_name, check_size, check_tensor
@@ -160,10 +161,10 @@ _MANIFEST: dict[str, Check] = {
 
 def _checked(untrusted_object: Any, checks: dict[str, Check]) -> dict[str, Any]:
     if not isinstance(untrusted_object, dict) or untrusted_object.keys() != checks.keys():
-        raise CallerError("the manifest does not have the fields of " + SCHEMA)
+        raise messages.error("manifest.fields", schema=SCHEMA)
     for key, check in checks.items():
         if not check(untrusted_object[key]):
-            raise CallerError(f"the manifest's {key} can't be")
+            raise messages.error("manifest.value", key=key)
     return untrusted_object
 
 
@@ -186,7 +187,7 @@ def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
             return Entry(_returned(untrusted), row["digest"])
         return Entry(check_tensor(untrusted, source_size), row["digest"])
     except HostileError as error:
-        raise CallerError(f"the manifest has an entry that can't be: {error.happened}") from None
+        raise messages.error("manifest.entry", why=error.happened) from None
 
 
 def _returned(untrusted: wire.Tensor) -> Tensor:
@@ -202,13 +203,13 @@ def read_manifest(untrusted_text: bytes) -> Manifest:
     body, seal = untrusted_text[:-_SEAL_SIZE], untrusted_text[-_SEAL_SIZE:]
     empty_seal = _SEAL % (b"0" * 64)
     if not body.startswith(b'{\n"schema": ') or seal[:11] != empty_seal[:11] or seal[-4:] != empty_seal[-4:]:
-        raise CallerError("the manifest is not whole, or not one of sandbox-load's")
+        raise messages.error("manifest.foreign")
     if seal != _SEAL % sha256(body).hexdigest().encode("ascii"):
         raise ChangedError("the manifest was changed after it was written")
     try:
         untrusted_manifest = wire.parse_json(untrusted_text)
     except wire.WireError as error:
-        raise CallerError(f"the manifest is {error}") from None
+        raise messages.error("manifest.text", why=error) from None
     top = _checked(untrusted_manifest, _MANIFEST)
     source, output = (File(**_checked(top[key], _FILE)) for key in ("source", "output"))
     entries = tuple(_entry(index, row, source.size) for index, row in enumerate(top["tensors"]))

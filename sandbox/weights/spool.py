@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sandbox.errors import HostError, HostileError
+from sandbox import messages
+from sandbox.errors import HostileError
 from sandbox.facts import Label, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.group import write_all
@@ -60,7 +61,7 @@ class ReturnedSpool:
         try:
             write_all(self.fd, untrusted_chunk, tensor.offset + at)
         except OSError as error:
-            raise HostError(f"the returned tensors can't be kept: {error.strerror}", "free some space") from None
+            raise messages.error("output.spool", why=error.strerror) from None
 
     def finish(self) -> tuple[Tensor, ...]:
         """All of them; `offset` is into the spool. Raises HostileError when bytes are missing."""

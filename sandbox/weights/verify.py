@@ -13,7 +13,8 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from sandbox.errors import CallerError, HostileError
+from sandbox import messages
+from sandbox.errors import HostileError
 from sandbox.facts import Exit, Label, Tensor
 from sandbox.weights.group import MANIFEST, output_paths
 from sandbox.weights.header import Entry as HeaderEntry
@@ -45,15 +46,15 @@ class VerifyResult:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """A regular file, for reading. Raises CallerError."""
+def _opened(path: Path, what: str) -> Iterator[int]:
+    """A regular file, for reading. Raises CallerError, which calls it `what`."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise CallerError(f"{path}: {error.strerror}") from None
+        raise messages.error("verify.unopened", what=what, why=error.strerror) from None
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise CallerError(f"{path} is not a file")
+            raise messages.error("verify.special", what=what)
         yield fd
     finally:
         os.close(fd)
@@ -61,9 +62,10 @@ def _opened(path: Path) -> Iterator[int]:
 
 def load_manifest(path: Path) -> Manifest:
     """Raises CallerError, or ChangedError when its bytes are not those that were written."""
-    with _opened(path) as fd:
+    what = f"the manifest {path.name}"
+    with _opened(path, what) as fd:
         if os.fstat(fd).st_size > MAX_MANIFEST:
-            raise CallerError(f"{path} is too big for a manifest")
+            raise messages.error("manifest.size", what=what)
         return read_manifest(b"".join(_chunks(fd, 0, os.fstat(fd).st_size)))
 
 
@@ -139,7 +141,8 @@ def _check_files(manifest: Manifest, source: tuple[int, str], output: tuple[int,
 def verify(output: Path, source: Path, manifest: Path | None = None) -> VerifyResult:
     """Compare an output with its source by its manifest. Raises CallerError when one of the three can't be used."""
     with ExitStack() as stack:
-        output_fd, source_fd = (stack.enter_context(_opened(path)) for path in (output, source))
+        output_fd = stack.enter_context(_opened(output, "the output"))
+        source_fd = stack.enter_context(_opened(source, "the source"))
         try:
             said = load_manifest(manifest or output_paths(output)[MANIFEST])
         except ChangedError as error:

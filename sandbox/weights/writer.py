@@ -16,7 +16,7 @@ from types import TracebackType
 
 from blake3 import blake3
 
-from sandbox.errors import HostError
+from sandbox import messages
 from sandbox.facts import Label, Tensor
 from sandbox.weights.group import write_all
 from sandbox.weights.header import layout
@@ -122,7 +122,7 @@ class WeightsWriter:
         try:
             work(*arguments)
         except OSError as error:
-            self._error = self._error or HostError(f"copying stopped: {error.strerror or error}", "check the disk")
+            self._error = self._error or messages.error("output.copy", why=error.strerror or error)
         except BaseException as error:  # `finish` raises it: a thread must not die unheard
             self._error = self._error or error
         else:
@@ -136,7 +136,7 @@ class WeightsWriter:
         try:
             write_all(self._fd, chunk, at)
         except OSError as error:
-            raise _stopped(error) from None
+            raise messages.error("output.failed", what="the output", why=error.strerror or error) from None
 
     def _advance(self, index: int, count: int) -> None:
         self._progress(self._watermark.advance(self._place[index], count))
@@ -157,7 +157,7 @@ class WeightsWriter:
             wanted = buffer[: min(len(buffer), tensor.nbytes - done)]
             count = os.preadv(source_fd, [wanted], tensor.offset + done)
             if not count:
-                raise HostError("the input became shorter while it was copied", "try again when nobody writes to it")
+                raise messages.error("input.shrank")
             self._write(wanted[:count], start + done)
             hasher.update(wanted[:count])
             done += count
@@ -174,7 +174,7 @@ class WeightsWriter:
                 return
             count = os.preadv(output_fd, [buffer[:wanted]], at)
             if not count:
-                raise HostError("the output became shorter while it was written", "keep others from writing to it")
+                raise messages.error("output.shrank")
             hasher.update(buffer[:count])
             at += count
         self._sha256 = hasher.hexdigest()
@@ -186,9 +186,3 @@ class WeightsWriter:
             if self._watermark.wait(at) < at:
                 return
             os.fdatasync(output_fd)
-
-
-def _stopped(error: OSError) -> HostError:
-    return HostError(
-        f"the output can't be written: {error.strerror or error}", "free some space, or choose another with -o"
-    )

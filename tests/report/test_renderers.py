@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from report.samples import CLEAN, MALICIOUS
 from sandbox.facts import DynamicFacts, Finding, Input, Label, Output, Report, TensorCount, Verdict
 from sandbox.report.renderers import RENDERERS
 from sandbox.report.text import size, text
+from tests.report.samples import CLEAN, MALICIOUS
 
 HERE = Path(__file__).parent
 SCHEMA = json.loads((HERE.parent.parent / "docs" / "report.schema.json").read_text("utf-8"))

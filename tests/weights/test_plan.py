@@ -13,7 +13,7 @@ from sandbox.facts import Label
 from sandbox.untrusted import wire
 from sandbox.weights.dtypes import BITS
 from sandbox.weights.plan import Caps, PlanCheck, default_total
-from weights.rows import CAPS, plan, row
+from tests.weights.rows import CAPS, plan, row
 
 SIZE = 1000
 

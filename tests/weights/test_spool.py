@@ -15,7 +15,7 @@ from sandbox.untrusted import wire
 from sandbox.weights.plan import Caps
 from sandbox.weights.spool import ReturnedSpool, contiguous_strides
 from sandbox.weights.writer import WeightsWriter
-from weights.rows import CAPS, plan, row
+from tests.weights.rows import CAPS, plan, row
 
 
 @pytest.fixture

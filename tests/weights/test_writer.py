@@ -16,7 +16,7 @@ from sandbox.errors import HostError, HostileError
 from sandbox.facts import Label, Tensor
 from sandbox.weights import writer as writer_module
 from sandbox.weights.writer import Digests, WeightsWriter
-from weights.rows import plan, row
+from tests.weights.rows import plan, row
 
 ROWS = [
     row(0, name="bytes", dtype="U8", shape=(7,), strides=(1,), offset=3, length=7),

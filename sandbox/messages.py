@@ -1,0 +1,164 @@
+"""Every error that a user can see, in one table: what happened, and what to do about it. Pure.
+
+Keys are named by what they are about. Templates are `str.format`'s; their values may be anybody's text, so each is
+made harmless to look at before it goes in. The command puts `sandbox-load: FILE: ` in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.errors import CallerError, HostError, MismatchError, SandboxError, UnpreparedError
+from sandbox.report.neutral import neutral
+
+_MOST = 300  # characters of one value
+
+_POLICIES = "see configs/policies/evaluate.toml"
+_OUTPUT = "choose another output with -o"
+_CACHE = "free some space there, or name another place with XDG_CACHE_HOME"
+_INDEX = "check the network and pip's configuration, or name a folder of wheels with --wheels DIR"
+_BASE = "where no registry can be reached, make a base from Debian packages: sudo scripts/make-base"
+_LOG = "see the engine's log"
+_DOCTOR = "run: sandbox-load doctor"
+_SETUP_DOCKER = "run: sandbox-load setup --jail docker"
+_VERIFIED = "name a file that sandbox-load wrote, and keep its manifest beside it"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One row. `kind` says whose fault it is, and so the exit code."""
+
+    kind: type[SandboxError]
+    happened: str
+    remedy: str
+
+
+_Texts = dict[str, tuple[str, str]]
+
+_CALLER: _Texts = {
+    "usage": ("{why}", "see: {command} --help"),
+    "input.missing": ("no such file", "check the path"),
+    "input.unopened": ("it can't be opened ({why})", "check its permissions"),
+    "input.folder": ("it is a folder", "name the checkpoint file inside it"),
+    "input.special": ("it is not a regular file", "copy it to one first"),
+    "input.empty": ("it is empty", "fetch it again"),
+    "output.no_folder": ("the folder {folder} does not exist", "create it, or choose another with -o"),
+    "output.folder": ("the folder {folder} can't be used ({why})", _OUTPUT),
+    "output.unusable": ("{path} can't be used as an output ({why})", _OUTPUT),
+    "output.input": ("{path} is the input itself", _OUTPUT),
+    "output.special": ("{path} is not a file", _OUTPUT),
+    "output.exists": ("{path} exists already", "choose another with -o, or replace it with --force"),
+    "report.words": ("--report {word!r} is not FORMAT=PATH", "FORMAT is one of {formats}"),
+    "report.folder": ("--report {word!r}: there is no such folder", "create it first"),
+    "policy.unknown": ("there is no policy {name!r}", "use one of {known}, or the path of a .toml file"),
+    "policy.tables": ("{file}: it needs exactly name and the tables {tables}", _POLICIES),
+    "policy.keys": ("{where}: missing or unknown: {keys}", _POLICIES),
+    "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
+    "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),
+    "size": ("{text!r} is not a size", "write it like 512M or 4GiB"),
+    "memory": (
+        "loading it needs {needed:.1f} GiB and this machine gives a jail {most:.1f} GiB",
+        "use --static, or --memory with less",
+    ),
+    "rules.family": ("rules: no such family: {names}", "families are {families}"),
+    "rules.twice": ("rules: the same id twice: {ids}", "give each row its own id"),
+    "rules.formats": ("rules: [formats] is not a table of texts", "write name = 'what a person calls it'"),
+    "rules.rows": ("rules: {family} is not a list of rows", "write [[{family}]]"),
+    "rules.row": ("{where}: {why}", "correct the row"),
+    "rules.word": ("{where}: no such severity or verdict", "verdicts are {verdicts}"),
+    "rules.braces": ("{where}: {why}", "correct the braces"),
+    "rules.placeholder": ("{where}: no such placeholder", "there are {placeholders}"),
+    "globals": ("globals: {why}", "correct the table"),
+    "verify.unopened": ("{what} can't be opened ({why})", "check its path and permissions"),
+    "verify.special": ("{what} is not a regular file", "name one that is"),
+    "manifest.size": ("{what} is too big for a manifest", _VERIFIED),
+    "manifest.foreign": ("the manifest is not whole, or not one of sandbox-load's", _VERIFIED),
+    "manifest.text": ("the manifest is {why}", _VERIFIED),
+    "manifest.fields": ("the manifest does not have the fields of {schema}", _VERIFIED),
+    "manifest.value": ("the manifest's {key} can't be", _VERIFIED),
+    "manifest.entry": ("the manifest has an entry that can't be: {why}", _VERIFIED),
+    "replan": ("the plan can't be derived again: {why}", "see the report of the source"),
+    "tensors.verdict": ("{path}: {verdict}: {summary}", "read the report before you accept it"),
+    "tensors.none": ("{path}: {why}", "read its report: sandbox-load {path} --no-output"),
+    "jail.runtime": ("--runtime names a runtime of Docker's", "use it with --jail docker"),
+    "jail.root": ("a jail is never started as root", "choose an unprivileged uid and gid"),
+    "bubblewrap.unusable": ("bubblewrap can't be used here: {why}", "{fix}"),
+    "wheels": ("{folder} is not a folder of wheels", "name one that exists"),
+}
+
+_UNPREPARED: _Texts = {
+    "jail.unready": ("the {jail} jail is not ready: {why}", "{fix}"),
+    "bubblewrap.unprepared": ("the bubblewrap jail is not prepared", "run: sandbox-load setup --jail bubblewrap"),
+    "docker.unusable": ("{why}", "{fix}"),
+    "docker.no_image": ("the Docker image is not there", _SETUP_DOCKER),
+    "docker.silent": ("no Docker engine answers at {url} ({why})", "start one"),
+}
+
+_MISMATCH: _Texts = {
+    "input.digest": ("its SHA-256 is not the one that was asked for", "fetch the file again"),
+}
+
+_HOST: _Texts = {
+    "input.unread": ("reading it failed ({why})", "check the disk it is on"),
+    "input.shrank": ("the input became shorter while it was copied", "try again when nobody writes to it"),
+    "input.no_room": (
+        "the jail's user can't read it and there is no room for a copy",
+        "free some space, or chmod it",
+    ),
+    "output.space": ("the output needs {needed} bytes and {folder} has {free}", "free some space, or " + _OUTPUT),
+    "output.failed": ("{what} can't be written ({why})", "free some space, or " + _OUTPUT),
+    "output.shrank": ("the output became shorter while it was written", "keep others from writing to it"),
+    "output.copy": ("copying stopped ({why})", "check the disk"),
+    "output.spool": ("the returned tensors can't be kept ({why})", "free some space"),
+    "report.failed": ("the report can't be written to {path} ({why})", "choose another place"),
+    "configuration.unread": ("{file} can't be read ({why})", "check its permissions"),
+    "installation": ("this installation lacks its guest code", "reinstall sandbox-load"),
+    "lock": ("{file} is not a list of pinned and hashed packages", "reinstall sandbox-load"),
+    "packages.failed": ("the guest's packages can't be made in {folder} ({why})", _CACHE),
+    "packages.space": ("{folder} has {free} MiB free, the guest's packages need {needed} MiB", _CACHE),
+    "pip.missing": ("{python} has no pip", "install it: sudo apt-get install python3-pip"),
+    "pip.no_wheel": ("the wheel of {package} is not at hand", "add it to the folder given with --wheels DIR"),
+    "pip.not_found": ("no package index has the wheel of {package}", _INDEX),
+    "pip.digest": (
+        "a downloaded package is not the one that the lock names (its digest differs)",
+        "take it from another index or folder; never use the one that was downloaded",
+    ),
+    "pip.space": ("there is no space left for the guest's packages", "free some space"),
+    "pip.permission": ("the guest's packages can't be written", "check the owner of the cache folder"),
+    "pip.network": ("no package index can be reached", _INDEX),
+    "pip.failed": ("pip failed: {why}", "run setup again, or use --wheels DIR"),
+    "bubblewrap.failed": ("the bubblewrap jail did not start ({why})", _DOCTOR),
+    "docker.failed": ("Docker: {doing} failed ({why})", _LOG),
+    "docker.weaker": ("the engine would start a weaker jail ({why})", _DOCTOR),
+    "docker.pull": ("{image} can't be pulled ({why})", _BASE),
+    "docker.build": ("the image can't be built ({why}: {last})", _BASE),
+    "docker.no_base": ("{image} is not there", "make a base: sudo scripts/make-base"),
+    "docker.shrank": ("{file} became shorter while it was read", "run setup again"),
+    "docker.stream": ("the Docker engine's stream is not one of a container", _LOG),
+    "docker.stuck": ("the Docker jail does not take its order", "look at the load of this machine"),
+    "docker.gone": ("the Docker jail is gone", _LOG),
+    "docker.leftover": ("the container {container} can't be removed", "docker rm -f {container}"),
+}
+
+MESSAGES: dict[str, Message] = {
+    key: Message(kind, happened, remedy)
+    for kind, texts in (
+        (CallerError, _CALLER),
+        (UnpreparedError, _UNPREPARED),
+        (MismatchError, _MISMATCH),
+        (HostError, _HOST),
+    )
+    for key, (happened, remedy) in texts.items()
+}
+
+
+def error(key: str, /, **values: object) -> SandboxError:
+    """The error of that row, to be raised. Text among the values ends up on one line, visible and short."""
+    row = MESSAGES[key]
+    shown = {name: value if isinstance(value, int | float) else _shown(value) for name, value in values.items()}
+    return row.kind(row.happened.format(**shown).rstrip("."), row.remedy.format(**shown).rstrip("."))
+
+
+def _shown(value: object) -> str:
+    """Line breaks become blanks first: what a tool says of its failure may have several lines."""
+    return neutral(" ".join(str(value).split()), _MOST)
