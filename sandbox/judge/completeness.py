@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sandbox.facts import DynamicFacts, Evidence, FormatFact, HostFacts, ProcessEnd, StaticFacts
+from sandbox.facts import DynamicFacts, Evidence, HostFacts, ProcessEnd, StaticFacts
 from sandbox.judge.dynamic import Fact
 
 _SIGSYS = 31
@@ -23,19 +23,11 @@ def facts(evidence: Evidence, formats: Mapping[str, str]) -> Iterator[Fact]:
 
 
 def _formats(static: StaticFacts, titles: Mapping[str, str]) -> Iterator[Fact]:
-    by_content = [fact for fact in static.formats if fact.by == "content"]
-    if len({fact.name for fact in by_content}) > 1:
-        named = " and ".join(sorted({_title(fact, titles) for fact in by_content}))
-        yield "format.polyglot", f"formats: {named}", named, ""
-    for fact in by_content:
-        if not fact.supported:
-            yield "format.unsupported", f"format: {fact.name}", _title(fact, titles), ""
-    if not by_content:
+    for fact in static.formats:
+        if not fact.supported and (fact.primary or fact.by == "content"):
+            yield "format.unsupported", f"format: {fact.name}", titles.get(fact.name, fact.name), ""
+    if not static.formats:
         yield "format.none", "formats: none", "", ""
-
-
-def _title(fact: FormatFact, titles: Mapping[str, str]) -> str:
-    return titles.get(fact.name, fact.name)
 
 
 def _reading(static: StaticFacts) -> Iterator[Fact]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sandbox.errors import CallerError
+from sandbox import messages
 
 # Worst first. What each means to the rules stands in globals.toml.
 ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "constructor")
@@ -45,14 +45,23 @@ class Names:
         if named.cls == "dangerous":
             return named
         words = spelled.split(".")
+        through = self._through_core(words)
+        if through is not None:
+            return through
+        if named.cls == UNKNOWN and any(self._is_inside(word) for word in words):
+            return Named("inside", "reaches into Python's own machinery")
+        return named
+
+    def _through_core(self, words: list[str]) -> Named | None:
+        """What a dotted name that passes through a core module, or ends at one, really is."""
         for at, word in enumerate(words[1:], 1):
             if word in self.core:
                 through = self._lookup(".".join(words[at:]))
                 if through.cls == "dangerous":
                     return through
-        if named.cls == UNKNOWN and any(self._is_inside(word) for word in words):
-            return Named("inside", "reaches into Python's own machinery")
-        return named
+                if at == len(words) - 1:
+                    return Named("dangerous", "hands out a whole module of Python's own")
+        return None
 
     def is_surveyed(self, name: str) -> bool:
         return self._spelled(name).split(".", 1)[0] in self.surveyed
@@ -87,7 +96,7 @@ def parse_names(table: Mapping[str, Any]) -> Names:
     try:
         return _parse(table)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise CallerError(f"globals: {type(error).__name__}: {error}", "correct the table") from None
+        raise messages.error("globals", why=f"{type(error).__name__}: {error}") from None
 
 
 def _parse(table: Mapping[str, Any]) -> Names:

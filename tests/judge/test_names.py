@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from judge.rows import CLEAN, RULES, absent, static, use
 from sandbox.facts import Verdict
 from sandbox.judge import judge
+from tests.judge.rows import CLEAN, RULES, absent, static, use
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ from sandbox.judge import judge
         ("torch._inductor.codecache.compile_file", "dangerous"),
         ("torch.nn.modules.module.os.system", "dangerous"),
         ("collections.abc.sys.modules.get", "dangerous"),
+        ("_collections_abc.sys", "dangerous"),
+        ("torch.os.PathLike", "constructor"),
         ("numpy.testing._private.utils.runstring", "dangerous"),
         ("numpy._core.records.fromfile", "dangerous"),
         ("pandas.io.pickle.read_pickle", "dangerous"),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from judge.rows import GLOBALS_TABLE, RULES_TABLE
 from sandbox.errors import CallerError
 from sandbox.judge import parse_rules
+from tests.judge.rows import GLOBALS_TABLE, RULES_TABLE
 
 ROW = {"id": "x", "title": "X", "severity": "low", "verdict": "info", "explanation": "It is {subject}."}
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from judge.rows import (
+from sandbox.facts import Evidence, FormatFact, Verdict
+from sandbox.judge import judge
+from tests.judge.rows import (
     CLEAN,
     DYNAMIC,
     ENDED,
@@ -25,11 +27,8 @@ from judge.rows import (
     use,
     uses,
 )
-from sandbox.facts import Evidence, FormatFact, Verdict
-from sandbox.judge import judge
 
 ONNX = FormatFact("onnx", supported=False, primary=True, by="content")
-PICKLE = FormatFact("pickle", supported=True, primary=False, by="content")
 UNIX = {"family": "AF_UNIX"}
 
 # rule: (evidence that triggers it, near misses)
@@ -209,7 +208,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("pkg.Net", "newobj", indirect=True)),
         ),
     ),
-    "global.extension": (uses(use("extension.7", "extend", "")), (uses(use("pkg.Net", "newobj")),)),
+    "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
     "global.unknown.applied": (
         uses(use("pkg.run", "reference", ""), use("builtins.map", arguments="(pkg.run, ['x'])")),
         (
@@ -248,11 +247,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "weights.none": (compared(missing=("a", "b")), (compared(agree=1, missing=("b",)), compared())),
     "weights.missing": (compared(agree=1, missing=("b",)), (compared(agree=1, extra=("b",)),)),
     "weights.extra": (compared(agree=1, extra=("b",)), (compared(agree=1),)),
-    "format.polyglot": (
-        static(formats=(TORCH, PICKLE)),
-        (static(formats=(TORCH, TORCH)), static(formats=(TORCH, replace(PICKLE, by="extension")))),
+    "format.unsupported": (
+        static(formats=(ONNX,)),
+        (static(formats=(TORCH, replace(ONNX, primary=False, by="extension"))),),
     ),
-    "format.unsupported": (static(formats=(ONNX,)), (static(formats=(TORCH, replace(ONNX, by="extension"))),)),
     "format.none": (static(formats=()), (CLEAN,)),
     "reader.incomplete": (static(complete=False, reason="it is cut off"), (CLEAN,)),
     "reader.killed": (static(end=replace(ENDED, exit=-31)), (static(end=replace(ENDED, exit=-9)),)),
@@ -291,7 +289,9 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "absent": (absent("model.Net"), (CLEAN,)),
     "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
+    "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
+    "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.structure": (oddities("zip.duplicate"), (oddities("torch.source"),)),
 }
 

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.rows import (
+from sandbox.facts import Comparison, Evidence, Oddity, Verdict
+from sandbox.judge import judge
+from sandbox.judge.verdict import MAX_EVIDENCE, WORST_FIRST
+from tests.judge.rows import (
     CLEAN,
     DYNAMIC,
     ENDED,
@@ -26,9 +29,6 @@ from judge.rows import (
     use,
     uses,
 )
-from sandbox.facts import Comparison, Evidence, Oddity, Verdict
-from sandbox.judge import judge
-from sandbox.judge.verdict import MAX_EVIDENCE, WORST_FIRST
 
 EXEC = event("process.exec", "execve", path="/bin/sh", argv="sh -c 'curl x'")
 WRITE = event("file.write", "openat", path="/tmp/x")
@@ -162,7 +162,7 @@ NAMED += ["copyreg._reconstructor", "cloudpickle.cloudpickle._builtin_type", "a.
 USES = st.builds(
     use,
     st.sampled_from(NAMED),
-    st.sampled_from(["reference", "reduce", "newobj", "obj", "inst", "build", "extend", "persistent"]),
+    st.sampled_from(["reference", "reduce", "newobj", "obj", "inst", "build", "extend", "extension", "persistent"]),
     st.sampled_from(["", "()", "('relu',)", "(pkg.Kind, 'EPOCH')", "('x', 1)"]),
     indirect=st.booleans(),
     count=st.integers(1, 3),
