@@ -58,7 +58,7 @@ class _Step:
     """A container on the present path."""
 
     identity: int
-    prefix: str
+    prefix: str | None
     left_out: str
     rest: Iterator[tuple[Any, Any, str]]
     node: Any = field(repr=False)  # held, so that its identity stays its own
@@ -71,7 +71,7 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
     """
     path: list[_Step] = []
     entered: set[int] = set()
-    pending: tuple[Any, str, str] | None = (root, "", "")
+    pending: tuple[Any, str | None, str] | None = (root, None, "")
     left = nodes
     while True:
         if pending is not None:
@@ -81,7 +81,7 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
                 raise NamingError(f"more than {nodes} objects to name")
             found = look(node) if id(node) not in entered else None
             if isinstance(found, Leaf):
-                yield Named(name or ROOT_NAME, found.value, reason)
+                yield Named(ROOT_NAME if name is None else name, found.value, reason)
             elif found is not None:
                 if len(path) >= depth:
                     raise NamingError(f"objects nested more than {depth} deep")
@@ -92,7 +92,7 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
         pending = _advance(path, entered)
 
 
-def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str, str] | None:
+def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, str] | None:
     step = path[-1]
     following = next(step.rest, None)
     if following is None:
@@ -109,10 +109,10 @@ def _steps(branch: Branch) -> Iterator[tuple[Any, Any, str]]:
     yield from branch.left_out
 
 
-def join(prefix: str, key: Any) -> str:
+def join(prefix: str | None, key: Any) -> str:
     """A child's name. Raises NamingError when it is too long for the wire."""
     text = key_text(key)
-    name = f"{prefix}.{text}" if prefix else text
+    name = text if prefix is None else f"{prefix}.{text}"
     if len(name) > MAX_NAME:
         raise NamingError(f"a name of more than {MAX_NAME} characters")
     return name
@@ -120,23 +120,26 @@ def join(prefix: str, key: Any) -> str:
 
 def key_text(key: Any) -> str:
     """A dictionary's key in a name: text as it is, numbers in decimal, anything else by a bounded rule."""
-    if isinstance(key, str):
-        return key
-    if isinstance(key, bytes | bytearray):
-        return bytes(key[:_KEY_TEXT]).decode("latin-1")
-    if key is None or isinstance(key, bool):
-        return repr(key)
-    if isinstance(key, int):
-        return str(int(key)) if key.bit_length() < 512 else hex(key)[:_KEY_TEXT]
-    if isinstance(key, float):
-        return repr(float(key))
-    if isinstance(key, tuple):
-        return "(" + ",".join(_part_text(part) for part in key[:16])[:_KEY_TEXT] + ")"
+    for kind, text in _KEY_TEXTS:
+        if isinstance(key, kind):
+            return text(key)
     return f"<{type(key).__name__[:_KEY_TEXT]}>"
 
 
-def _part_text(part: Any) -> str:
-    return "(...)" if isinstance(part, tuple) else key_text(part)
+def _tuple_text(key: tuple[Any, ...]) -> str:
+    parts = ("(...)" if isinstance(part, tuple) else key_text(part) for part in key[:16])
+    return "(" + ",".join(parts)[:_KEY_TEXT] + ")"
+
+
+# In this order: a bool is an int.
+_KEY_TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (str, str),
+    (bytes | bytearray, lambda key: bytes(key[:_KEY_TEXT]).decode("latin-1")),
+    (bool | None, repr),
+    (int, lambda key: str(int(key)) if key.bit_length() < 512 else hex(key)[:_KEY_TEXT]),
+    (float, lambda key: repr(float(key))),
+    (tuple, _tuple_text),
+)
 
 
 def is_module(state: Any) -> bool:

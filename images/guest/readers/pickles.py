@@ -15,6 +15,7 @@ from guest.readers.errors import UnreadableError
 from guest.readers.literals import LITERALS
 from guest.readers.machine import Machine
 from guest.readers.opcodes import ACTIONS
+from guest.readers.session import Where
 
 
 class Unpickler(Machine):
@@ -33,9 +34,9 @@ class Unpickler(Machine):
                 act(self)
             return self.stack.pop()
         except UnreadableError as error:
-            raise UnreadableError(f"{where.record or "the pickle"}: {where.opcode} at {where.offset}: {error}") from None
+            raise UnreadableError(f"{_place(where)}: {error}") from None
         except IndexError:
-            raise UnreadableError(f"{where.record or "the pickle"}: {where.opcode} at {where.offset}: nothing on the stack") from None
+            raise UnreadableError(f"{_place(where)}: nothing on the stack") from None
         except (
             ArithmeticError,
             AttributeError,
@@ -46,7 +47,11 @@ class Unpickler(Machine):
             ValueError,
         ) as error:
             name = type(error).__name__
-            raise UnreadableError(f"{where.record or "the pickle"}: {where.opcode} at {where.offset}: {name}") from None
+            raise UnreadableError(f"{_place(where)}: {name}") from None
+
+
+def _place(where: Where) -> str:
+    return f"{where.record or 'the pickle'}: {where.opcode} at {where.offset}"
 
 
 def _unknown(code: int) -> tuple[str, Callable[[Machine], None]]:

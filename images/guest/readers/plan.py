@@ -67,6 +67,8 @@ def make(root: object, form: str, session: Session) -> Plan:
         for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
+            elif not _writable(found.name):
+                _misname(found, plan, form, session)
             elif found.name in taken:
                 _collide(found.name, form, session)
             else:
@@ -87,6 +89,18 @@ def make(root: object, form: str, session: Session) -> Plan:
 def _collide(name: str, form: str, session: Session) -> None:
     session.oddity(form, "name.collision", f"two tensors are both called {name}")
     session.incomplete(f"two tensors have the same name, {name[:256]!a} and {name[:256]!a}: their paths join alike")
+
+
+def _writable(name: str) -> bool:
+    """Whether safetensors can hold the name, and read it back."""
+    surrogates = any("\ud800" <= letter <= "\udfff" for letter in name)
+    return bool(name) and name != "__metadata__" and "\0" not in name and not surrogates
+
+
+def _misname(found: naming.Named, plan: Plan, form: str, session: Session) -> None:
+    session.oddity(form, "name.unwritable", f"a tensor called {found.name[:256]!a}")
+    session.incomplete(f"safetensors can't hold the name {found.name[:256]!a}")
+    plan.left_out.append(wire.LeftOut(found.name, "a name that safetensors can't hold"))
 
 
 def _add(plan: Plan, name: str, view: TensorView, form: str, session: Session) -> None:

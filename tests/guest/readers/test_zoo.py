@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.guest.readers.reading_results import read_file
 
+from tests.guest.readers.reading_results import read_file
 from tests.zoo import ZOO, suffix
 
 LEFT_OUT = {
