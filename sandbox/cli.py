@@ -6,12 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-from sandbox import __version__
+from sandbox import __version__, messages
 from sandbox.errors import HostileError, MismatchError, SandboxError
 from sandbox.facts import Exit
 from sandbox.progress import Progress
+from sandbox.report.neutral import neutral
 
 _PROGRAM = "sandbox-load"
 
@@ -37,15 +40,26 @@ _VERIFY_HELP = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse, whose complaints read like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise messages.error("usage", why=message, command=self.prog)
+
+
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    return _Parser(prog=f"{_PROGRAM} {command}", description=description, allow_abbrev=False)
+
+
 def _evaluate_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=_PROGRAM,
         usage="sandbox-load MODEL [options]\n       sandbox-load {setup,doctor,verify} ...",
         description=_EVALUATE_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="the checkpoint to open")
+    parser.add_argument("model", metavar="MODEL", help="the checkpoint to open")
     out = parser.add_argument_group("output")
     out.add_argument("-o", "--output", metavar="OUT.safetensors", type=Path, help="default: beside MODEL")
     out.add_argument("--no-output", action="store_true", help="only evaluate")
@@ -84,27 +98,29 @@ def _add_loudness(parser: argparse.ArgumentParser) -> None:
 
 def _digest(text: str) -> str:
     if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
-        raise argparse.ArgumentTypeError("64 hexadecimal digits")
+        raise argparse.ArgumentTypeError("it takes 64 hexadecimal digits")
     return text.lower()
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 1e7:
-        raise argparse.ArgumentTypeError("a positive number of seconds")
+        raise argparse.ArgumentTypeError("it takes a number of seconds above 0")
     return seconds
 
 
-def _evaluate(words: Sequence[str]) -> int:
+def _evaluate(options: argparse.Namespace) -> int:
     from sandbox import reporting  # noqa: PLC0415 - `doctor` and `--help` needn't load the controller
     from sandbox.controller import Request, evaluate  # noqa: PLC0415
     from sandbox.policy import parse_size  # noqa: PLC0415
 
-    options = _evaluate_parser().parse_args(words)
     targets = reporting.targets(options.report)
     progress = Progress(quiet=options.quiet)
     request = Request(
-        path=options.model,
+        path=Path(options.model),
         output=options.output,
         write=not options.no_output,
         force=options.force,
@@ -128,10 +144,8 @@ def _evaluate(words: Sequence[str]) -> int:
     return report.exit_code
 
 
-def _setup(words: Sequence[str]) -> int:
-    from sandbox.prepare import remove, setup  # noqa: PLC0415
-
-    parser = argparse.ArgumentParser(prog=f"{_PROGRAM} setup", description=_SETUP_HELP, allow_abbrev=False)
+def _setup_parser() -> argparse.ArgumentParser:
+    parser = _parser("setup", _SETUP_HELP)
     parser.add_argument("--jail", choices=("auto", "bubblewrap", "docker"), default="auto")
     parser.add_argument("--wheels", metavar="DIR", type=Path, help="look for packages there first")
     parser.add_argument(
@@ -139,7 +153,12 @@ def _setup(words: Sequence[str]) -> int:
     )
     parser.add_argument("--remove", action="store_true", help="undo everything that setup made")
     _add_loudness(parser)
-    options = parser.parse_args(words)
+    return parser
+
+
+def _setup(options: argparse.Namespace) -> int:
+    from sandbox.prepare import remove, setup  # noqa: PLC0415
+
     say = Progress(quiet=options.quiet).say
     if options.remove:
         remove(options.jail, say)
@@ -148,33 +167,50 @@ def _setup(words: Sequence[str]) -> int:
     return Exit.QUIET
 
 
-def _doctor(words: Sequence[str]) -> int:
+def _doctor_parser() -> argparse.ArgumentParser:
+    return _parser("doctor", _DOCTOR_HELP)
+
+
+def _doctor(_options: argparse.Namespace) -> int:
     from sandbox.doctor import examine, text  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(prog=f"{_PROGRAM} doctor", description=_DOCTOR_HELP, allow_abbrev=False)
-    parser.parse_args(words)
     diagnosis = examine()
     print(text(diagnosis))
     return Exit.QUIET if any(row.works for row in diagnosis) else Exit.USAGE
 
 
-def _verify(words: Sequence[str]) -> int:
-    from sandbox.verification import check  # noqa: PLC0415
-
-    parser = argparse.ArgumentParser(prog=f"{_PROGRAM} verify", description=_VERIFY_HELP, allow_abbrev=False)
-    parser.add_argument("output", metavar="OUT.safetensors", type=Path)
+def _verify_parser() -> argparse.ArgumentParser:
+    parser = _parser("verify", _VERIFY_HELP)
+    parser.add_argument("output", metavar="OUT.safetensors")
     parser.add_argument("--source", metavar="MODEL", type=Path, required=True, help="the checkpoint it was made from")
     parser.add_argument(
         "--replan", action="store_true", help="derive the plan anew in a jail: proves names and shapes, too"
     )
     parser.add_argument("--jail", choices=("auto", "bubblewrap", "docker"), default="auto", help="for --replan")
-    options = parser.parse_args(words)
-    result = check(options.output, options.source, replan=options.replan, jail=options.jail)
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from sandbox.verification import check  # noqa: PLC0415
+
+    result = check(Path(options.output), options.source, replan=options.replan, jail=options.jail)
     print(result.text)
     return result.exit_code
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"setup": _setup, "doctor": _doctor, "verify": _verify}
+@dataclass(frozen=True)
+class _Command:
+    parser: Callable[[], argparse.ArgumentParser]
+    act: Callable[[argparse.Namespace], int]
+    about: str = ""  # the argument that names the file in front of an error
+
+
+_EVALUATION = _Command(_evaluate_parser, _evaluate, "model")
+_COMMANDS = {
+    "setup": _Command(_setup_parser, _setup),
+    "doctor": _Command(_doctor_parser, _doctor),
+    "verify": _Command(_verify_parser, _verify, "output"),
+}
 
 
 def run(words: Sequence[str]) -> int:
@@ -182,11 +218,14 @@ def run(words: Sequence[str]) -> int:
     if not words:
         _evaluate_parser().print_help()
         return Exit.USAGE
-    command = _COMMANDS.get(words[0])
+    command, rest = (_COMMANDS[words[0]], words[1:]) if words[0] in _COMMANDS else (_EVALUATION, words)
+    about = ""
     try:
-        return command(words[1:]) if command else _evaluate(words)
+        options = command.parser().parse_args(rest)
+        about = neutral(vars(options).get(command.about, ""))
+        return command.act(options)
     except SandboxError as error:
-        print(f"{_PROGRAM}: {_about(words)}{error}", file=sys.stderr)
+        print(_PROGRAM, *filter(None, [about]), error, sep=": ", file=sys.stderr)
         return Exit.ALARM if isinstance(error, MismatchError | HostileError) else Exit.USAGE
     except KeyboardInterrupt:
         print(f"{_PROGRAM}: interrupted; nothing was written", file=sys.stderr)
@@ -194,14 +233,8 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the report has gone; so may we
         return Exit.USAGE
-    except SystemExit as stop:  # argparse: 0 for --help, 2 for a usage error, which is 3 here
-        return Exit.USAGE if stop.code else Exit.QUIET
-
-
-def _about(words: Sequence[str]) -> str:
-    """The file that the words are about, for the front of an error."""
-    names = [word for word in words if Path(word).suffix and not word.startswith("-")]
-    return f"{names[0]}: " if names else ""
+    except SystemExit:  # argparse, after --help or --version
+        return Exit.QUIET
 
 
 def main() -> int:
