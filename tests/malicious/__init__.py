@@ -5,10 +5,7 @@ Never load one outside a jail, not even to try. Each states what must come out o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from sandbox.facts import Verdict
 from tests.malicious import sources
