@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import CallerError, HostError, SandboxError, UnpreparedError
+from sandbox import messages
+from sandbox.errors import SandboxError
 from sandbox.facts import Limit
 from sandbox.jail.docker_flags import GVISOR, JOB_LABEL, flags, request
 from sandbox.jail.interface import Jail, JailSpec, Progress, Readiness, RunningJail
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.jail.engine import Engine
 
 # What an image is made of, in the folder of images/.
-_RECIPE = ("Dockerfile", "base.py")
+_RECIPE = ("Dockerfile", "base.py", "compile.py")
 # A container that was created and not started for so long belongs to a controller that was killed in between.
 _STALE_SECONDS = 120
 _LEAST_VERSION = (20, 10)
@@ -56,7 +57,7 @@ class Docker(Jail):
     def prepare(self, progress: Progress, *, wheels: Path | None = None, offline: bool = False) -> None:
         readiness = self.readiness()
         if not readiness.works:
-            raise UnpreparedError(readiness.why, readiness.fix)
+            raise messages.error("docker.unusable", why=readiness.why, fix=readiness.fix)
         if readiness.prepared:
             return
         environment = self._packages.prepare(progress, wheels=wheels, offline=offline)
@@ -74,8 +75,6 @@ class Docker(Jail):
         """The images and what is left of containers. The packages are shared, and stay."""
         from sandbox.jail.engine import IMAGE_LABEL, explained  # noqa: PLC0415
 
-        if isinstance(_socket(), Readiness):
-            return
         with _connect(_address()) as engine, explained("removing the image"):
             for container in engine.containers(JOB_LABEL):
                 progress(f"removing the container {container['Id'][:12]}")
@@ -89,7 +88,7 @@ class Docker(Jail):
 
     def start(self, spec: JailSpec) -> RunningJail:
         if spec.uid == 0 or spec.gid == 0:
-            raise CallerError("a jail is never started as root", "choose an unprivileged uid and gid")
+            raise messages.error("jail.root")
         engine = _connect(_address())
         try:
             return self._start(engine, spec)
@@ -107,7 +106,7 @@ class Docker(Jail):
 
         with explained("starting the jail"):
             if not engine.has_image(self.image):
-                raise UnpreparedError("the Docker image is not there", "sandbox-load setup --jail docker")
+                raise messages.error("docker.no_image")
             _reap(engine)
             body = request(flags(spec, self.runtime), self.image)
             created = engine.api.create_container_from_config(body)
@@ -127,7 +126,7 @@ class Docker(Jail):
             return guest.local_base
         if not engine.has_image(guest.base_image):
             if offline:
-                raise HostError(f"{guest.base_image} is not there", "make a base: sudo scripts/make-base")
+                raise messages.error("docker.no_base", image=guest.base_image)
             engine.pull(guest.base_image, progress)
         return guest.base_image
 
@@ -142,7 +141,7 @@ def _address() -> str:
     """The engine's address. Raises UnpreparedError when there is none that can be used."""
     found = _socket()
     if isinstance(found, Readiness):
-        raise UnpreparedError(found.why, found.fix)
+        raise messages.error("docker.unusable", why=found.why, fix=found.fix)
     return found
 
 
@@ -161,6 +160,8 @@ def _socket() -> str | Readiness:
     if there:
         why = f"you may not use {there[0]} (those who may, the docker group, are as good as root)"
         return _unusable(why, "sudo usermod -aG docker $USER && newgrp docker")
+    if named:
+        return _unusable(f"there is no Docker engine at {named}, which DOCKER_HOST names", "unset DOCKER_HOST")
     if shutil.which("dockerd"):
         return _unusable("the Docker engine is not running", "sudo systemctl start docker")
     return _unusable("there is no Docker engine", "sudo apt-get install docker.io")
@@ -216,7 +217,7 @@ def _reap(engine: Engine) -> None:
 def _refuse_weaker(warnings: list[str]) -> None:
     for warning in warnings:
         if _HARMLESS_WARNING not in warning:
-            raise HostError(f"the engine would start a weaker jail ({warning.strip()})", "sandbox-load doctor")
+            raise messages.error("docker.weaker", why=warning)
 
 
 def _limits(spec: JailSpec, runtime: str | None) -> tuple[Limit, ...]:

@@ -7,12 +7,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.jail.interface import CODE, HOME, MODEL, TMP, JailSpec
+from sandbox.jail.interface import CODE, HOME, MODEL, SHARED, TMP, JailSpec
 
 COMMAND = ("/usr/bin/python3", "-I", "-B", f"{CODE}/runner.py")
 JOB_LABEL = "sandbox-load.job"
 GVISOR = "runsc"
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - inside the jail, its own
 
 # runc installs the profile before its own last steps: it closes descriptors, looks up and executes PID 1.
 RUNC_NEEDS = (
@@ -131,8 +130,8 @@ def _files(spec: JailSpec) -> tuple[Flag, ...]:
         ),
         _host(
             "Tmpfs",
-            {SHARED_MEMORY: f"{tmpfs},mode=1777"},
-            f"--tmpfs {SHARED_MEMORY}",
+            {SHARED: f"{tmpfs},mode=1777"},
+            f"--tmpfs {SHARED}",
             "shared memory, bounded likewise",
         ),
         _own("WorkingDir", "/", "--workdir /", "nothing is imported or written by way of the working folder"),

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from docker.errors import APIError, NotFound
 
-from sandbox.errors import HostError
+from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail.docker_flags import JOB_LABEL
 from sandbox.jail.engine import Engine, Stream, explained
@@ -62,7 +62,7 @@ class Demultiplexer:
         if len(self._header) == _HEADER:
             self._stream, self._remaining = self._header[0], int.from_bytes(self._header[4:], "big")
             if self._stream not in (_STDOUT, _STDERR) or any(self._header[1:4]):
-                raise HostError("the Docker engine's stream is not one of a container", "see the engine's log")
+                raise messages.error("docker.stream")
             self._header = b""
         return len(taken)
 
@@ -88,14 +88,14 @@ class RunningDocker(RunningJail):
     def write(self, data: bytes) -> None:
         left = memoryview(data)
         if self._stopped:
-            raise HostError("the Docker jail was stopped", "start another one")
+            raise messages.error("docker.gone")
         try:
             while left:
                 if not self._wait(select.POLLOUT, WRITE_SECONDS):
-                    raise HostError("the Docker jail does not take its order", "look at the load of this machine")
+                    raise messages.error("docker.stuck")
                 left = left[self._stream.socket.send(left) :]
         except OSError as error:
-            raise HostError("the Docker jail is gone", "see the engine's log") from error
+            raise messages.error("docker.gone") from error
 
     def read(self, timeout: float) -> bytes:
         until = time.monotonic() + timeout
@@ -175,9 +175,7 @@ class RunningDocker(RunningJail):
         while self._engine.containers(self._label):
             waited = time.monotonic() - start
             if waited > REMOVAL_SECONDS:
-                raise HostError(
-                    f"the container {self._identity[:12]} can't be removed", f"docker rm -f {self._identity[:12]}"
-                )
+                raise messages.error("docker.leftover", container=self._identity[:12])
             if waited > GRACE_SECONDS:
                 self._engine.remove_container(self._identity)
             time.sleep(pause)

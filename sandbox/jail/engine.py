@@ -17,14 +17,13 @@ import requests
 from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from sandbox.errors import HostError, UnpreparedError
+from sandbox import messages
 from sandbox.jail.interface import Progress
 
 IMAGE_LABEL = "sandbox-load"
 STAGE_LABEL = "sandbox-load.stage"  # of what the builder leaves beside the image
 # A second name for a base image that wasn't here before `prepare`, so that `remove` knows.
 PULLED_BASE = "sandbox-load/base:pulled"
-_BASE_REMEDY = "where no registry can be reached, make a base from Debian packages: sudo scripts/make-base"
 _CHUNK = 1 << 20
 _TIMEOUT = 60  # seconds for one answer
 _BUILD_TIMEOUT = 1800  # seconds between two of a builder's lines: one step copies all the packages
@@ -100,12 +99,12 @@ class Engine:
         try:
             for line in self.api.pull(repository, tag=tag, stream=True, decode=True):
                 if "error" in line:
-                    raise HostError(f"{name} can't be pulled ({_short(line['error'])})", _BASE_REMEDY)
+                    raise messages.error("docker.pull", image=name, why=line["error"])
                 if line.get("status") in ("Pull complete", "Download complete"):
                     progress(f"{name}: {line.get('id', '')} {line['status'].lower()}")
             self.api.tag(name, *PULLED_BASE.split(":"))
         except EngineError as error:
-            raise HostError(f"{name} can't be pulled ({explain(error)})", _BASE_REMEDY) from error
+            raise messages.error("docker.pull", image=name, why=explain(error)) from error
 
     def build(self, context: Iterable[bytes], tag: str, arguments: dict[str, str], progress: Progress) -> None:
         """Build an image without network. Raises HostError with the builder's own last word."""
@@ -137,7 +136,7 @@ class Engine:
             elif said and not said.startswith(("--->", "Removing intermediate container")):
                 last = said
             if "error" in line:
-                raise HostError(f"the image can't be built ({_short(line['error'])}: {_short(last)})", _BASE_REMEDY)
+                raise messages.error("docker.build", why=line["error"], last=last)
 
 
 def _names(image: dict[str, Any]) -> list[str]:
@@ -157,7 +156,7 @@ def connect(url: str) -> Engine:
     except EngineError as error:
         if api:
             api.close()
-        raise UnpreparedError(f"no Docker engine answers at {url} ({explain(error)})", "start one") from error
+        raise messages.error("docker.silent", url=url, why=explain(error)) from error
     return Engine(api)
 
 
@@ -167,12 +166,12 @@ def explained(doing: str) -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        raise HostError(f"Docker: {doing} failed ({explain(error)})", "see the engine's log") from error
+        raise messages.error("docker.failed", doing=doing, why=explain(error)) from error
 
 
 def explain(error: BaseException) -> str:
-    """The engine's own words where it gave any, in one short line."""
-    return _short(getattr(error, "explanation", None) or str(error))
+    """The engine's own words where it gave any."""
+    return str(getattr(error, "explanation", None) or error)
 
 
 def tar_stream(sources: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
@@ -205,11 +204,6 @@ def _exactly(file: io.BufferedReader, size: int) -> Iterator[bytes]:
     while size:
         chunk = file.read(min(_CHUNK, size))
         if not chunk:
-            raise HostError(f"{file.name} became shorter while it was read", "run setup again")
+            raise messages.error("docker.shrank", file=file.name)
         size -= len(chunk)
         yield chunk
-
-
-def _short(text: str) -> str:
-    line = " ".join(str(text).split())
-    return "".join(char if char.isprintable() else "?" for char in line)[:300]

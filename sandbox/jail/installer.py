@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sandbox.errors import CallerError, HostError
+from sandbox import messages
 from sandbox.jail.interface import Progress
 
 # How often a long download says how far it is.
@@ -26,20 +26,14 @@ _SETTINGS = {
     "PIP_PROGRESS_BAR": "off",
 }
 
-_ELSEWHERE = "check the network and pip's configuration, or name a folder of wheels with --wheels DIR"
-# pip's words -> what happened and what to do. The first row that matches counts.
-_FAILURES: tuple[tuple[str, str, str], ...] = (
+# pip's words -> which of our messages. The first row that matches counts.
+_FAILURES = (
+    (r"DO NOT MATCH THE HASHES", "pip.digest"),
+    (r"No space left on device", "pip.space"),
+    (r"Permission denied", "pip.permission"),
     (
-        r"DO NOT MATCH THE HASHES",
-        "a downloaded package is not the one that the lock names (its digest differs)",
-        "take it from another index or folder; never use the one that was downloaded",
-    ),
-    (r"No space left on device", "there is no space left for the guest's packages", "free some space"),
-    (r"Permission denied", "the guest's packages can't be written", "check the owner of the cache folder"),
-    (
-        r"NewConnectionError|NameResolutionError|name resolution|Max retries|timed out|ConnectionError|ProxyError",
-        "no package index can be reached",
-        _ELSEWHERE,
+        r"NewConnectionError|NameResolution|name resolution|Max retries|timed out|ConnectionError|ProxyError",
+        "pip.network",
     ),
 )
 _NOT_FOUND = re.compile(r"No matching distribution|Could not find a version")
@@ -54,9 +48,9 @@ class Pip:
 
     def __init__(self, python: str, extra_index: str, held_fd: int, wheels: Path | None, offline: bool) -> None:
         if importlib.util.find_spec("pip") is None:
-            raise HostError(f"{sys.executable} has no pip", "install it: sudo apt-get install python3-pip")
+            raise messages.error("pip.missing", python=sys.executable)
         if wheels and not wheels.is_dir():
-            raise CallerError(f"{wheels} is not a folder of wheels", "name one that exists")
+            raise messages.error("wheels", folder=wheels)
         self._python = python
         self._extra_index = extra_index
         self._held_fd = held_fd
@@ -75,8 +69,8 @@ class Pip:
             except _NotFoundError:
                 continue
         if self._offline:
-            raise HostError(f"the wheel of {package} is not at hand", "add it to the folder given with --wheels DIR")
-        raise HostError(f"no package index has the wheel of {package}", _ELSEWHERE)
+            raise messages.error("pip.no_wheel", package=package)
+        raise messages.error("pip.not_found", package=package)
 
     def install(self, lock: Path, wheels: Path, target: Path, scratch: Path) -> None:
         """Unpack the lock's wheels into a new folder. Opens no network."""
@@ -154,10 +148,10 @@ def _growth(scratch: Path, label: str, progress: Progress) -> Callable[[], None]
 
 
 def _failure(words: str) -> Exception:
-    for pattern, happened, remedy in _FAILURES:
+    for pattern, key in _FAILURES:
         if re.search(pattern, words):
-            return HostError(happened, remedy)
+            return messages.error(key)
     if _NOT_FOUND.search(words):
         return _NotFoundError(words)
     lines = [line for line in words.splitlines() if line.startswith("ERROR:")] or words.splitlines() or ["no reason"]
-    return HostError(f"pip failed: {lines[-1].removeprefix('ERROR: ')[:300]}", "run setup again, or use --wheels DIR")
+    return messages.error("pip.failed", why=lines[-1].removeprefix("ERROR: "))

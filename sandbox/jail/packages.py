@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import HostError
+from sandbox import messages
 from sandbox.jail.installer import Pip, interpreter, run
 from sandbox.jail.interface import ENVIRONMENT, Progress
 from sandbox.policy import parse_size, read_table
@@ -68,7 +68,7 @@ def read_lock(lock: Path) -> tuple[Requirement, ...]:
         for match in _REQUIREMENT.finditer(text)
     )
     if not found or _REQUIREMENT.sub("", text).strip():
-        raise HostError(f"{lock.name} is not a list of pinned and hashed packages", "reinstall sandbox-load")
+        raise messages.error("lock", file=lock.name)
     return found
 
 
@@ -98,10 +98,7 @@ class Packages:
                 pip = Pip(guest.python, guest.cpu_wheel_index, lock_fd, wheels, offline)
                 return self.ready() or self._make(progress, pip)
         except OSError as error:
-            raise HostError(
-                f"the guest's packages can't be made in {self._root} ({error.strerror or error})",
-                "free some space there, or name another place with XDG_CACHE_HOME",
-            ) from error
+            raise messages.error("packages.failed", folder=self._root, why=error.strerror or error) from error
 
     def remove(self, progress: Progress) -> None:
         """Remove what `prepare` made, for this lock and for those of earlier versions."""
@@ -159,10 +156,7 @@ class Packages:
         download, installed = self.guest.download >> 20, self.guest.installed >> 20
         progress(f"the guest's packages: up to {download} MiB to download, {installed} MiB in {self._root}")
         if free < self.guest.download + self.guest.installed:
-            raise HostError(
-                f"{self._root} has {free >> 20} MiB free, the guest's packages need {download + installed} MiB",
-                "free some space there, or name another place with XDG_CACHE_HOME",
-            )
+            raise messages.error("packages.space", folder=self._root, free=free >> 20, needed=download + installed)
 
     def _download(self, progress: Progress, pip: Pip, wheels: Path, scratch: Path) -> None:
         """Each package by itself, so that an interruption loses at most one of them."""

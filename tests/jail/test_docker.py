@@ -491,24 +491,28 @@ class Small:
         monkeypatch.setattr("sandbox.jail.docker.JOB_LABEL", f"{name}.job")
         images = folder / "images"
         images.mkdir()
-        for part in ("Dockerfile", "base.py"):
+        for part in ("Dockerfile", "base.py", "compile.py"):
             shutil.copyfile(IMAGES / part, images / part)
         with (images / "Dockerfile").open("a") as file:
             file.write(f"# {name}\n")
         packages = Packages(IMAGES / "requirements.lock", folder, replace(Guest.read(ROOT / "configs"), **guest))
-        (folder / "sandbox-load" / packages.digest / "env").mkdir(parents=True)
+        package = folder / "sandbox-load" / packages.digest / "env" / "package"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
         self.jail = Docker(packages, images)
         self.said: list[str] = []
 
 
 @pytest.mark.jail
-def test_an_image_is_built_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_is_built_and_removed(tmp_path: Path, spec: JailSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Small(tmp_path, monkeypatch)
     before = small.jail.readiness()
     assert (before.works, before.prepared, before.fix) == (True, False, "sandbox-load setup --jail docker")
     small.jail.prepare(small.said.append)
     assert small.jail.readiness().prepared
     assert any("MiB" in said for said in small.said)
+    with small.jail.start(spec) as jail:
+        assert any(name.endswith(".pyc") for name in ask(jail, "list=/env/package/__pycache__"))
     small.jail.remove(small.said.append)
     assert not small.jail.readiness().prepared
 

@@ -1,0 +1,130 @@
+"""`doctor`: which jails work on this machine, why others don't, and the command that would change that."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sandbox import bundle, policy
+from sandbox.jail import cgroup
+from sandbox.jail.docker_flags import GVISOR
+from sandbox.jail.family import members
+from sandbox.jail.interface import Limits, Readiness
+from sandbox.report.neutral import neutral
+
+# What the watch needs of the kernel: user notification together with TSYNC (seccomp(2), TSYNC_ESRCH).
+_LEAST_KERNEL = (5, 7)
+# Yama's scopes from this one on keep even an ancestor from reading its child's memory.
+_CLOSED_PTRACE = 2
+# What the probe for a control group asks for; it holds no process.
+_PROBE = Limits(memory=1 << 30, address_space=0, processes=16, tmp=0, file_size=0, open_files=0, cpus=1.0)
+
+_COLUMN = 26
+
+Row = tuple[str, str]
+
+
+def examine() -> tuple[Readiness, ...]:
+    """Every jail, strongest first, gVisor among them."""
+    return (_gvisor(), *(jail.readiness() for jail in members()))
+
+
+def text(diagnosis: Sequence[Readiness], facts: Sequence[Row] | None = None) -> str:
+    """For a terminal. `facts` are those of this machine unless given."""
+    lines = [line for row in diagnosis for line in _lines(row)]
+    chosen = next((row.name for row in diagnosis if row.prepared), "")
+    works = any(row.works for row in diagnosis)
+    lines += ["", _advice(chosen, works), ""]
+    lines += [f"  {name:<{_COLUMN - 2}}{neutral(value)}" for name, value in (machine() if facts is None else facts)]
+    return "\n".join(lines)
+
+
+def machine() -> tuple[Row, ...]:
+    """What else decides how well a jail holds here."""
+    return tuple((name, say()) for name, say in _MACHINE)
+
+
+def _gvisor() -> Readiness:
+    ready = members(GVISOR)[0].readiness()
+    if not ready.works:
+        return Readiness("gvisor", works=False, prepared=False, why=ready.why, fix=ready.fix)
+    why = "its runtime is there, but this release has no observer for it, so a load could not be watched"
+    return Readiness("gvisor", works=False, prepared=False, why=why)
+
+
+def _lines(row: Readiness) -> list[str]:
+    state = "ready" if row.prepared else "works here, not prepared" if row.works else "not usable"
+    why = f": {row.why}" if row.why else ""
+    title = neutral(f"{row.name} {row.version}".strip())
+    lines = [f"{title:<{_COLUMN}}{neutral(state + why, 400)}"]
+    return [*lines, f"{'':<{_COLUMN}}to change that: {neutral(row.fix)}"] if row.fix else lines
+
+
+def _advice(chosen: str, works: bool) -> str:
+    if chosen:
+        return f"sandbox-load MODEL uses {chosen} here; --jail names another."
+    if works:
+        return "No jail is prepared yet: sandbox-load setup"
+    return "No jail works on this machine yet, and nothing is loaded without one."
+
+
+def _memory() -> str:
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
+    share = policy.load("evaluate", bundle.find().configs).limits.memory_share_of_ram
+    return f"{total:.1f} GiB, of which a jail gets {total * share:.1f} GiB at most"
+
+
+def _cgroup() -> str:
+    """Tried, not guessed: makes an empty group and takes it away."""
+    group = cgroup.make(f"doctor-{secrets.token_hex(4)}", _PROBE)
+    try:
+        if group.name:
+            return group.name
+        return "RLIMIT_AS, capped tmpfs and the supervisor's samples; for a cgroup: loginctl enable-linger $USER"
+    finally:
+        group.remove()
+
+
+def user_namespaces(proc: Path = Path("/proc/sys")) -> str:
+    """Whether a user without rights may make one, and what would open them."""
+    if _number(proc / "user/max_user_namespaces", 1) == 0:
+        return "none allowed; sudo sysctl user.max_user_namespaces=15000"
+    if _number(proc / "kernel/unprivileged_userns_clone", 1) == 0:
+        return "for root alone; sudo sysctl kernel.unprivileged_userns_clone=1"
+    if _number(proc / "kernel/apparmor_restrict_unprivileged_userns", 0):
+        return "restricted by AppArmor; sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+    return "open"
+
+
+def ptrace_scope(proc: Path = Path("/proc/sys")) -> str:
+    """Whether the watch can read the arguments of what it sees."""
+    scope = _number(proc / "kernel/yama/ptrace_scope", 0)
+    if scope >= _CLOSED_PTRACE:
+        return f"Yama's scope {scope}: arguments of calls can't be read; sudo sysctl kernel.yama.ptrace_scope=1"
+    return "a parent may read its children, as the watch must"
+
+
+def kernel(release: str = "") -> str:
+    """Its release, and whether the watch can work on it."""
+    release = release or os.uname().release
+    numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
+    least = ".".join(map(str, _LEAST_KERNEL))
+    return release if numbers >= _LEAST_KERNEL else f"{release}, too old to watch a load: it takes {least}"
+
+
+def _number(path: Path, otherwise: int) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return otherwise
+
+
+_MACHINE: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("kernel", kernel),
+    ("memory", _memory),
+    ("limits in bubblewrap by", _cgroup),
+    ("user namespaces", user_namespaces),
+    ("reading memory", ptrace_scope),
+)
