@@ -28,6 +28,9 @@ class _Trial:
     def call(self, made: Call, _: Where) -> object:
         return made
 
+    def settled(self, _: str) -> bool:
+        return True
+
     def build(self, *_: object) -> bool:
         return False
 

@@ -44,6 +44,10 @@ class KnownConstructors:
             self._refuse(made.name, error, where)
             return made
 
+    def settled(self, name: str) -> bool:
+        """True of the table's, less those that make whatever object they are told to."""
+        return name in TABLE and not name.startswith("copyreg.")
+
     def build(self, target: object, state: object, where: Where) -> bool:
         """Give an array or dtype its state."""
         if isinstance(target, TensorView):
@@ -65,6 +69,5 @@ class KnownConstructors:
 
     def _refuse(self, name: str, error: Exception, where: Where) -> None:
         reason = str(error) if isinstance(error, ArgumentsError) else type(error).__name__
-        session = self._record.session
-        session.oddity(where.form, "pickle.arguments", f"{name}: {reason}", where.record, where.offset)
-        session.incomplete(f"{name[:256]} is called with arguments that it would refuse")
+        place = f"{where.record or 'the pickle'}, {where.opcode} at {where.offset}"
+        self._record.session.incomplete(f"{place}: arguments that {name[:256]} is not known with: {reason}")

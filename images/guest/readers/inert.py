@@ -8,10 +8,11 @@ from typing import Any
 from guest.readers.errors import UnreadableError
 from guest.readers.source import Memory, Source
 
-DESCRIPTION = 480  # characters of a printed argument list
+DESCRIPTION = 1000  # characters of a printed argument list; the wire takes 1024
 _DEPTH = 3
 _ITEMS = 8
-_STRING = 160
+_ITEM = 115  # characters of one argument, so that a long one doesn't push the next out of sight
+_STRING = 100
 
 
 class Global:
@@ -172,8 +173,17 @@ def as_shape(value: object) -> tuple[int, ...] | None:
 
 
 def describe(value: object) -> str:
-    """Bounded, ASCII, printable."""
-    return _describe(value, _DEPTH)[:DESCRIPTION]
+    """Bounded, ASCII, printable. Of a list of arguments, something of each of the first ones."""
+    if not isinstance(value, tuple):
+        return _describe(value, _DEPTH)[:DESCRIPTION]
+    shown = [_cut(_describe(item, _DEPTH - 1)) for item in value[:_ITEMS]]
+    if len(value) > _ITEMS:
+        shown.append("...")
+    return ("(" + ", ".join(shown) + ("," if len(value) == 1 else "") + ")")[:DESCRIPTION]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _ITEM else text[: _ITEM - 3] + "..."
 
 
 def _describe(value: object, depth: int) -> str:

@@ -17,6 +17,9 @@ class Constructors(Protocol):
     def call(self, made: Call, where: Where) -> object:
         """The value of a call that was just made; `made` itself when it isn't known."""
 
+    def settled(self, name: str) -> bool:
+        """Whether what the constructor does is known whatever its arguments are."""
+
     def build(self, target: object, state: object, where: Where) -> bool:
         """Give a known value its state. False when it is none."""
 
@@ -80,7 +83,9 @@ class Machine:
         if made.root is None:
             self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")
             return made
-        self.session.used(self.where, made.root, kind, made.indirect, args)
+        settled = not made.indirect and (kind == "newobj" or self.constructors.settled(made.root.canonical))
+        given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
+        self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made

@@ -10,6 +10,7 @@ from guest.readers.torch_zip import globals_reader
 # Archives by the flavour of their records' names.
 ARCHIVES = {
     "torchscript": "TorchScript archive",
+    "torch-package": "torch.package archive",
     "torch-export": "torch.export program",
     "stable-baselines3": "Stable-Baselines3 archive",
     "keras": "Keras archive",

@@ -11,6 +11,8 @@ from guest.readers.inert import Global, describe
 
 # Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
 MAX_USES = 50_000
+MAX_TOLD = 64  # different arguments of one global in one record
+MANY = f"<more than {MAX_TOLD} different argument lists>"
 MAX_ODDITIES = 64  # of one id
 MAX_FRAMEWORKS = 512
 MAX_REASONS = 8
@@ -36,7 +38,7 @@ class Bounds:
 
 @dataclass
 class Use:
-    """One row in the making. The key is format, record, name, use, indirect."""
+    """One row in the making. Its key: format, record, name, use, indirect, and the arguments where they tell."""
 
     opcode: str
     offset: int
@@ -44,7 +46,7 @@ class Use:
     count: int = 1
 
 
-UseKey = tuple[str, str, str, str, bool]
+UseKey = tuple[str, str, str, str, bool, str]
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Session:
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
     )  # class, file name, text: old torch embeds code
+    _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
 
     def spend_node(self) -> None:
@@ -91,18 +94,33 @@ class Session:
             wire.Oddity(form, ident, text[: wire.MAX_TEXT], record[: wire.MAX_NAME], min(max(offset, 0), wire.MAX_SIZE))
         )
 
-    def used(self, where: Where, target: Global, use: str, indirect: bool, arguments: object) -> None:
-        """A global was used by the opcode that `where` stands at."""
-        key = (where.form, where.record, target.name, use, indirect)
+    def used(
+        self, where: Where, target: Global, use: str, indirect: bool, arguments: object, *, each: bool = False
+    ) -> None:
+        """A global was used by the opcode that `where` stands at. `each`: a row for each different arguments.
+
+        Without it a harmless first use would hide what the second is given.
+        """
+        text = self._told(where, target, arguments) if each else ""
+        key = (where.form, where.record, target.name, use, indirect, text)
         row = self.uses.get(key)
         if row is not None:
             row.count += 1
             return
         if len(self.uses) >= MAX_USES:
             raise BoundError(f"more than {MAX_USES} different uses of globals")
-        self.uses[key] = Use(where.opcode, where.offset, "" if arguments is None else describe(arguments))
+        shown = text or ("" if arguments is None else describe(arguments))
+        self.uses[key] = Use(where.opcode, where.offset, shown)
         if len(self.frameworks) < MAX_FRAMEWORKS:
             self.frameworks.setdefault(target.canonical.partition(".")[0][:256])
+
+    def _told(self, where: Where, target: Global, arguments: object) -> str:
+        text = describe(arguments)
+        told = self._told_of.setdefault((where.record, target.name), set())
+        if len(told) >= MAX_TOLD and text not in told:
+            return MANY
+        told.add(text)
+        return text
 
     def global_rows(self) -> list[wire.GlobalUse]:
         """A reference is only worth a row when the record does nothing else with the global."""
@@ -119,7 +137,7 @@ class Session:
                 count=row.count,
                 arguments=row.arguments,
             )
-            for (form, record, name, use, indirect), row in self.uses.items()
+            for (form, record, name, use, indirect, _), row in self.uses.items()
             if use != "reference" or (form, record, name) not in acted
         ]
 

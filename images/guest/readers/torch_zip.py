@@ -6,6 +6,7 @@ see something else, that is an oddity, and the reading is incomplete.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from guest.readers import zip_directory
@@ -100,22 +101,26 @@ class TorchZip:
             session.oddity(where.form, "zip.record_long", f"only {found.nbytes} bytes are declared", entry.name)
 
 
+# In this order; each looks at the records' names below the archive's first folder, and at their whole names.
+_FLAVOURS: tuple[tuple[str, Callable[[set[str], set[str]], bool]], ...] = (
+    ("torchscript", lambda under, _: "constants.pkl" in under or any(name.startswith("code/") for name in under)),
+    ("torch-package", lambda under, _: ".data/extern_modules" in under),
+    ("torch-export", lambda under, names: "archive_format" in under or _EXPORTED in under | names),
+    (NAME, lambda under, _: any(zip_directory.fold(name) == "data.pkl" for name in under)),
+    ("stable-baselines3", lambda _, names: {"data", "policy.pth"} <= names),
+    ("keras", lambda _, names: "model.weights.h5" in names),
+    ("npz", lambda _, names: all(name.endswith(".npy") for name in names)),
+    ("zip", lambda _, __: True),
+)
+_EXPORTED = "serialized_exported_program.json"
+
+
 def flavour(entries: list[Entry]) -> str:
     """Which kind of archive it is, by its records' names; a key of `refused.ARCHIVES`, or NAME."""
-    root = entries[0].name.partition("/")[0]
-    under = {entry.name.partition("/")[2] for entry in entries if entry.name.startswith(f"{root}/")}
     names = {entry.name for entry in entries}
-    if "constants.pkl" in under or any(name.startswith("code/") for name in under):
-        return "torchscript"
-    if "archive_format" in under or "serialized_exported_program.json" in under | names:
-        return "torch-export"
-    if any(zip_directory.fold(name) == "data.pkl" for name in under):
-        return NAME
-    if {"data", "policy.pth"} <= names:
-        return "stable-baselines3"
-    if "model.weights.h5" in names:
-        return "keras"
-    return "npz" if names and all(name.endswith(".npy") for name in names) else "zip"
+    root = entries[0].name.partition("/")[0] + "/"
+    under = {name.removeprefix(root) for name in names if name.startswith(root)}
+    return next(kind for kind, has in _FLAVOURS if has(under, names))
 
 
 def recognise(source: Source, head: bytes) -> str | None:

@@ -136,6 +136,9 @@ def _end64(source: Source, end: _End, report: Report) -> _End:
         return end
     if where != at - _END64.size:
         report("zip.zip64", "the 64-bit end record is not where every reader looks for it", "")
+        # torch's reader goes where it is told, others to the place right before.
+        there = where + _END64.size <= source.length and source.at(where, 4) == _END64_MAGIC
+        where = where if there else at - _END64.size
     magic, _, _, _, _, _, _, total, size, offset = _END64.unpack(source.at(where, _END64.size))
     if magic != _END64_MAGIC:
         raise UnreadableError("an archive whose 64-bit end record is missing")
