@@ -5,5 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "images"), str(ROOT / "sandbox" / "untrusted")]
+
+# A loaded machine is slow, not wrong.
+settings.register_profile("sandbox-load", deadline=None)
+settings.load_profile("sandbox-load")

@@ -166,7 +166,7 @@ class LeftOut:
 class GlobalUse:
     format: str = _text(64)
     name: str = _text(MAX_NAME)  # module.attribute as the stream spells it
-    use: str = _text(16)  # reference, reduce, newobj, obj, inst, build, extend, persistent
+    use: str = _text(16)  # reference, reduce, newobj, obj, inst, build, extend (items), extension (a code), persistent
     indirect: bool = _flag()  # what is called is the result of this global, not the global itself
     opcode: str = _text(24)
     record: str = _text(MAX_NAME)
@@ -360,7 +360,9 @@ def parse_json(untrusted_payload: bytes) -> object:
 
 def decode(kind: Kind, untrusted_payload: bytes) -> Any:
     """The row of a JSON frame, checked field by field."""
-    row = ROWS[kind]
+    row = ROWS.get(kind)
+    if row is None:
+        raise WireError(f"{kind.name} has no fields")
     untrusted_row = parse_json(untrusted_payload)
     specs = fields(row)
     if not isinstance(untrusted_row, dict) or untrusted_row.keys() != {spec.name for spec in specs}:
