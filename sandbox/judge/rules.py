@@ -67,8 +67,8 @@ class FactWhen:
 
 W = TypeVar("W", GlobalWhen, OddityWhen, EventWhen, FactWhen)
 When = GlobalWhen | OddityWhen | EventWhen | FactWhen
-# Their order is the order of the rows: what was seen tells more than what was read.
-FAMILIES: dict[str, type[Any]] = {"event": EventWhen, "global": GlobalWhen, "fact": FactWhen, "oddity": OddityWhen}
+# Their order is the order of the rows, the most telling first: what was proven, seen, named, and how it is built.
+FAMILIES: dict[str, type[Any]] = {"fact": FactWhen, "event": EventWhen, "global": GlobalWhen, "oddity": OddityWhen}
 
 
 @dataclass(frozen=True)

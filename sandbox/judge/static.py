@@ -90,9 +90,10 @@ def use_line(use: GlobalUse) -> str:
     """data.pkl offset 0x1f: REDUCE posix.system('id')"""
     called = use.use in ("reduce", "obj", "inst", "newobj")
     what = f"{use.name}(...)" if use.indirect and called else use.name
-    text = f"{use.record} offset {use.offset:#x}: {use.opcode} {what}{in_brackets(use.arguments) if called else ''}"
+    arguments = in_brackets(use.arguments) if called else ""
+    text = f"{use.record or use.format} offset {use.offset:#x}: {use.opcode} {what}{arguments}"
     return f"{text}, {use.count} times" if use.count > 1 else text
 
 
 def oddity_line(oddity: Oddity) -> str:
-    return f"{oddity.record} offset {oddity.offset:#x}: {oddity.id}: {oddity.detail}"
+    return f"{oddity.record or oddity.format} offset {oddity.offset:#x}: {oddity.id}: {oddity.detail}"

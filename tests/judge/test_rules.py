@@ -53,6 +53,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         events(event("net.connect", "connect", address="169.254.169.254", port="80", family="AF_INET")),
         (events(event("net.connect", "connect", address="169.254.169.25", port="80", family="AF_INET")),),
     ),
+    "event.connect.resolver": (
+        events(event("net.connect", "connect", address="198.51.100.53", port="53", family="AF_INET")),
+        (events(event("net.connect", "connect", address="198.51.100.53", port="5353", family="AF_INET")),),
+    ),
     "event.connect": (
         events(event("net.connect", "connect", address="203.0.113.7", port="4444", family="AF_INET")),
         (events(event("net.socket", "socket", family="AF_INET")),),
@@ -292,6 +296,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
+    "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.structure": (oddities("zip.duplicate"), (oddities("torch.source"),)),
 }
 
