@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -171,7 +172,7 @@ def _parse(kind: type[Table], table: dict[str, Any], where: str) -> Table:
     values = {}
     for name, value in table.items():
         number = parse_size(value) if isinstance(value, str) else value
-        if not isinstance(number, int | float) or isinstance(number, bool) or number < 0:
+        if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < math.inf:
             raise messages.error("policy.number", where=where, key=name)
         values[name] = float(number) if wanted[name] == "float" else int(number)
     return kind(**values)

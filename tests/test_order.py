@@ -1,0 +1,148 @@
+"""What a jail is told, and what it may use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from guest.order import Order
+
+from sandbox.bundle import find
+from sandbox.errors import CallerError
+from sandbox.jail.bubblewrap import Bubblewrap
+from sandbox.jail.docker import Docker
+from sandbox.jail.interface import HOME, MODEL, JailSpec
+from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
+from sandbox.policy import Decoy, Policy, load
+from sandbox.stage import Staged, stage
+from sandbox.untrusted import wire
+
+GIB = 1 << 30
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load("evaluate", find().configs)
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Iterator[Staged]:
+    path = tmp_path / "Model.PT"
+    path.write_bytes(b"\x80\x04K\x01.")
+    with stage(path) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def ram(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=8 * GIB))
+
+
+def sized(staged: Staged, size: int, head: bytes) -> Staged:
+    """The same file, as if it were bigger."""
+    return replace(staged, size=size, head=head)
+
+
+def test_a_file_that_can_not_be_mapped_takes_memory_by_its_size(policy: Policy, staged: Staged) -> None:
+    limits = limits_for(policy, sized(staged, GIB, b"\x80\x04"), None)
+    assert limits.memory == 2 * GIB + int(2.2 * GIB)
+
+
+def test_a_file_that_can_be_mapped_takes_none(policy: Policy, staged: Staged) -> None:
+    limits = limits_for(policy, sized(staged, 100 * GIB, b"PK\x03\x04"), None)
+    assert limits.memory == 2 * GIB
+    assert limits.address_space == 2 * GIB + 100 * GIB + policy.limits.address_space_base
+
+
+def test_the_users_own_size_stands(policy: Policy, staged: Staged) -> None:
+    assert limits_for(policy, staged, 3 * GIB).memory == 3 * GIB
+
+
+@pytest.mark.parametrize("memory", [None, 7 * GIB])
+def test_more_than_three_quarters_of_the_machine_is_refused_up_front(
+    policy: Policy, staged: Staged, memory: int | None
+) -> None:
+    with pytest.raises(CallerError, match=r"needs \d\.\d GiB and this machine gives a jail 6\.0 GiB; use --static"):
+        limits_for(policy, sized(staged, 3 * GIB, b"\x80\x04"), memory)
+
+
+def test_exactly_three_quarters_is_given(policy: Policy, staged: Staged) -> None:
+    assert limits_for(policy, staged, 6 * GIB).memory == 6 * GIB
+
+
+def test_the_time_grows_with_the_file(policy: Policy, staged: Staged) -> None:
+    assert wall_seconds(policy, sized(staged, 50_000_000, b"")) == pytest.approx(61.0)
+
+
+def test_the_output_may_be_four_times_the_input_and_a_gibibyte(policy: Policy, staged: Staged) -> None:
+    assert total_cap(policy, sized(staged, 1000, b"")) == 4000 + GIB
+
+
+DECOYS = (Decoy("a key", "key {token}\n", path=".ssh/id"), Decoy("a variable", "v-{token}", name="TOKEN"))
+
+
+def test_decoys_are_unique_for_each_run() -> None:
+    one, two = Secrets(DECOYS), Secrets(DECOYS)
+    assert len({*one.values.values(), *two.values.values()}) == 4
+    assert one.files == [("a key", ".ssh/id", f"key {one.values['a key']}\n")]
+    assert one.variables == {"TOKEN": f"v-{one.values['a variable']}"}
+
+
+def test_the_jails_environment_holds_nothing_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    assert variables() == {"HOME": HOME, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[str, Any], Secrets]:
+    spec = JailSpec(
+        model=staged.path,
+        model_fd=staged.fd,
+        model_name="0123456789abcdef",
+        code=Path("/nowhere"),
+        hostname="node-1",
+        uid=1000,
+        gid=1000,
+        limits=limits_for(policy, staged, None),
+        variables=variables(),
+        syscalls=policy.syscalls.wall_one,
+        job="job",
+    )
+    planted = Secrets(policy.decoys)
+    raw = order(policy, staged, jail, spec, planted, Asked(**{"load": True, "returned": False, "wall": 60.0} | asked))
+    ((kind, payload),) = wire.Decoder().feed(raw)
+    assert kind is wire.Kind.ORDER
+    return json.loads(payload), planted
+
+
+def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None:
+    content, planted = told(policy, staged, Bubblewrap)
+    guest = Order(**content)
+    assert (guest.model, guest.extension) == (f"{MODEL}/0123456789abcdef", ".pt")
+    assert guest.variables.items() >= planted.variables.items()
+    assert [tuple(row) for row in guest.decoys] == planted.files
+    assert guest.read["output_bytes"] == total_cap(policy, staged)
+    assert guest.rlimits["CORE"] == 0
+    assert json.loads(guest.for_reader())["extension"] == ".pt"
+    assert json.loads(guest.for_loader())["rlimits"] == guest.rlimits
+
+
+def test_the_name_that_the_user_gave_stays_on_the_host(policy: Policy, staged: Staged) -> None:
+    content, _ = told(policy, staged, Bubblewrap)
+    assert "Model" not in json.dumps(content)
+
+
+def test_processes_are_counted_by_rlimit_only_where_they_are_the_jails_alone(policy: Policy, staged: Staged) -> None:
+    assert "NPROC" in told(policy, staged, Bubblewrap)[0]["rlimits"]
+    assert "NPROC" not in told(policy, staged, Docker)[0]["rlimits"]
+
+
+def test_nothing_is_preloaded_when_nothing_is_loaded(policy: Policy, staged: Staged) -> None:
+    zipped = sized(staged, staged.size, b"PK\x03\x04")
+    assert told(policy, zipped, Bubblewrap)[0]["preload"] == ["torch"]
+    assert told(policy, zipped, Bubblewrap, load=False)[0]["preload"] == []
