@@ -25,9 +25,10 @@ class _Use:
 
     @property
     def says(self) -> str:
-        """How much the file could say through the arguments: none, word, or any."""
-        if self.fact.count != 1:
-            return "any"  # the text is that of the first use only
+        """How much the file could say through the arguments: none, word, or any.
+
+        The reader gives each different list of arguments a row of its own; past its bound the text is none of these.
+        """
         text = self.fact.arguments.strip()
         if text.startswith("(") and text.endswith(")"):
             text = text[1:-1].strip().removesuffix(",").strip()

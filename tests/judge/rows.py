@@ -29,7 +29,7 @@ RULES = parse_rules(RULES_TABLE, GLOBALS_TABLE)
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCY"
 ENDED = ProcessEnd(exit=0, seconds=1.0, cpu_seconds=0.5, peak_rss=1 << 20, alive=())
-TORCH = FormatFact("torch_zip", supported=True, primary=True, by="content")
+TORCH = FormatFact("torch-zip", supported=True, primary=True, by="content")
 
 STATIC = StaticFacts(formats=(TORCH,), complete=True, reason="", end=ENDED)
 DYNAMIC = DynamicFacts(
@@ -74,7 +74,7 @@ def events(*rows: Event) -> Evidence:
 
 
 def oddities(*ids: str) -> Evidence:
-    return static(oddities=tuple(Oddity("torch_zip", name, "detail", "data.pkl", 9) for name in ids))
+    return static(oddities=tuple(Oddity("torch-zip", name, "detail", "data.pkl", 9) for name in ids))
 
 
 def absent(*names: str) -> Evidence:

@@ -199,7 +199,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
     "global.rebuilder.ordinary": (
         uses(use("copy_reg._reconstructor", arguments="(model.Net, __builtin__.object, None)", count=9)),
-        (uses(use("copy_reg._reconstructor", arguments="(model.Net, model.Net, 'x')")),),
+        (
+            uses(use("copy_reg._reconstructor", arguments="(model.Net, model.Net, 'x')")),
+            uses(use("copy_reg._reconstructor", arguments="<more than 64 different argument lists>")),
+        ),
     ),
     "global.rebuilder.odd": (
         uses(use("copyreg._reconstructor", arguments="(pkg.Shell, pkg.Shell, 'x')")),
@@ -225,7 +228,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("pkg.utils.activation", arguments="('relu',)")),
             uses(use("pkg.utils.Activation", arguments="('rm -rf /',)")),
-            uses(use("pkg.utils.Activation", arguments="('relu',)", count=2)),
+            uses(use("pkg.utils.Activation", arguments="('relu', 'tanh')")),
+            uses(use("pkg.utils.Activation", arguments="<more than 64 different argument lists>", count=9)),
             uses(use("smtpd.Unlisted", arguments="('relu',)")),
             uses(use("statistics.Unlisted", arguments="('relu',)")),
         ),
