@@ -86,9 +86,9 @@ def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[
     if verdict is Verdict.UNEXECUTED:
         return f"Read but not loaded: {_quiet(found)}."
     if verdict is Verdict.CLEAN:
-        told = evidence.comparison
-        tensors = told.agree + len(told.missing)
-        return f"Ordinary checkpoint: {tensors} tensor{'' if tensors == 1 else 's'}, {_quiet(found)}."
+        tensors = evidence.comparison.agree + len(evidence.comparison.missing)
+        counted = "no tensors" if not tensors else f"{tensors} tensor{'' if tensors == 1 else 's'}"
+        return f"Ordinary checkpoint: {counted}, {_quiet(found)}."
     worst = found[0]
     if verdict is Verdict.INCONCLUSIVE:
         return f"Could not be judged: {worst.explanation}"
@@ -97,8 +97,8 @@ def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[
 
 
 def _quiet(found: list[Finding]) -> str:
-    if any(finding.rule.startswith("global.unknown") for finding in found):
-        return "with objects of unknown classes that ran no code here"
+    if any(finding.rule == "absent" or finding.rule.startswith("global.unknown") for finding in found):
+        return "with objects of unknown or absent classes, and nothing of it ran code here"
     return "nothing in it can run code"
 
 

@@ -48,6 +48,11 @@ def test_an_ordinary_checkpoint_is_clean() -> None:
     assert any("weights that were trained to misbehave" in line for line in judgement.not_examined)
 
 
+@pytest.mark.parametrize(("tensors", "told"), [(0, "no tensors"), (1, "1 tensor"), (2, "2 tensors")])
+def test_the_summary_counts(tensors: int, told: str) -> None:
+    assert judge(compared(agree=tensors), RULES).summary == f"Ordinary checkpoint: {told}, nothing in it can run code."
+
+
 def test_reading_alone_is_never_clean() -> None:
     judgement = judge(READ_ONLY, RULES)
     assert judgement.verdict is Verdict.UNEXECUTED
