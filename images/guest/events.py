@@ -55,6 +55,7 @@ class Record:
 
 
 def printable(raw: bytes, limit: int = 1024) -> str:
-    """Bytes of the enemy as text that JSON can carry and that says what was cut."""
-    text = raw[:limit].decode("utf-8", "backslashreplace")
-    return text if len(raw) <= limit else text + f"... ({len(raw)} bytes)"
+    """Bytes of the enemy as text that JSON can carry and that says what was cut. At most wire.MAX_TEXT characters."""
+    text = raw[:limit].decode("utf-8", "backslashreplace")  # which makes up to four characters of a byte
+    cut = f"... ({len(raw)} bytes)" if len(raw) > limit else ""
+    return text[: wire.MAX_TEXT - len(cut)] + cut
