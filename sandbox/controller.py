@@ -12,9 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sandbox import __version__
+from sandbox import __version__, messages
 from sandbox.bundle import Bundle, find
-from sandbox.errors import HostError, MismatchError
 from sandbox.exchange import Exchange, Outcome
 from sandbox.facts import (
     Comparison,
@@ -83,7 +82,8 @@ def evaluate(request: Request) -> Report:
         staged = held.enter_context(stage(request.path))
         group = None
         if request.write:
-            refuse_existing(weights.parent, (path.name for path in output_paths(weights).values()), force=request.force)
+            names = (path.name for path in output_paths(weights).values())
+            refuse_existing(weights.parent, names, force=request.force, source=os.fstat(staged.fd))
             group = held.enter_context(OutputGroup(weights.parent, force=request.force))
         _check_digest(request, staged)
         jail = family.choose(request.jail, request.runtime, request.progress)
@@ -101,7 +101,7 @@ def _check_digest(request: Request, staged: Staged) -> None:
     if request.sha256 is None:
         staged.start_digest()
     elif staged.sha256() != request.sha256.lower():
-        raise MismatchError("its SHA-256 is not the one that was asked for", "fetch the file again")
+        raise messages.error("input.digest")
 
 
 @dataclass
@@ -205,9 +205,7 @@ class _Run:
     def _copy(self, folder: Path) -> Path:
         """The jail's user may not read the file itself: a private copy, announced."""
         if shutil.disk_usage(folder).free < self.staged.size:
-            raise HostError(
-                "the jail's user can't read it and there is no room for a copy", "free some space, or chmod it"
-            )
+            raise messages.error("input.no_room")
         self.request.progress("copying it, since the jail's user can't read it where it is")
         target = folder / "model"
         self.staged.copy_to(target)

@@ -23,8 +23,9 @@ _OWN_FROM = 16  # PID 1's ends stay clear of the numbers that children get
 def protect() -> None:
     """Make this process unreadable and deaf: no dump, no ptrace by its equals, every signal ignored.
 
-    Children are exec'd afterwards, so they inherit neither.
+    Children are exec'd afterwards, so they inherit neither. Nor do they get what the jail's start left open.
     """
+    os.closerange(3, 1 << 20)
     libc = ctypes.CDLL(None, use_errno=True)
     for option, value in ((PR_SET_DUMPABLE, 0), (PR_SET_NO_NEW_PRIVS, 1)):
         if libc.prctl(option, value, 0, 0, 0):

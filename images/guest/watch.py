@@ -60,7 +60,7 @@ class Watch:
             return
         self.relay.hear()
         self._loader.command("go")
-        self._pump.run_until(lambda: self._loaded or self._over())
+        self._pump.run_until(lambda: self._loaded or self.relay.silent or self._over())
         self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger)
         self._loader.command("witness")
         self._pump.run_until(lambda: self._over() or self.relay.silent)

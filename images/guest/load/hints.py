@@ -33,7 +33,7 @@ _TOLD = frozenset(
         "urllib.Request",
         "ctypes.dlopen",
         "ctypes.dlsym",
-        "marshal.loads",
+       
         "shutil.rmtree",
         "smtplib.connect",
         "ftplib.connect",

@@ -28,5 +28,5 @@ def _pickle(path: str, _mapped: bool) -> Any:
             return unpickler.load(file, encoding="latin1")
 
 
-LOADERS: dict[str, Loader] = {"torch_zip": _torch, "torch_legacy": _torch, "pickle": _pickle}
-NEEDS: dict[str, tuple[str, ...]] = {"torch_zip": ("torch",), "torch_legacy": ("torch",), "pickle": ()}
+LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
+NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": ("torch",), "torch-legacy": ("torch",), "pickle": ()}

@@ -1,0 +1,304 @@
+"""What hostile code that knows this design tries on the watch, on PID 1 and on the wire. Each fails, and is reported."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from sandbox.facts import Report, Verdict
+from tests.jail.conftest import Evaluate
+
+pytestmark = pytest.mark.jail
+
+
+def printed(report: Report) -> str:
+    """What the payload printed."""
+    texts = {stream: text for stream, text, _ in report.dynamic.printed}
+    assert "supervisor arming" not in texts, texts
+    return texts.get("loader stdout", "")
+
+
+def kinds(report: Report) -> set[str]:
+    return {event.kind for event in report.dynamic.events}
+
+
+def watched_to_the_end(report: Report) -> bool:
+    return report.dynamic.armed and report.dynamic.ended and report.dynamic.observer_outlived_loader
+
+
+def test_every_thread_carries_the_filter(report_of: Evaluate) -> None:
+    """Importing numpy leaves threads; one without the filter could do anything, unseen."""
+    report = report_of(
+        """
+        import numpy, os
+        def seccomp(task):
+            lines = open(f"/proc/self/task/{task}/status").read().splitlines()
+            return next(line.split()[1] for line in lines if line.startswith("Seccomp:"))
+        print([seccomp(task) for task in os.listdir("/proc/self/task")])
+        """
+    )
+    states = ast.literal_eval(printed(report))
+    assert set(states) == {"2"}
+    assert report.dynamic.tasks == len(states)
+
+
+def test_the_listener_is_not_left_with_the_loader(report_of: Evaluate) -> None:
+    """A kept listener could answer the loader's own calls."""
+    report = report_of(
+        """
+        import fcntl, os
+        links = {int(n): os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if int(n) > 2}
+        print([link for link in links.values() if "seccomp" in link or "socket" in link])
+        answered = 0
+        for fd in range(64):
+            try:
+                fcntl.ioctl(fd, 0xC0502100, bytearray(80))
+                answered += 1
+            except OSError:
+                pass
+        print(answered)
+        """
+    )
+    assert printed(report).splitlines() == ["[]", "0"]
+    assert watched_to_the_end(report)
+
+
+def test_calls_of_a_foreign_abi_are_denied_and_recorded(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        print(libc.syscall(0x40000000 | 41, 2, 1, 0))  # x32's socket(AF_INET, SOCK_STREAM)
+        """
+    )
+    assert printed(report).strip() == "-1"
+    assert "abi.foreign" in kinds(report)
+    assert report.verdict == Verdict.MALICIOUS
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ("os.kill(1, 9)", "signal.send"),
+        ("os.kill(1, 2)", "signal.send"),
+        ("os.kill(-1, 9)", "signal.send"),
+        ("libc.syscall(234, 1, 1, 2)", "signal.send"),  # tgkill
+        ("libc.syscall(424, os.pidfd_open(1), 9, 0, 0) if False else libc.syscall(434, 1, 0)", "process.trace"),
+        ("libc.ptrace(16, 1, 0, 0)", "process.trace"),
+        ("libc.prctl(4, 0, 0, 0, 0)", "watch.tamper"),  # PR_SET_DUMPABLE
+        ("libc.prctl(22, 2, 0, 0, 0)", "watch.tamper"),  # PR_SET_SECCOMP
+        ("libc.syscall(317, 1, 0, 0)", "watch.tamper"),  # seccomp
+        ("resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))", "watch.tamper"),
+        ("resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))", "watch.tamper"),
+        ("os.setpriority(os.PRIO_PROCESS, 1, 19)", "watch.tamper"),
+        ("os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))", "watch.tamper"),
+        ("fcntl.fcntl(3, fcntl.F_SETOWN, 1)", "watch.tamper"),
+        ("open('/proc/1/mem', 'rb')", "watch.tamper"),
+        ("open('/proc/1/environ', 'rb').read()", "watch.tamper"),
+        ("os.open('/proc/1/fd/1', os.O_WRONLY)", "file.write"),
+    ],
+)
+def test_pid_1_is_out_of_reach(report_of: Evaluate, call: str, kind: str) -> None:
+    report = report_of(
+        f"""
+        import ctypes, fcntl, os, resource
+        libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            print("result", {call})
+        except OSError as error:
+            print("refused", error)
+        """
+    )
+    assert printed(report).startswith(("refused", "result -1"))
+    assert kind in kinds(report)
+    assert watched_to_the_end(report)
+    assert report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
+
+
+@pytest.mark.parametrize("kind", ["ORDER", "HELLO", "TENSOR", "READ_END", "EVENT", "END", "nonsense", "too long"])
+def test_a_forged_frame_is_refused_and_recorded(report_of: Evaluate, kind: str) -> None:
+    """The loader's own pipe takes only the words a loader may say."""
+    report = report_of(
+        f"""
+        import os, sys, struct
+        wire = sys.modules["wire"]
+        head = {{"nonsense": b"\\xee" * 32, "too long": struct.pack(">BI", 30, 1 << 31)}}
+        os.write(3, head.get({kind!r}) or wire.frame(getattr(wire.Kind, {kind!r}), b"{{}}"))
+        """
+    )
+    assert any(event.kind == "watch.tamper" and event.call == "frame" for event in report.dynamic.events)
+    assert report.verdict == Verdict.MALICIOUS
+    assert report.dynamic.ended
+
+
+def test_a_lying_loader_is_caught_by_the_host(report_of: Evaluate) -> None:
+    """A row out of order ends the exchange, and what ended it is a finding."""
+    report = report_of(
+        """
+        import os, sys
+        wire = sys.modules["wire"]
+        os.write(3, wire.encode(wire.Kind.WITNESS, wire.Witness("a", "F32", (1,), "0" * 64)))
+        """
+    )
+    assert report.verdict == Verdict.MALICIOUS
+    assert not report.completeness.complete
+
+
+def test_an_early_word_that_all_is_done_hides_nothing(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import os, sys, socket
+        wire = sys.modules["wire"]
+        os.write(3, wire.encode(wire.Kind.LOADED, wire.Loaded(True, "", 0.0)))
+        try:
+            socket.create_connection(("203.0.113.7", 4444), 1)
+        except OSError:
+            pass
+        """
+    )
+    assert "net.connect" in kinds(report)
+    assert report.verdict == Verdict.MALICIOUS
+
+
+def test_each_raced_reading_of_a_decoy_is_counted(report_of: Evaluate) -> None:
+    """The path can be changed after the call's record was made; inotify sees every opening all the same."""
+    report = report_of(
+        """
+        import ctypes, os, threading
+        libc = ctypes.CDLL(None, use_errno=True)
+        secret = os.path.expanduser("~/.aws/credentials").encode()
+        plain = b"/proc/version"
+        path = ctypes.create_string_buffer(64)
+        path.value = plain
+        stop = False
+        def swap():
+            while not stop:
+                path.value = secret
+                path.value = plain
+        thread = threading.Thread(target=swap)
+        thread.start()
+        opened = 0
+        for _ in range(300):
+            fd = libc.open(path, 0)
+            if fd >= 0:
+                opened += os.read(fd, 4) == b"[def"
+                os.close(fd)
+        stop = True
+        thread.join()
+        opened += os.read(os.open(secret, 0), 4) == b"[def"
+        print(opened)
+        """
+    )
+    reads = [event.count for event in report.dynamic.events if event.kind == "decoy.read"]
+    assert sum(reads) == int(printed(report))
+    assert report.verdict == Verdict.MALICIOUS
+
+
+def test_own_executable_memory_is_refused(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import mmap
+        for protection in (mmap.PROT_EXEC | mmap.PROT_READ, mmap.PROT_EXEC | mmap.PROT_WRITE | mmap.PROT_READ):
+            try:
+                mmap.mmap(-1, 4096, prot=protection)
+                print("mapped")
+            except OSError as error:
+                print("refused", error.errno)
+        """
+    )
+    assert printed(report).splitlines() == ["refused 13", "refused 13"]
+    assert "memory.exec" in kinds(report)
+
+
+def test_nothing_of_the_host_is_there(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import os
+        for path in ("/var/run/docker.sock", "/run", "/root", "/etc/shadow", "/usr/bin/sh", "/bin/sh", "/opt", "/boot"):
+            print(path, os.path.exists(path) and (os.path.isfile(path) or bool(os.listdir(path))))
+        print(os.getuid() != 0, os.environ.get("PATH"), len(os.uname().nodename))
+        """
+    )
+    lines = printed(report).splitlines()
+    expected = {"/usr/bin/sh", "/bin/sh", "/etc/shadow", "/root", "/run", "/boot", "/opt"}
+    present = {line.split()[0] for line in lines if line.endswith("True") and line.startswith("/")}
+    assert present <= (expected if report.jail.name != "bubblewrap" else set())
+    assert lines[-1].startswith("True")
+
+
+@pytest.mark.parametrize(
+    "path", ["/x", "/dev/x", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/code/x", "/env/x"]
+)
+def test_nothing_outside_the_jail_s_own_tmp_can_be_written(report_of: Evaluate, path: str) -> None:
+    """Denied by wall 2 and, were it open, by the mounts."""
+    report = report_of(
+        f"""
+        import os
+        try:
+            os.open({path!r}, os.O_WRONLY | os.O_CREAT)
+            print("open")
+        except OSError as error:
+            print("refused")
+        print(os.access(os.path.dirname({path!r}), os.W_OK))
+        """
+    )
+    assert printed(report).splitlines() == ["refused", "False"]
+    assert "file.write" in kinds(report)
+
+
+def test_a_flood_of_calls_is_counted_and_bounded(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import socket
+        s = socket.socket()
+        for port in range(20000):
+            s.connect_ex(("203.0.113.7", port + 1))
+        """
+    )
+    assert report.dynamic.counts["net.connect"] == 20000
+    assert sum(event.kind == "net.connect" for event in report.dynamic.events) <= 64
+    assert report.dynamic.dropped > 19000
+    assert report.verdict == Verdict.MALICIOUS
+
+
+def test_a_flood_of_output_is_bounded(report_of: Evaluate) -> None:
+    report = report_of("print('x' * 50_000_000)")
+    stream, text, total = report.dynamic.printed[0]
+    assert (stream, total) == ("loader stdout", 50_000_001)
+    assert len(text) <= 1 << 16
+
+
+def test_a_memory_bomb_ends_the_load_and_not_the_evaluation(report_of: Evaluate) -> None:
+    report = report_of("held = [bytearray(1 << 24) for _ in range(1 << 20)]", memory=512 << 20)
+    assert report.dynamic.ended
+    assert report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
+    assert not report.completeness.complete
+
+
+def test_a_load_that_never_ends_is_ended(report_of: Evaluate) -> None:
+    report = report_of("while True: pass", timeout=3)
+    assert report.dynamic.ended
+    assert "limit.time" in kinds(report)
+    assert not report.completeness.complete
+
+
+def test_a_thread_that_stays_is_waited_for_and_said(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import threading, select
+        threading.Thread(target=lambda: select.select([], [], [], 3600), daemon=True).start()
+        """
+    )
+    assert report.dynamic.loaded
+    assert watched_to_the_end(report)
+
+
+def test_what_happens_at_exit_is_watched(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import atexit, os
+        atexit.register(lambda: os.system("id"))
+        """
+    )
+    assert any(event.kind == "process.exec" and "id" in event.detail["argv"] for event in report.dynamic.events)
