@@ -42,6 +42,7 @@ class Order:
             preload=self.preload,
             rlimits=self.rlimits,
             returned=self.returned,
+            witness_bytes=self.read["output_bytes"],
             allowed=self.allowed,
             absent=self.absent,
         )

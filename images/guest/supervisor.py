@@ -25,6 +25,7 @@ from guest.processes import Child
 from guest.relay import Heard, Pump, Relay
 from guest.watch import Watch
 
+MAPPED = frozenset({"torch-zip"})  # formats whose loader can map the file instead of holding it
 _HERE = Path(__file__).resolve().parent
 
 
@@ -53,7 +54,8 @@ class ReadResult:
     def for_loader(self, importable: list[str]) -> dict[str, Any]:
         """What the loader is told of it."""
         modules = [name for name in self.frameworks if name in importable]
-        return {"format": self.format, "mapped": self.intact, "modules": modules, "known": self.names}
+        mapped = self.intact and self.format in MAPPED
+        return {"format": self.format, "mapped": mapped, "modules": modules, "known": self.names}
 
 
 class Supervisor:

@@ -61,7 +61,8 @@ class Watch:
         self.relay.hear()
         self._loader.command("go")
         self._pump.run_until(lambda: self._loaded or self.relay.silent or self._over())
-        self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger)
+        if not self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger):
+            self._record.add("leftover", "linger", "continued", self._loader.pid, {"value": self._busy(baseline)})
         self._loader.command("witness")
         self._pump.run_until(lambda: self._over() or self.relay.silent)
         self._pump.run_until(self._over, self._order.linger)
@@ -98,6 +99,10 @@ class Watch:
     def _still(self, baseline: int) -> bool:
         """No thread and no child beyond those that were there at the go."""
         return len(processes.tasks(self._loader.pid)) <= baseline and not processes.others({1, self._loader.pid})
+
+    def _busy(self, baseline: int) -> str:
+        threads = max(0, len(processes.tasks(self._loader.pid)) - baseline)
+        return f"{threads} threads, {len(processes.others({1, self._loader.pid}))} processes"
 
     def _over(self) -> bool:
         if time.monotonic() >= self._next_sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 
@@ -33,7 +34,6 @@ _TOLD = frozenset(
         "urllib.Request",
         "ctypes.dlopen",
         "ctypes.dlsym",
-       
         "shutil.rmtree",
         "smtplib.connect",
         "ftplib.connect",
@@ -68,6 +68,9 @@ def install(send: Callable[[wire.Hint], None]) -> None:
         nonlocal left
         if event in _TOLD and left:
             left -= 1
-            send(wire.Hint(event, _shorten(args), unpickler.current[: wire.MAX_NAME]))
+            with contextlib.suppress(
+                OSError
+            ):  # the pipe is closed at the end; what happens then must happen all the same
+                send(wire.Hint(event, _shorten(args), unpickler.current[: wire.MAX_NAME]))
 
     sys.addaudithook(hook)

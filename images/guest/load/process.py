@@ -98,7 +98,8 @@ def main() -> None:
             row = wire.Absent(name[: wire.MAX_NAME], reason[:512], unpickler.uses[name])
             _row(wire.Kind.ABSENT, row)
         if loaded:
-            witness.testify(result, _say, told["known"] if order["returned"] else None)
+            known = told["known"] if order["returned"] else None
+            witness.testify(result, _say, known, order["witness_bytes"])
     os.close(processes.FRAMES)
 
 
