@@ -51,7 +51,6 @@ class Record:
     def flush(self) -> None:
         for key, more in self._grown.items():
             self.send(wire.encode(wire.Kind.EVENT, replace(self._rows[key], count=1 + more)))
-        self._grown.clear()
 
 
 def printable(raw: bytes, limit: int = 1024) -> str:

@@ -1,0 +1,102 @@
+"""The record: the first of each kind as rows, all of them as counts, and text that fits the wire."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import wire
+from guest.events import HARMLESS, Record, printable
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+class Told:
+    """A record, and the rows that it sent."""
+
+    def __init__(self, raw: int) -> None:
+        self._sent: list[bytes] = []
+        self.record = Record(self._sent.append, raw, time.monotonic())
+
+    @property
+    def rows(self) -> list[wire.Event]:
+        frames = wire.Decoder().feed(b"".join(self._sent))
+        return [wire.decode(kind, payload) for kind, payload in frames]
+
+    def add(self, kind: str, value: str = "", times: int = 1) -> None:
+        for _ in range(times):
+            self.record.add(kind, "call", "denied", 7, {"value": value})
+
+
+def test_an_event_is_sent_when_it_happens() -> None:
+    told = Told(2)
+    told.record.add("net.connect", "connect", "denied", 7, {"port": "443"})
+    (row,) = told.rows
+    assert (row.id, row.kind, row.call, row.answer, row.pid, row.count) == (1, "net.connect", "connect", "denied", 7, 1)
+    assert row.detail == {"port": "443"}
+
+
+def test_events_that_are_alike_are_one_row_that_grows() -> None:
+    told = Told(2)
+    told.add("net.connect", times=5)
+    assert len(told.rows) == 1
+    told.record.flush()
+    assert [(row.id, row.count) for row in told.rows] == [(1, 1), (1, 5)]
+    assert told.record.counts == {"net.connect": 5}
+
+
+def test_a_second_flush_never_tells_less() -> None:
+    told = Told(2)
+    told.add("net.connect", times=5)
+    told.record.flush()
+    told.add("net.connect")
+    told.record.flush()
+    assert told.rows[-1].count == 6
+
+
+def test_each_kind_has_its_own_slots() -> None:
+    """A flood of one kind hides no other."""
+    told = Told(2)
+    for number in range(1000):
+        told.add("file.write", str(number))
+    told.add("net.connect")
+    assert [row.kind for row in told.rows] == ["file.write", "file.write", "net.connect"]
+    assert told.record.counts == {"file.write": 1000, "net.connect": 1}
+    assert told.record.dropped == 998
+
+
+@pytest.mark.parametrize("kind", sorted(HARMLESS))
+def test_what_a_benign_load_does_by_the_hundred_is_counted_and_not_dropped(kind: str) -> None:
+    told = Told(2)
+    for number in range(1000):
+        told.add(kind, str(number))
+    assert len(told.rows) == 2
+    assert told.record.counts == {kind: 1000}
+    assert told.record.dropped == 0
+
+
+def test_what_the_record_holds_is_bounded() -> None:
+    told = Told(2)
+    for number in range(1000):
+        told.add("file.write", str(number))
+    assert len(told.record._rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"plain", "plain"),
+        ("ü".encode(), "ü"),
+        (b"\xff\x00\x1b", "\\xff\x00\x1b"),
+        (b"x" * 1025, "x" * 1024 + "... (1025 bytes)"),
+    ],
+)
+def test_bytes_as_text(raw: bytes, text: str) -> None:
+    assert printable(raw) == text
+
+
+@given(st.binary(max_size=64), st.integers(0, 200))
+def test_any_bytes_fit_into_a_row(piece: bytes, times: int) -> None:
+    told = Told(1)
+    told.add("file.write", printable(piece * times))
+    assert len(told.rows) == 1
