@@ -77,9 +77,9 @@ def evaluate(request: Request) -> Report:
     started = time.monotonic()
     bundle = find()
     policy = load(request.policy, bundle.configs)
-    weights = request.output or request.path.with_suffix(".safetensors")
     with ExitStack() as held:
         staged = held.enter_context(stage(request.path))
+        weights = request.output or request.path.with_suffix(".safetensors")
         group = None
         if request.write:
             names = (path.name for path in output_paths(weights).values())

@@ -35,7 +35,9 @@ class _Member:
 
 
 def output_paths(weights: Path) -> dict[str, Path]:
-    """The files of one conversion, by kind."""
+    """The files of one conversion, by kind. Raises CallerError for a path that can't be a file's."""
+    if not weights.name:
+        raise messages.error("output.special", path=weights)
     return {
         WEIGHTS: weights,
         MANIFEST: weights.with_suffix(".manifest.json"),
