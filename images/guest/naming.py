@@ -71,36 +71,37 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
     """
     path: list[_Step] = []
     entered: set[int] = set()
-    pending: tuple[Any, str | None, str] | None = (root, None, "")
-    left = nodes
-    while True:
-        if pending is not None:
-            node, name, reason = pending
-            left -= 1
-            if left < 0:
-                raise NamingError(f"more than {nodes} objects to name")
-            found = look(node) if id(node) not in entered else None
+    node, prefix, key, reason = root, None, None, ""
+    while nodes > 0:
+        nodes -= 1
+        found = look(node) if id(node) not in entered else None
+        if found is not None:
+            name = join(prefix, key) if path else None
             if isinstance(found, Leaf):
                 yield Named(ROOT_NAME if name is None else name, found.value, reason)
-            elif found is not None:
-                if len(path) >= depth:
-                    raise NamingError(f"objects nested more than {depth} deep")
+            elif len(path) >= depth:
+                raise NamingError(f"objects nested more than {depth} deep")
+            else:
                 path.append(_Step(id(node), name, reason, _steps(found), node))
                 entered.add(id(node))
-        if not path:
+        following = _advance(path, entered)
+        if following is None:
             return
-        pending = _advance(path, entered)
+        node, prefix, key, reason = following
+    raise NamingError("more objects to name than the bound allows")
 
 
-def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, str] | None:
-    step = path[-1]
-    following = next(step.rest, None)
-    if following is None:
+def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, Any, str] | None:
+    """The next child of the innermost container that has one, with its container's name; None at the end."""
+    while path:
+        step = path[-1]
+        following = next(step.rest, None)
+        if following is not None:
+            key, child, reason = following
+            return child, step.prefix, key, step.left_out or reason
         entered.discard(step.identity)
         path.pop()
-        return None
-    key, child, reason = following
-    return child, join(step.prefix, key), step.left_out or reason
+    return None
 
 
 def _steps(branch: Branch) -> Iterator[tuple[Any, Any, str]]:

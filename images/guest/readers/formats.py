@@ -7,6 +7,7 @@ archive that begins the file, then tar, then what begins as a pickle.
 from __future__ import annotations
 
 from guest.readers import bare_pickle, refused, torch_zip
+from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
 from guest.readers.zip_directory import LOCAL_MAGIC
@@ -54,7 +55,11 @@ def find(source: Source, extension: str) -> list[tuple[Found, str]]:
 
 
 def _archives(source: Source, head: bytes) -> list[Found]:
-    flavour = torch_zip.recognise(source, head)
-    if flavour is None:
+    try:
+        directory = torch_zip.recognise(source, head)
+    except UnreadableError:
+        return [torch_zip.BROKEN]
+    if directory is None:
         return []
-    return [torch_zip.found(flavour) if flavour == torch_zip.NAME else refused.archive(flavour)]
+    flavour = torch_zip.flavour(directory.entries)
+    return [torch_zip.found(directory) if flavour == torch_zip.NAME else refused.archive(flavour, directory)]

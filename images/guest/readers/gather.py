@@ -6,17 +6,21 @@ neither a transposed gigabyte nor two elements at the ends of it need the whole 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any
+from operator import itemgetter
+from typing import Any, Literal
 
 from guest.readers.source import Source
 
 BLOCK = 32 << 20  # bytes of output that are collected at once
-_DENSE = 4  # a span of at most this many times its elements' bytes is read in one piece
-_SMALL = 1 << 16  # and so is a span of at most this
+_PIECE = 64 << 20  # bytes of the source that are held at once
+_ASKING = 8192  # bytes that could be read and hashed in the time that one more pread takes
+_SHORT = 24  # dimensions shorter than this are collected element by element, not slice by slice
+_INDEX = 1 << 16  # elements that are collected by one list of places
 
 # memoryview's letter for each size of element.
 _LETTERS: dict[int, Any] = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -84,17 +88,25 @@ def _split(
 
 def _collect(source: Source, itemsize: int, start: int, dims: list[_Dim], output: memoryview, at: int) -> None:
     """Fill `output` from element `at` on with the elements that begin at element `start` of the source."""
-    span = 1 + sum((dim.size - 1) * dim.stride for dim in dims)
-    count = prod(dim.size for dim in dims if dim.stride)
-    if not dims or span <= _DENSE * count or span * itemsize <= _SMALL:
+    span = _span(dims)
+    widest = max(dims, key=lambda dim: dim.stride, default=None)
+    rest = [dim for dim in dims if dim is not widest]
+    sparse = widest is not None and widest.size * (_span(rest) * itemsize + _ASKING) < span * itemsize
+    if widest is None or (not sparse and span * itemsize <= _PIECE):
         data = source.at(start * itemsize, span * itemsize)
         with memoryview(data) as view, view.cast(_LETTERS[itemsize]) as elements:
             _scatter(elements, dims, output, at)
         return
-    widest = max(dims, key=lambda dim: dim.stride)
-    rest = [dim for dim in dims if dim is not widest]
-    for index in range(widest.size):
-        _collect(source, itemsize, start + index * widest.stride, rest, output, at + index * widest.step)
+    rows = 1 if sparse else (_PIECE // itemsize - _span(rest)) // widest.stride + 1
+    rows = min(max(rows, 1), widest.size - 1)
+    for first in range(0, widest.size, rows):
+        size = min(rows, widest.size - first)
+        part = [_Dim(size, widest.stride, widest.step), *rest] if size > 1 else rest
+        _collect(source, itemsize, start + first * widest.stride, part, output, at + first * widest.step)
+
+
+def _span(dims: list[_Dim]) -> int:
+    return 1 + sum((dim.size - 1) * dim.stride for dim in dims)
 
 
 def _scatter(elements: memoryview, dims: list[_Dim], output: memoryview, at: int) -> None:
@@ -103,16 +115,48 @@ def _scatter(elements: memoryview, dims: list[_Dim], output: memoryview, at: int
         output[at] = elements[0]
         return
     longest = max(dims, key=lambda dim: dim.size)
+    run = _run(dims)
+    if longest.size < _SHORT and len(run) > 1:
+        _pick(elements, run, [dim for dim in dims if dim not in run], output, at)
+        return
     others = [dim for dim in dims if dim is not longest]
     size, stride, step = longest.size, longest.stride, longest.step
-    for place in product(*(range(dim.size) for dim in others)):
-        start = sum(index * dim.stride for index, dim in zip(place, others, strict=True))
-        to = at + sum(index * dim.step for index, dim in zip(place, others, strict=True))
-        target = slice(to, to + (size - 1) * step + 1, step)
+    for start, to in zip(_places(others, "stride"), _places(others, "step"), strict=True):
+        target = slice(at + to, at + to + (size - 1) * step + 1, step)
         if stride:
             output[target] = elements[start : start + (size - 1) * stride + 1 : stride]
         else:
             output[target] = memoryview(bytes(elements[start : start + 1]) * size).cast(_LETTERS[elements.itemsize])
+
+
+def _run(dims: list[_Dim]) -> list[_Dim]:
+    """The innermost dimensions that together are one run of the output, of at most so many elements; inner first."""
+    run: list[_Dim] = []
+    width = 1
+    for dim in sorted(dims, key=lambda dim: dim.step):
+        if dim.step != width or width * dim.size > _INDEX:
+            break
+        run.append(dim)
+        width *= dim.size
+    return run
+
+
+def _pick(elements: memoryview, run: list[_Dim], others: list[_Dim], output: memoryview, at: int) -> None:
+    """Many short dimensions: one list of places for a run of the output, applied wherever such a run begins."""
+    pick = itemgetter(*_places(run[::-1], "stride"))
+    width = prod(dim.size for dim in run)
+    letter = _LETTERS[elements.itemsize]
+    for start, to in zip(_places(others, "stride"), _places(others, "step"), strict=True):
+        output[at + to : at + to + width] = memoryview(array(letter, pick(elements[start:])))
+
+
+def _places(dims: list[_Dim], step: Literal["stride", "step"]) -> list[int]:
+    """Where each element of these dimensions is, from the first; the last dimension fastest."""
+    places = [0]
+    for dim in dims:
+        width = dim.stride if step == "stride" else dim.step
+        places = [place + index * width for place in places for index in range(dim.size)]
+    return places
 
 
 def swap(block: bytearray, width: int) -> None:

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from guest.readers.containers import CONTAINERS
-from guest.readers.errors import UnreadableError
+from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.literals import LITERALS
 from guest.readers.machine import Machine
 from guest.readers.opcodes import ACTIONS
 from guest.readers.session import Where
+
+# What the real unpickler would raise too, one way or another.
+_REFUSED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
 class Unpickler(Machine):
@@ -24,30 +27,32 @@ class Unpickler(Machine):
     def load(self) -> object:
         """The object up to STOP. Raises UnreadableError; what was used before stands in the session."""
         self.reset()
-        where, stream, session = self.where, self.stream, self.session
+        where, session = self.where, self.session
         try:
-            while not self.done:
-                where.offset = stream.tell()
-                code = stream.byte()
-                session.spend_node()
-                where.opcode, act = _DISPATCH.get(code) or _unknown(code)
-                act(self)
+            self._interpret(session.bounds.nodes - session.nodes)
             return self.stack.pop()
         except UnreadableError as error:
             raise UnreadableError(f"{_place(where)}: {error}") from None
         except IndexError:
             raise UnreadableError(f"{_place(where)}: nothing on the stack") from None
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            MemoryError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
-            name = type(error).__name__
-            raise UnreadableError(f"{_place(where)}: {name}") from None
+        except _REFUSED as error:
+            raise UnreadableError(f"{_place(where)}: {type(error).__name__}") from None
+
+    def _interpret(self, left: int) -> None:
+        """The loop that all time is spent in: locals, and a count that is settled at its end."""
+        where, byte, tell, dispatch = self.where, self.stream.byte, self.stream.tell, _DISPATCH
+        nodes = 0
+        try:
+            while not self.done:
+                where.offset = tell()
+                code = byte()
+                nodes += 1
+                if nodes > left:
+                    raise BoundError(f"more than {self.session.bounds.nodes} pickle opcodes and objects")
+                where.opcode, act = dispatch.get(code) or _unknown(code)
+                act(self)
+        finally:
+            self.session.nodes += nodes
 
 
 def _place(where: Where) -> str:

@@ -121,13 +121,15 @@ class Reading:
 
     def _metadata(self, root: object, planned: plan.Plan) -> None:
         sidecar = Sidecar(planned.names, self._session.bounds.metadata_bytes)
-        held = ""
+        held: list[str] = []
+        size = 0
         for piece in sidecar.text(root, self._session.sources):
-            held += piece
-            if len(held) >= _META:
-                self._sink.meta(held)
-                held = ""
-        self._sink.meta(held)
+            held.append(piece)
+            size += len(piece)
+            if size >= _META:
+                self._sink.meta("".join(held))
+                held, size = [], 0
+        self._sink.meta("".join(held))
 
     def _tell(self) -> None:
         sink, session, file = self._sink, self._session, self._file

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from guest.readers.interface import Found
+from guest.readers.known import NestedLoad
+from guest.readers.session import Session
 from guest.readers.source import Source
 from guest.readers.torch_zip import FAMILY as ZIP
-from guest.readers.torch_zip import globals_reader
+from guest.readers.torch_zip import Directory, read_globals
 
 # Archives by the flavour of their records' names.
 ARCHIVES = {
@@ -48,9 +50,13 @@ _MAX_SAFETENSORS_HEADER = 100_000_000
 BUNDLE_DATA = Found("tensorflow-data", "tensorflow-data", None, None, "TensorFlow bundle's data")
 
 
-def archive(flavour: str) -> Found:
+def archive(flavour: str, directory: Directory) -> Found:
     """The row of an archive's flavour."""
-    return Found(flavour, ZIP, None, globals_reader(flavour), ARCHIVES[flavour])
+
+    def globals_only(_: Source, session: Session, nested: NestedLoad) -> None:
+        read_globals(directory, flavour, session, nested)
+
+    return Found(flavour, ZIP, None, globals_only, ARCHIVES[flavour])
 
 
 def recognise(source: Source, head: bytes) -> list[Found]:

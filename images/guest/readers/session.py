@@ -66,11 +66,12 @@ class Session:
     _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
 
-    def spend_node(self) -> None:
-        """One opcode, or one thing walked. Raises BoundError."""
-        self.nodes += 1
-        if self.nodes > self.bounds.nodes:
-            raise BoundError(f"more than {self.bounds.nodes} pickle opcodes and objects")
+    def adopt(self, other: Session, form: str) -> None:
+        """What another session noted of the same file, which is read as `form` now."""
+        for oddity in other.oddities:
+            self.oddity(form, oddity.id, oddity.detail, oddity.record, oddity.offset)
+        for reason in other.reasons:
+            self.incomplete(reason)
 
     def spend_bytes(self, count: int) -> None:
         """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""

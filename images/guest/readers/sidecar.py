@@ -117,8 +117,12 @@ class Sidecar:
             if self.full:
                 yield comma + omitted("the rest: no room")
                 break
-            yield comma
-            yield _Value(value)
+            atom = _ATOMS.get(type(value))
+            if atom is not None:
+                yield comma + atom(self, value)
+            else:
+                yield comma
+                yield _Value(value)
             comma = ","
         yield "]"
 

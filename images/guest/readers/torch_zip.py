@@ -7,7 +7,7 @@ see something else, that is an oddity, and the reading is incomplete.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 
 from guest.readers import zip_directory
 from guest.readers.constructors import KnownConstructors
@@ -26,7 +26,6 @@ from guest.readers.zip_directory import LOCAL_MAGIC, Entry
 
 NAME = "torch-zip"
 FAMILY = "zip"
-_SCRATCH = Bounds(nodes=1)
 
 
 class TorchZip:
@@ -123,28 +122,43 @@ def flavour(entries: list[Entry]) -> str:
     return next(kind for kind, has in _FLAVOURS if has(under, names))
 
 
-def recognise(source: Source, head: bytes) -> str | None:
-    """The flavour of an archive that is there; None when none is."""
+@dataclass(frozen=True)
+class Directory:
+    """An archive's directory, parsed once: `notes` holds what was odd, `source` is what offsets count from."""
+
+    source: Source
+    entries: list[Entry]
+    notes: Session
+
+    @classmethod
+    def parse(cls, source: Source) -> Directory:
+        """Raises UnreadableError."""
+        notes = Session(Bounds())
+        entries, shifted = zip_directory.parse(source, notes, NAME)
+        if not entries:
+            raise UnreadableError("an archive without records")
+        return cls(shifted, entries, notes)
+
+
+def recognise(source: Source, head: bytes) -> Directory | None:
+    """An archive that begins the file, or ends it. Raises UnreadableError for one that begins it and is broken."""
+    if head.startswith(LOCAL_MAGIC):
+        return Directory.parse(source)
     try:
-        if not head.startswith(LOCAL_MAGIC) and not zip_directory.ends(source):
-            return None
-        entries, _ = zip_directory.parse(source, Session(_SCRATCH), NAME)
+        return Directory.parse(source) if zip_directory.ends(source) else None
     except UnreadableError:
-        return "zip" if head.startswith(LOCAL_MAGIC) else None
-    return flavour(entries) if entries else "zip"
-
-
-def found(kind: str) -> Found:
-    """The row for a torch archive."""
-    return Found(kind, FAMILY, read)
+        return None
 
 
 def read(source: Source, session: Session, nested: NestedLoad) -> object:
+    """The model's object, of an archive that nobody has looked at yet."""
+    return read_directory(Directory.parse(source), session, nested)
+
+
+def read_directory(directory: Directory, session: Session, nested: NestedLoad) -> object:
     """The model's object. Every pickle of the archive is read for its globals, this one's twins included."""
-    entries, source = zip_directory.parse(source, session, NAME)
-    if not entries:
-        raise UnreadableError("an archive without records")
-    archive = TorchZip(source, entries, session)
+    session.adopt(directory.notes, NAME)
+    archive = TorchZip(directory.source, directory.entries, session)
     main = archive.find("data.pkl")
     if main is None:
         raise UnreadableError("an archive without data.pkl")
@@ -153,16 +167,18 @@ def read(source: Source, session: Session, nested: NestedLoad) -> object:
     return root
 
 
-def read_globals(source: Source, session: Session, nested: NestedLoad, form: str) -> None:
+def read_globals(directory: Directory, form: str, session: Session, nested: NestedLoad) -> None:
     """Only what the pickles of an archive use."""
-    entries, source = zip_directory.parse(source, session, form)
-    if entries:
-        _read_others(TorchZip(source, entries, session), None, session, nested, form)
+    session.adopt(directory.notes, form)
+    _read_others(TorchZip(directory.source, directory.entries, session), None, session, nested, form)
 
 
-def globals_reader(form: str) -> partial[None]:
-    """`read_globals` for a table's row."""
-    return partial(read_globals, form=form)
+def found(directory: Directory) -> Found:
+    """The row of a torch archive."""
+    return Found(NAME, FAMILY, lambda _, session, nested: read_directory(directory, session, nested))
+
+
+BROKEN = Found(NAME, FAMILY, read)  # it begins like an archive; reading it says what is wrong
 
 
 def _read_others(archive: TorchZip, main: Entry | None, session: Session, nested: NestedLoad, form: str) -> None:
