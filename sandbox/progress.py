@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from sandbox.report.neutral import neutral
+
 _EVERY = 0.1  # seconds between two rewritings
 _MB = 1_000_000
 _CLEAR = "\r\x1b[K"
@@ -21,9 +23,9 @@ class Progress:
         self._next = 0.0
 
     def say(self, line: str) -> None:
-        """A new stage begins."""
-        self._stage = line
-        self._show(f"{_CLEAR}{line}" if self._terminal else f"{line}\n")
+        """A new stage begins. The line may hold anybody's text."""
+        self._stage = neutral(line)
+        self._show(f"{_CLEAR}{self._stage}" if self._terminal else f"{self._stage}\n")
 
     def copied(self, nbytes: int) -> None:
         """So many bytes of output stand; called from the writer's threads."""
