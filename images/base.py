@@ -35,7 +35,9 @@ def remove_programs() -> None:
     kept |= {Path(folder).resolve() / path.name for folder in FOLDERS_OF_PROGRAMS for path in kept}
     for folder in {Path(name).resolve() for name in FOLDERS_OF_PROGRAMS}:
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path not in kept:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path not in kept:
                 path.unlink()
 
 

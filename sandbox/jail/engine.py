@@ -6,6 +6,7 @@ Imported only when a Docker jail is really used: the SDK takes longer to import 
 from __future__ import annotations
 
 import io
+import re
 import socket
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ IMAGE_LABEL = "sandbox-load"
 STAGE_LABEL = "sandbox-load.stage"  # of what the builder leaves beside the image
 # A second name for a base image that wasn't here before `prepare`, so that `remove` knows.
 PULLED_BASE = "sandbox-load/base:pulled"
+_COLOUR = re.compile(r"\x1b\[\d*m")  # the builder marks standard error with it
 _CHUNK = 1 << 20
 _TIMEOUT = 60  # seconds for one answer
 _BUILD_TIMEOUT = 1800  # seconds between two of a builder's lines: one step copies all the packages
@@ -130,7 +132,7 @@ class Engine:
     def _follow(self, lines: Iterable[dict[str, Any]], progress: Progress) -> None:
         last = ""
         for line in lines:
-            said = line.get("stream", "").strip()
+            said = _COLOUR.sub("", line.get("stream", "")).strip()
             if said.startswith("Step "):
                 progress(f"image: {said}")
             elif said and not said.startswith(("--->", "Removing intermediate container")):
