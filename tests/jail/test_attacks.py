@@ -48,19 +48,18 @@ def test_the_listener_is_not_left_with_the_loader(report_of: Evaluate) -> None:
     report = report_of(
         """
         import fcntl, os
-        links = {int(n): os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if int(n) > 2}
-        print([link for link in links.values() if "seccomp" in link or "socket" in link])
-        answered = 0
+        links, answered = [], 0
         for fd in range(64):
             try:
+                links.append(os.readlink(f"/proc/self/fd/{fd}"))
                 fcntl.ioctl(fd, 0xC0502100, bytearray(80))
                 answered += 1
             except OSError:
                 pass
-        print(answered)
+        print([link for link in links if "seccomp" in link or "socket" in link], len(links) > 3, answered)
         """
     )
-    assert printed(report).splitlines() == ["[]", "0"]
+    assert printed(report).strip() == "[] True 0"
     assert watched_to_the_end(report)
 
 

@@ -28,5 +28,29 @@ def _pickle(path: str, _mapped: bool) -> Any:
             return unpickler.load(file, encoding="latin1")
 
 
-LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
+def _refused_state(error: BaseException) -> type | None:
+    """The installed class whose __setstate__ raised: it has moved on since the file was written."""
+    refused, trace = None, error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        if frame.f_code.co_name == "__setstate__" and "self" in frame.f_locals:
+            refused = type(frame.f_locals["self"])
+    return refused
+
+
+def load(name: str, path: str, mapped: bool) -> Any:
+    """The loaded object. A class that refuses the state it is given counts as absent, and the load begins anew."""
+    while True:
+        try:
+            return _LOADERS[name](path, mapped)
+        except Exception as error:
+            refused = _refused_state(error)
+            full = f"{refused.__module__}.{refused.__qualname__}" if refused else ""
+            if refused is None or full in unpickler.absent or len(unpickler.absent) > _MOST_ABSENT:
+                raise
+            unpickler.stand_in(refused.__module__, refused.__qualname__, f"it refuses its state: {error!r}"[:512])
+
+
+_MOST_ABSENT = 1000  # then a class is being made up for each try
+_LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
 NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": ("torch",), "torch-legacy": ("torch",), "pickle": ()}

@@ -21,7 +21,7 @@ import wire  # noqa: E402
 
 from guest import filters, processes  # noqa: E402
 from guest.load import hints, unpickler, witness  # noqa: E402
-from guest.load.loaders import LOADERS, NEEDS  # noqa: E402
+from guest.load.loaders import NEEDS, load  # noqa: E402
 
 _OOM_FIRST = "1000"  # when the jail's memory runs out, the kernel ends this process and not PID 1
 
@@ -72,7 +72,7 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     started = time.monotonic()
     result, error = None, ""
     try:
-        result = LOADERS[told["format"]](order["model"], told["mapped"])
+        result = load(told["format"], order["model"], told["mapped"])
     except BaseException as problem:
         error = hints.describe(problem)
     seconds = round(time.monotonic() - started, 6)
