@@ -62,7 +62,7 @@ def test_quiet_says_nothing(stderr: Callable[[str], Stream]) -> None:
 
 
 def test_a_line_is_not_rewritten_more_often_than_eyes_can_see(
-    terminal: Stream, monkeypatch: pytest.MonkeyPatch
+    stderr: Callable[[str], Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = stderr("terminal")
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: 100.0)
