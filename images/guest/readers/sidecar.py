@@ -37,7 +37,10 @@ _Part = str | _Value
 
 
 class Sidecar:
-    """Writes one document. `names` maps a tensor's identity to its name in the output."""
+    """Writes one document. `names` maps a tensor's identity to its name in the output.
+
+    Values stop at half of the limit; the rest is for one last string and for closing what is open.
+    """
 
     def __init__(self, names: dict[int, str], limit: int) -> None:
         self._names = names
@@ -47,7 +50,7 @@ class Sidecar:
         self._path: list[int] = []
 
     def text(self, root: Any, sources: list[tuple[str, str, Any]]) -> Iterator[str]:
-        """The document in pieces: at most `limit` bytes, and what didn't fit is said so."""
+        """The document in pieces: at most `limit` bytes if that is 128 KiB or more; what doesn't fit is said."""
         document = {"format": FORMAT, "root": root}
         if sources:
             document["sources"] = [{"class": name, "file": file, "text": text} for name, file, text in sources]
@@ -132,7 +135,7 @@ class Sidecar:
         yield "}"
 
     def mapping(self, value: dict[Any, Any]) -> Iterator[_Part]:
-        if not all(type(key) is str and not key.startswith("$") and len(key) <= self._atom for key in value):
+        if not all(type(key) is str and not key.startswith("$") and len(key) <= self._atom // 6 for key in value):
             yield from self.wrapped("dict", ([key, item] for key, item in value.items()))
             return
         yield "{"
