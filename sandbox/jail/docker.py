@@ -153,7 +153,7 @@ def _socket() -> str | Readiness:
         return _unusable(why, "unset DOCKER_HOST")
     own = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
     candidates = [Path(named.removeprefix("unix://"))] if named else [_SYSTEM_SOCKET, own]
-    there = [path for path in candidates if path.exists()]
+    there = [path for path in candidates if os.access(path, os.F_OK)]
     usable = [path for path in there if os.access(path, os.W_OK)]
     if usable:
         return f"unix://{usable[0]}"
