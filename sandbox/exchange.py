@@ -23,6 +23,8 @@ from sandbox.weights.writer import Digests, WeightsWriter
 
 # Above the tensors' own bytes: rows, metadata, output. Whoever sends more is cut off.
 _STREAM_BESIDES = 2 << 30
+# Times that all readers together may read the file, beside what they gather: the host hashes each of their ranges.
+_READ_AGAIN = 16
 
 MakeWriter = Callable[[Sequence[Tensor], dict[Label, int]], WeightsWriter]
 
@@ -136,6 +138,12 @@ class Exchange:
         self._mark("read")
         end = self._session.read_end
         if end is None:
+            return
+        if (
+            sum(sum(ranges.lengths) for ranges in self._session.ranges)
+            > self._caps.total_bytes + _READ_AGAIN * self._staged.size
+        ):
+            self._wrong["ranges"] = "the jail says that it read far more than the file holds"
             return
         digest = hashlib.sha256()
         try:

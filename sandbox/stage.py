@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -16,6 +17,8 @@ from sandbox.errors import HostileError
 
 _CHUNK = 8 << 20
 _HEAD = 64
+# What copy_file_range answers for two file systems that it can't copy between, or one that has no such call.
+_NOT_BETWEEN_THESE = (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 # The first bytes of the formats that need torch: a hint of what to import meanwhile and whether a load can map the
 # file. A wrong hint costs time, nothing else; the readers decide what the file is.
@@ -73,7 +76,10 @@ class Staged:
         return "" if _identity(now) == self._identity else "the input was replaced while it was evaluated"
 
     def range_digest(self, offsets: tuple[int, ...], lengths: tuple[int, ...], digest: hashlib._Hash) -> None:
-        """Feed the bytes of the ranges to `digest`, in order. Raises HostileError when one isn't in the file."""
+        """Feed the bytes of the ranges to `digest`, in order. Raises HostileError when one isn't in the file.
+
+        Raises HostError when the file can't be read.
+        """
         if len(offsets) != len(lengths):
             raise HostileError("the reader's ranges have no ends")
         for offset, length in zip(offsets, lengths, strict=True):
@@ -81,22 +87,40 @@ class Staged:
                 raise HostileError("the reader's ranges lie outside the file")
             done = 0
             while done < length:
-                chunk = os.pread(self.fd, min(_CHUNK, length - done), offset + done)
+                chunk = self._read(min(_CHUNK, length - done), offset + done)
                 if not chunk:
                     raise HostileError("the reader's ranges lie outside what is left of the file")
                 digest.update(chunk)
                 done += len(chunk)
 
+    def _read(self, length: int, offset: int) -> bytes:
+        try:
+            return os.pread(self.fd, length, offset)
+        except OSError as error:
+            raise messages.error("input.unread", why=error.strerror or error) from None
+
     def copy_to(self, target: Path) -> None:
-        """A private copy that any uid can read, by reflink where the file system can."""
-        with target.open("xb") as out:
-            offset = 0
-            while offset < self.size:
-                done = os.copy_file_range(self.fd, out.fileno(), self.size - offset, offset, offset)
-                if done == 0:
-                    raise messages.error("input.shrank")
-                offset += done
-            os.fchmod(out.fileno(), 0o444)
+        """A private copy that any uid can read, by reflink where the file system can. Raises HostError."""
+        try:
+            with target.open("xb") as out:
+                offset = 0
+                while offset < self.size:
+                    done = self._copy_some(out.fileno(), offset)
+                    if done == 0:
+                        raise messages.error("input.shrank")
+                    offset += done
+                os.fchmod(out.fileno(), 0o444)
+        except OSError as error:
+            raise messages.error("output.copy", why=error.strerror or error) from None
+
+    def _copy_some(self, target_fd: int, offset: int) -> int:
+        try:
+            return os.copy_file_range(self.fd, target_fd, self.size - offset, offset, offset)
+        except OSError as error:
+            if error.errno not in _NOT_BETWEEN_THESE:
+                raise
+        os.lseek(target_fd, offset, os.SEEK_SET)
+        return os.sendfile(target_fd, self.fd, offset, self.size - offset)
 
     def readable_by(self, uid: int, gid: int) -> bool:
         """Whether that user may read it, by its mode alone."""

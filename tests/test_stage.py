@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -179,6 +180,23 @@ def test_a_copy_has_the_bytes_and_any_user_may_read_it(model: Path, tmp_path: Pa
         staged.copy_to(tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == CONTENT
     assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o444
+
+
+def test_a_copy_may_go_to_another_file_system(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kernels differ in which pairs copy_file_range takes; here it takes none."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    with stage(model) as staged:
+        staged.copy_to(tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == CONTENT
+
+
+def test_a_copy_that_has_no_place_is_the_hosts_fault(model: Path) -> None:
+    with stage(model) as staged, pytest.raises(HostError, match="copying stopped"):
+        staged.copy_to(Path("/dev/full"))
 
 
 def test_a_file_that_shrank_is_not_copied(model: Path, tmp_path: Path) -> None:
