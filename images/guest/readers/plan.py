@@ -9,7 +9,7 @@ import wire
 
 from guest import naming
 from guest.readers import gather
-from guest.readers.errors import UnreadableError
+from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.look import look
 from guest.readers.session import Session
 from guest.readers.tensors import Storage, TensorView
@@ -68,7 +68,7 @@ def make(root: object, form: str, session: Session) -> Plan:
             if found.left_out or found.value.why:
                 hidden.append(found)
             elif not _writable(found.name):
-                _misname(found, plan, form, session)
+                _misname(found, plan, session)
             elif found.name in taken:
                 _collide(found.name, form, session)
             else:
@@ -76,8 +76,12 @@ def make(root: object, form: str, session: Session) -> Plan:
                 _add(plan, found.name, found.value, form, session)
             if len(plan.tensors) + len(hidden) > bounds.tensors:
                 raise naming.NamingError(f"more than {bounds.tensors} tensors")
-    except (naming.NamingError, UnreadableError) as error:
+    except naming.NamingError as error:
+        session.oddity(form, "name.limit", str(error))
         session.incomplete(f"naming the tensors: {error}")
+    except BoundError as error:
+        session.oddity(form, "plan.limit", str(error))
+        session.incomplete(str(error))
     _alias(plan.tensors)
     for found in hidden:
         if id(found.value) not in plan.names:
@@ -97,8 +101,7 @@ def _writable(name: str) -> bool:
     return bool(name) and name != "__metadata__" and "\0" not in name and not surrogates
 
 
-def _misname(found: naming.Named, plan: Plan, form: str, session: Session) -> None:
-    session.oddity(form, "name.unwritable", f"a tensor called {found.name[:256]!a}")
+def _misname(found: naming.Named, plan: Plan, session: Session) -> None:
     session.incomplete(f"safetensors can't hold the name {found.name[:256]!a}")
     plan.left_out.append(wire.LeftOut(found.name, "a name that safetensors can't hold"))
 
@@ -111,7 +114,7 @@ def _add(plan: Plan, name: str, view: TensorView, form: str, session: Session) -
         session.incomplete(f"the tensor {name[:256]!a} {fault}")
         return
     if plan.nbytes + view.nbytes > session.bounds.output_bytes:
-        raise UnreadableError(f"tensors of more than {session.bounds.output_bytes} bytes")
+        raise BoundError(f"tensors of more than {session.bounds.output_bytes} bytes")
     plan.nbytes += view.nbytes
     plan.names.setdefault(id(view), name)
     plan.tensors.append(_planned(name, view))

@@ -196,6 +196,7 @@ def test_output_amplification_is_stopped(read: Read) -> None:
     torch.save({f"w{number}": torch.zeros(1).expand(1 << 20) for number in range(20)}, held)
     result = read(held.getvalue(), bounds=Bounds(output_bytes=10 << 20))
     assert "tensors of more than" in result.end.reason
+    assert result.oddities == {"plan.limit"}
     assert result["PLAN_END"][0].nbytes <= 10 << 20
 
 

@@ -171,6 +171,7 @@ def test_shared_lists_that_explode_when_walked(read: Read) -> None:
     stream = b"\x80\x02]q\x00" + b"".join(b"](h%ch%ceq%c" % (at, at, at + 1) for at in range(60)) + b"."
     result = read(stream, ".pkl", Bounds(nodes=100_000, metadata_bytes=100_000))
     assert "than the bound allows" in result.end.reason
+    assert result.oddities == {"name.limit"}
     assert len(result.metadata) <= 100_000
 
 
