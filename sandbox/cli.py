@@ -17,6 +17,7 @@ from sandbox.progress import Progress
 from sandbox.report.neutral import neutral
 
 _PROGRAM = "sandbox-load"
+_STDERR = 2
 
 _EVALUATE_HELP = """\
 Open an untrusted model once, safely: load it in a locked-down jail, watch what it does, and give the weights back as
@@ -237,6 +238,16 @@ def run(words: Sequence[str]) -> int:
         return Exit.QUIET
 
 
+def _fill_standard_streams() -> None:
+    """A closed standard stream's number would go to the next file opened, and that would be the model."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(opened)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
+
+
 def main() -> int:
     """The console script."""
+    _fill_standard_streams()
     return run(sys.argv[1:])

@@ -30,7 +30,7 @@ from sandbox.facts import (
     Verdict,
 )
 from sandbox.jail import family
-from sandbox.jail.interface import Jail, JailSpec
+from sandbox.jail.interface import Jail, JailSpec, Limits
 from sandbox.judge.comparison import compare
 from sandbox.judge.rules import Rules, parse_rules
 from sandbox.judge.verdict import judge
@@ -86,8 +86,9 @@ def evaluate(request: Request) -> Report:
             refuse_existing(weights.parent, names, force=request.force, source=os.fstat(staged.fd))
             group = held.enter_context(OutputGroup(weights.parent, force=request.force))
         _check_digest(request, staged)
+        limits = limits_for(policy, staged, request.memory)
         jail = family.choose(request.jail, request.runtime, request.progress)
-        run = _Run(request, policy, bundle, staged, jail, weights, group)
+        run = _Run(request, policy, bundle, staged, jail, limits, weights, group)
         return run.report(held, started)
 
 
@@ -113,6 +114,7 @@ class _Run:
     bundle: Bundle
     staged: Staged
     jail: Jail
+    limits: Limits
     weights: Path
     group: OutputGroup | None
 
@@ -190,7 +192,7 @@ class _Run:
                         hostname=f"node-{secrets.token_hex(4)}",
                         uid=uid,
                         gid=gid,
-                        limits=limits_for(self.policy, self.staged, self.request.memory),
+                        limits=self.limits,
                         variables=variables(),
                         syscalls=self.policy.syscalls.wall_one,
                         job=secrets.token_hex(8),

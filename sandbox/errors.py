@@ -6,6 +6,7 @@ SandboxError
     MismatchError     the input is not the file that --sha256 names; nothing started -> exit 1
   HostError      this machine stopped us: no space, no permission, an engine gone    -> exit 3
   HostileError   the guest or the file broke the rules; the exchange is over         -> judged
+        ProtocolError    what it sent is not of the wire, or out of order
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class HostError(SandboxError):
 
 class HostileError(SandboxError):
     """The guest or the file broke the rules. After one, nothing more is read from it."""
+
+
+class ProtocolError(HostileError):
+    """What came over the wire is not of the wire, or out of order: whoever sent it isn't our guest."""

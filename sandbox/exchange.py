@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.errors import HostileError
+from sandbox import messages
+from sandbox.errors import HostileError, ProtocolError
 from sandbox.facts import HostFacts, Label, Tensor
 from sandbox.jail.interface import GRACE_SECONDS, RunningJail
 from sandbox.stage import Staged
@@ -80,16 +81,17 @@ class Exchange:
                 untrusted_bytes = jail.read(max(0.0, deadline - time.monotonic()))
                 left -= len(untrusted_bytes)
                 if left < 0:
-                    raise HostileError("the jail sent more than its plan could need")
+                    raise ProtocolError("the jail sent more than its plan could need")
                 if not untrusted_bytes:
                     return
                 for kind, row in self._session.feed(untrusted_bytes):
                     self._handlers.get(kind, _ignore)(row)
         except TimeoutError:
             self._wrong["timed_out"] = f"it was not done after {wall:.0f} s"
+        except ProtocolError as error:
+            self._wrong["wire"] = error.happened
         except HostileError as error:
-            refused = "plan" if self._session.phase in (Phase.READING, Phase.PLANNED) else "wire"
-            self._wrong["wire" if "protocol" in error.happened else refused] = error.happened
+            self._wrong["plan"] = error.happened
 
     def outcome(self, jail_ended: str) -> Outcome:
         """All of it, once the jail is gone. `jail_ended`: why it had ended by itself."""
@@ -157,12 +159,12 @@ class Exchange:
 
     def _returned_row(self, row: wire.Returned) -> None:
         if self._returned is None:
-            raise HostileError("the jail broke the protocol: a returned tensor that nobody asked for")
+            raise ProtocolError("the jail broke the protocol: a returned tensor that nobody asked for")
         self._returned.spool(self._plan).add(row)
 
     def _returned_data(self, untrusted_payload: bytes) -> None:
         if self._returned is None:
-            raise HostileError("the jail broke the protocol: returned bytes that nobody asked for")
+            raise ProtocolError("the jail broke the protocol: returned bytes that nobody asked for")
         self._returned.spool(self._plan).data(*_split(untrusted_payload))
 
     def _finish_writer(self) -> Digests | None:
@@ -194,7 +196,10 @@ class _Returned:
         self._bytes += len(chunk)
         if self._bytes > self._caps.total_bytes:
             raise HostileError("the jail sent more bytes than its plan holds")
-        self._held.write(wire.HEADER.pack(0, len(chunk)) + wire.DATA_HEAD.pack(index) + chunk)
+        try:
+            self._held.write(wire.HEADER.pack(0, len(chunk)) + wire.DATA_HEAD.pack(index) + chunk)
+        except OSError as error:
+            raise messages.error("output.spool", why=error.strerror) from None
 
     def replay(self, writer: WeightsWriter | None) -> None:
         self._held.seek(0)
@@ -215,7 +220,7 @@ class _Returned:
 
 def _split(untrusted_payload: bytes) -> tuple[int, bytes]:
     if len(untrusted_payload) <= wire.DATA_HEAD.size:
-        raise HostileError("the jail broke the protocol: tensor bytes without any")
+        raise ProtocolError("the jail broke the protocol: tensor bytes without any")
     (index,) = wire.DATA_HEAD.unpack_from(untrusted_payload)
     return index, untrusted_payload[wire.DATA_HEAD.size :]
 

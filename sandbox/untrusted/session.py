@@ -1,6 +1,6 @@
 """The order in which frames may come, and what they add up to. Pure: bytes in, checked rows and facts out.
 
-Whoever breaks the order or a bound has ended the exchange: HostileError.
+Whoever breaks the order or a bound has ended the exchange: ProtocolError.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-from sandbox.errors import HostileError
+from sandbox.errors import ProtocolError
 from sandbox.facts import (
     Absent,
     DynamicFacts,
@@ -111,7 +111,7 @@ class Session:
             for kind, untrusted_payload in self._decoder.feed(untrusted_bytes):
                 yield kind, self._take(kind, untrusted_payload)
         except wire.WireError as error:
-            raise HostileError(f"the jail broke the protocol: {error}") from None
+            raise ProtocolError(f"the jail broke the protocol: {error}") from None
 
     @property
     def hello(self) -> wire.Hello | None:
@@ -127,7 +127,7 @@ class Session:
 
     def _take(self, kind: Kind, untrusted_payload: bytes) -> Any:
         if kind not in ALLOWED[self.phase]:
-            raise HostileError(f"the jail sent {kind.name} {self.phase.value}")
+            raise ProtocolError(f"the jail sent {kind.name} {self.phase.value}")
         self.phase = NEXT.get(kind, self.phase)
         if kind in wire.RAW:
             return untrusted_payload
@@ -144,7 +144,7 @@ class Session:
 
     def _bound(self, kind: Kind, count: int) -> None:
         if count > MOST[kind]:
-            raise HostileError(f"the jail sent more than {MOST[kind]} {kind.name} rows")
+            raise ProtocolError(f"the jail sent more than {MOST[kind]} {kind.name} rows")
 
     def static(self) -> StaticFacts:
         """What the reader said, as far as it got."""

@@ -6,6 +6,7 @@ All of it comes from hostile memory. A difference from the plan is a finding; ag
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -62,7 +63,7 @@ def _mapping(node: dict[Any, Any]) -> Branch:
     return Branch([*node.items(), *attributes_branch(getattr(node, "__dict__", {})).children])
 
 
-def _sequence(node: list[Any] | tuple[Any, ...]) -> Branch:
+def _sequence(node: list[Any] | tuple[Any, ...] | deque[Any]) -> Branch:
     return Branch(enumerate(node))
 
 
@@ -86,7 +87,7 @@ def _stand_in(node: StandIn) -> Branch:
 _INSIDE: tuple[tuple[Any, Callable[[Any], Branch | None]], ...] = (
     (StandIn, _stand_in),
     (dict, _mapping),
-    ((list, tuple), _sequence),
+    ((list, tuple, deque), _sequence),
     ((set, frozenset), _set),
     (_NOT_ENTERED, lambda _node: None),
     (object, _object),

@@ -1,0 +1,54 @@
+"""Ordinary checkpoints of every layout: clean, and the output is what torch and numpy themselves hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from sandbox.controller import Request, evaluate
+from sandbox.facts import Verdict
+from sandbox.weights.header import strict_header
+from sandbox.weights.verify import verify
+from tests.zoo import ZOO, suffix
+
+pytestmark = pytest.mark.jail
+
+# One of each way a load differs: the whole zoo runs in the jail that starts fastest.
+IN_EVERY_JAIL = ["state_dict", "legacy_state_dict", "views", "dtypes", "absent_module", "pickle_arrays_4", "optimizer"]
+
+
+def converted(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
+    """A safetensors file's tensors, by the strict reader; the official library must see the same names."""
+    with path.open("rb") as file:
+        header = strict_header(file.fileno())
+        raw = path.read_bytes()
+    with safe_open(str(path), "numpy") as official:
+        assert set(official.keys()) == {entry.name for entry in header.entries}
+    return {entry.name: (entry.dtype, entry.shape, raw[entry.start : entry.end]) for entry in header.entries}
+
+
+def check(name: str, jail: str, folder: Path) -> None:
+    model = folder / f"model{suffix(name)}"
+    expected = ZOO[name](model)
+    output = folder / "out.safetensors"
+    report = evaluate(Request(model, output=output, jail=jail))
+    assert report.verdict == Verdict.CLEAN, (report.summary, report.findings)
+    assert report.comparison.agree == len(expected)
+    assert not report.comparison.differ
+    if not expected:
+        assert not output.exists()
+        return
+    assert converted(output) == expected
+    assert not verify(output, model).mismatches
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_layout_in_bubblewrap(name: str, tmp_path: Path) -> None:
+    check(name, "bubblewrap", tmp_path)
+
+
+@pytest.mark.parametrize("name", IN_EVERY_JAIL)
+def test_layout_in_docker(name: str, tmp_path: Path) -> None:
+    check(name, "docker", tmp_path)
