@@ -243,8 +243,8 @@ def _fill_standard_streams() -> None:
     while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(opened)
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(os.dup(_STDERR), "w", encoding="utf-8")
 
 
 def main() -> int:

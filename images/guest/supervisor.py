@@ -76,7 +76,7 @@ class Supervisor:
         decoys = Decoys(order.home, order.decoys)
         loader = self._spawn("loader", "load/process.py", order.for_loader(), order.variables) if order.load else None
         read = self._read({1, loader.pid} if loader else {1})
-        peak = 0
+        watch = None
         if loader:
             watch = Watch(order, loader, self._pump, self._record, decoys)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
@@ -84,9 +84,8 @@ class Supervisor:
             if read.format:
                 watch.run(read.for_loader(order.frameworks))
             self._say(wire.Kind.LOADER_GONE, watch.end())
-            peak = watch.peak
         self._record.flush()
-        self._say(wire.Kind.END, self._last_word(decoys, peak))
+        self._say(wire.Kind.END, self._last_word(decoys, watch))
 
     def _read(self, known: set[int]) -> ReadResult:
         """The reader's whole life. It is dead and its words are with the host before this returns."""
@@ -113,7 +112,7 @@ class Supervisor:
         limits = (watch["frames"], watch["output_bytes"])
         return Relay(child, allowed, *limits, self._pump, self._record, self._send, heard)
 
-    def _last_word(self, decoys: Decoys, peak: int) -> wire.End:
+    def _last_word(self, decoys: Decoys, watch: Watch | None) -> wire.End:
         record = self._record
         return wire.End(
             counts=dict(record.counts),
@@ -121,8 +120,8 @@ class Supervisor:
             unreadable=record.unreadable,
             decoy_overflow=decoys.overflow,
             observer_outlived_loader=True,
-            sampled_peak_rss=peak,
-            samples=0,
+            sampled_peak_rss=watch.peak if watch else 0,
+            samples=watch.samples if watch else 0,
         )
 
     def _say(self, kind: wire.Kind, row: object) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import wire
@@ -45,6 +45,7 @@ class Watch:
         self._alive: tuple[str, ...] = ()
         self._next_sample = 0.0
         self.peak = 0
+        self.samples = 0
 
     def run(self, told: dict[str, Any]) -> None:
         """From the imports to the loader's exit. Returns early when it can't be armed: then nothing was loaded.
@@ -163,6 +164,7 @@ class Watch:
         self._next_sample = time.monotonic() + _SAMPLE_SECONDS
         used = sum(_private(pid) for pid in (self._loader.pid, *processes.others({1, self._loader.pid})))
         self.peak = max(self.peak, used)
+        self.samples += 1
         if used > self._order.memory:
             self._record.add("limit.memory", "sample", "denied", self._loader.pid, {"size": str(self._order.memory)})
             self._loader.kill()
@@ -170,11 +172,12 @@ class Watch:
 
 def _private(pid: int) -> int:
     """Resident bytes that aren't a mapped file's: those the kernel could drop at any time."""
-    try:
-        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-    except OSError:
-        return 0
-    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGESIZE")
+    import psutil  # noqa: PLC0415 - not before the load is on its way: a small file's evaluation waits for our imports
+
+    with contextlib.suppress(psutil.Error):
+        memory = psutil.Process(pid).memory_info()
+        return int(memory.rss - memory.shared)
+    return 0
 
 
 def _take(pid: int, descriptor: int) -> int:

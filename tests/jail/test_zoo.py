@@ -11,6 +11,7 @@ from sandbox.controller import Request, evaluate
 from sandbox.facts import Verdict
 from sandbox.weights.header import strict_header
 from sandbox.weights.verify import verify
+from tests.jail.conftest import JAILS
 from tests.zoo import ZOO, suffix
 
 pytestmark = pytest.mark.jail
@@ -44,11 +45,9 @@ def check(name: str, jail: str, folder: Path) -> None:
     assert not verify(output, model).mismatches
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
-def test_layout_in_bubblewrap(name: str, tmp_path: Path) -> None:
-    check(name, "bubblewrap", tmp_path)
+CASES = [("bubblewrap", name) for name in sorted(ZOO)] + [("docker", name) for name in IN_EVERY_JAIL]
 
 
-@pytest.mark.parametrize("name", IN_EVERY_JAIL)
-def test_layout_in_docker(name: str, tmp_path: Path) -> None:
-    check(name, "docker", tmp_path)
+@pytest.mark.parametrize(("jail", "name"), [case for case in CASES if case[0] in JAILS])
+def test_layout(jail: str, name: str, tmp_path: Path) -> None:
+    check(name, jail, tmp_path)

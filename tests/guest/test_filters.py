@@ -1,0 +1,172 @@
+"""Wall 2 on a real process: a child arms itself, this test is its supervisor."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import wire
+from guest import filters, processes
+from guest.events import Record
+from guest.observers.notify import NotifyObserver
+from guest.watch import _take
+
+from sandbox.bundle import find
+from sandbox.policy import load
+
+SYSCALLS = load("evaluate", find().configs).syscalls
+WATCHED = [(row.kind, list(row.calls), row.answer) for row in SYSCALLS.watch]
+ROOT = Path(__file__).resolve().parents[2]
+CHILD = """
+import ctypes, mmap, os, sys, threading
+sys.path[:0] = [{images!r}, {wire!r}]
+from guest import filters
+{before}
+listener = filters.arm({load!r}, {absent!r})
+os.write(1, b"%d\\n" % listener)
+assert os.read(0, 5) == b"taken"
+os.close(listener)
+os.write(1, b"ready\\n")
+assert os.read(0, 2) == b"go"
+{after}
+os._exit(0)
+"""
+
+
+class Supervised:
+    """A child that waits for the go, and the observer of its calls."""
+
+    def __init__(self, before: str, after: str) -> None:
+        places = {"images": str(ROOT / "images"), "wire": str(ROOT / "sandbox" / "untrusted")}
+        lists = {"load": SYSCALLS.load, "absent": SYSCALLS.absent}
+        parts = {"before": textwrap.dedent(before), "after": textwrap.dedent(after)}
+        script = CHILD.format(**places, **lists, **parts)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen([sys.executable, "-c", script], bufsize=0, **pipes)  # type: ignore[call-overload]
+        self.rows: list[wire.Event] = []
+        listener = _take(self.process.pid, int(self.process.stdout.readline()))
+        self.record = Record(self._row, 64, time.monotonic())
+        self.observer = NotifyObserver(listener, WATCHED, self.record, 0.005)
+        self.process.stdin.write(b"taken")
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def _row(self, raw: bytes) -> None:
+        ((kind, payload),) = wire.Decoder().feed(raw)
+        self.rows.append(wire.decode(kind, payload))
+
+    def go(self) -> bytes:
+        """Let it run to its end under watch; what it printed."""
+        self.process.stdin.write(b"go")
+        poll = select.poll()
+        poll.register(self.observer.fd, select.POLLIN)
+        deadline = time.monotonic() + 20
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline
+            if any(event & select.POLLIN for _, event in poll.poll(50)):
+                self.observer.handle()
+        return bytes(self.process.stdout.read())
+
+    @property
+    def kinds(self) -> set[str]:
+        return {row.kind for row in self.rows}
+
+
+@contextmanager
+def supervised(before: str = "", after: str = "") -> Iterator[Supervised]:
+    child = Supervised(before, after)
+    try:
+        yield child
+    finally:
+        child.process.kill()
+        child.process.wait()
+        child.process.stdin.close()
+        child.process.stdout.close()
+        os.close(child.observer.fd)
+
+
+LATE_THREAD = """
+release = threading.Event()
+def act():
+    release.wait()
+    import socket
+    try:
+        socket.socket().connect(("203.0.113.7", 4444))
+    except OSError:
+        pass
+thread = threading.Thread(target=act)
+thread.start()
+"""
+
+
+def test_a_thread_that_was_there_before_carries_the_filter() -> None:
+    with supervised(LATE_THREAD, "release.set(); thread.join()") as child:
+        tasks = processes.tasks(child.process.pid)
+        states = [processes.status(f"/proc/{child.process.pid}/task/{task}/status")["Seccomp"] for task in tasks]
+        assert states == ["2", "2"]
+        child.go()
+        assert "net.connect" in child.kinds
+
+
+# mov eax, 20 (getpid of i386); int 0x80; ret
+FOREIGN = """
+page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+page.write(bytes.fromhex("b814000000cd80c3"))
+call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+"""
+
+
+def test_a_call_of_the_32_bit_abi_is_denied_and_recorded() -> None:
+    with supervised(FOREIGN, "os.write(1, b'%d' % call())") as child:
+        assert child.go() == b"-38"
+        assert [(row.kind, row.answer, row.detail["flags"]) for row in child.rows] == [
+            ("abi.foreign", "denied", "0x40000003")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ("clone_thread_with_new_user", "escape.namespace"),
+        ("fork", "process.fork"),
+        ("upper_bits", "watch.tamper"),
+    ],
+)
+def test_an_argument_test_can_t_be_passed_by_other_bits(call: str, kind: str) -> None:
+    after = {
+        "clone_thread_with_new_user": "libc.syscall(56, ctypes.c_ulong(0x10010900), 0, 0, 0, 0)",
+        "fork": "libc.fork()",
+        "upper_bits": "libc.syscall(157, ctypes.c_ulong(1 << 32 | 15), b'name', 0, 0, 0)",
+    }[call]
+    with supervised("libc = ctypes.CDLL(None)", after) as child:
+        child.go()
+        assert kind in child.kinds
+
+
+def test_clone3_and_openat2_do_not_exist() -> None:
+    after = "os.write(1, b'%d %d' % (libc.syscall(435, 0, 0), libc.syscall(437, 0, 0, 0, 0)))"
+    with supervised("libc = ctypes.CDLL(None)", after) as child:
+        assert child.go() == b"-1 -1"
+        assert not child.rows
+
+
+def test_the_reader_s_filter_kills_what_isn_t_reading() -> None:
+    script = (
+        f"import sys; sys.path[:0] = [{str(ROOT / 'images')!r}]; import os; from guest import filters; "
+        f"filters.confine({SYSCALLS.reader!r}); os.write(1, b'in'); os.%s; os.write(1, b'out')"
+    )
+    for act, said in (("getppid()", b"in"), ("lseek(0, 0, 1) if False else None", b"inout")):
+        done = subprocess.run([sys.executable, "-c", script % act], capture_output=True, check=False)
+        assert done.stdout == said
+        assert (done.returncode == -31) == (said == b"in")
+
+
+def test_numbers_leave_out_what_this_architecture_has_not() -> None:
+    assert filters.numbers(["read", "socketcall", "no_such_call"]) == {0: "read"}
