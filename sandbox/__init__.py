@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__version__ = "0.1.0"
+from sandbox.facts import VERSION
+
+__version__ = VERSION
 __all__ = ["Request", "__version__", "evaluate", "load_state_dict"]
 
 

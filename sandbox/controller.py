@@ -12,10 +12,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sandbox import __version__, messages
+from sandbox import messages
 from sandbox.bundle import Bundle, find
 from sandbox.exchange import Exchange, Outcome
 from sandbox.facts import (
+    TOOL,
     Comparison,
     DynamicFacts,
     Evidence,
@@ -30,7 +31,7 @@ from sandbox.facts import (
     Verdict,
 )
 from sandbox.jail import family
-from sandbox.jail.interface import Jail, JailSpec, Limits
+from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
 from sandbox.judge.comparison import compare
 from sandbox.judge.rules import Rules, parse_rules
 from sandbox.judge.verdict import judge
@@ -87,8 +88,8 @@ def evaluate(request: Request) -> Report:
             group = held.enter_context(OutputGroup(weights.parent, force=request.force))
         _check_digest(request, staged)
         limits = limits_for(policy, staged, request.memory)
-        jail = family.choose(request.jail, request.runtime, request.progress)
-        run = _Run(request, policy, bundle, staged, jail, limits, weights, group)
+        jail, ready = family.choose(request.jail, request.runtime, request.progress)
+        run = _Run(request, policy, bundle, staged, jail, ready, limits, weights, group)
         return run.report(held, started)
 
 
@@ -114,6 +115,7 @@ class _Run:
     bundle: Bundle
     staged: Staged
     jail: Jail
+    ready: Readiness
     limits: Limits
     weights: Path
     group: OutputGroup | None
@@ -131,14 +133,10 @@ class _Run:
             jail_ended = running.stop()
             limits = running.limits()
         outcome = exchange.outcome(jail_ended)
-        dynamic = self._dynamic(outcome, asked)
-        comparison = self._compare(outcome, dynamic)
-        evidence = Evidence(outcome.session.static(), dynamic, comparison, outcome.host, planted.values)
-        judgement = judge(evidence, rules(self.bundle))
         hello = outcome.session.hello
         facts = JailFacts(
             name=self.jail.name,
-            version=self.jail.readiness().version,
+            version=self.ready.version,
             runtime=request.runtime or "",
             hardening=self.jail.hardening(spec),
             limits=limits,
@@ -146,26 +144,38 @@ class _Run:
             code_sha256=code_digest,
             inside=vars(hello) if hello else {},
         )
+        evidence = self._evidence(outcome, asked, planted)
         source = Input(str(staged.path), staged.size, staged.sha256(), staged_copy=copied)
+        report = self._judged(evidence, outcome, facts, source)
+        return replace(report, timings=outcome.marks | {"total": round(time.monotonic() - started, 4)})
+
+    def _evidence(self, outcome: Outcome, asked: Asked, planted: Secrets) -> Evidence:
+        dynamic = self._dynamic(outcome, asked)
+        comparison = self._compare(outcome, dynamic)
+        return Evidence(outcome.session.static(), dynamic, comparison, outcome.host, planted.values)
+
+    def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
+        """The report; the outputs are written on the way, since only now it is known whether they may be."""
+        judgement = judge(evidence, rules(self.bundle))
         outputs, not_written = self._write(outcome, judgement, source)
         return Report(
-            tool=f"sandbox-load {__version__}",
+            tool=TOOL,
             verdict=judgement.verdict,
             summary=judgement.summary,
             reasons=judgement.reasons,
             input=source,
             policy=self.policy.name,
-            jail=facts,
+            jail=jail,
             static=evidence.static,
-            dynamic=dynamic,
-            comparison=comparison,
+            dynamic=evidence.dynamic,
+            comparison=evidence.comparison,
             completeness=judgement.completeness,
             findings=judgement.findings,
             tensors=_count(outcome.plan),
             outputs=outputs,
             not_written=not_written,
             not_examined=judgement.not_examined,
-            timings=outcome.marks | {"total": round(time.monotonic() - started, 4)},
+            timings={},
         )
 
     @contextmanager
@@ -257,7 +267,7 @@ class _Run:
         digests = outcome.digests
         written = [Output(str(paths["weights"]), "weights", digests.size, digests.sha256)]
         manifest = Manifest(
-            tool=f"sandbox-load {__version__}",
+            tool=TOOL,
             source=File(self.staged.path.name, source.size, source.sha256),
             output=File(self.weights.name, digests.size, digests.sha256),
             strip_prefix=self.request.strip_prefix,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+VERSION = "0.1.0"
+TOOL = f"sandbox-load {VERSION}"
 SCHEMA = "sandbox-load/report/1"
 
 

@@ -6,7 +6,7 @@ from sandbox import messages
 from sandbox.bundle import Bundle, find
 from sandbox.jail.bubblewrap import Bubblewrap
 from sandbox.jail.docker import Docker
-from sandbox.jail.interface import Jail, Progress
+from sandbox.jail.interface import Jail, Progress, Readiness
 from sandbox.jail.packages import Guest, Packages
 
 AUTO = "auto"
@@ -20,7 +20,7 @@ def members(runtime: str | None = None, bundle: Bundle | None = None) -> tuple[J
     return (Docker(packages, bundle.images, runtime), Bubblewrap(packages))
 
 
-def choose(name: str, runtime: str | None, progress: Progress) -> Jail:
+def choose(name: str, runtime: str | None, progress: Progress) -> tuple[Jail, Readiness]:
     """The jail of that name, or for "auto" the strongest that is prepared; bubblewrap is prepared when none is.
 
     Raises UnpreparedError or CallerError; never falls back to a weaker one than was named.
@@ -29,14 +29,11 @@ def choose(name: str, runtime: str | None, progress: Progress) -> Jail:
     if runtime and name == "bubblewrap":
         raise messages.error("jail.runtime")
     named = {AUTO: [docker, bubblewrap], "docker": [docker], "bubblewrap": [bubblewrap]}
-    wanted = [docker] if runtime else named[name]
-    seen = [(jail, jail.readiness()) for jail in wanted]
-    for jail, ready in seen:
+    for jail in [docker] if runtime else named[name]:
+        ready = jail.readiness()
         if ready.prepared:
-            return jail
-    for jail, ready in seen:
-        if jail.name == "bubblewrap" and ready.works:
-            jail.prepare(progress)
-            return jail
-    jail, ready = seen[-1]
+            return jail, ready
+    if jail is bubblewrap and ready.works:
+        jail.prepare(progress)
+        return jail, jail.readiness()
     raise messages.error("jail.unready", jail=jail.name, why=ready.why, fix=ready.fix or "run: sandbox-load doctor")
