@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import __version__, messages
+from sandbox import messages
 from sandbox.errors import HostileError, MismatchError, SandboxError
-from sandbox.facts import Exit
+from sandbox.facts import TOOL, Exit
 from sandbox.progress import Progress
 from sandbox.report.neutral import neutral
 
@@ -94,7 +94,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
 def _add_loudness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="more in the text report")
-    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+    parser.add_argument("--version", action="version", version=TOOL)
 
 
 def _digest(text: str) -> str:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _BOTTOM = {"sandbox.facts", "sandbox.errors", "sandbox.report.neutral", "sandbox.messages"}
 _MIDDLE = {"sandbox.policy", "sandbox.bundle", *_BOTTOM}
 MAY_IMPORT: dict[str, set[str]] = {
-    "sandbox": {"sandbox.controller", "sandbox.tensors"},  # lazily, when a public name is used
+    "sandbox": {"sandbox.facts", "sandbox.controller", "sandbox.tensors"},  # the last two when a name is used
     "sandbox.errors": set(),
     "sandbox.facts": set(),
     "sandbox.report.neutral": set(),
