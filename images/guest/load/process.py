@@ -57,6 +57,7 @@ def _import(names: list[str]) -> None:
 def _arm(order: dict[str, Any]) -> None:
     """Put this process under the filter, give the listener away, and wait for the go."""
     gc.collect()
+    gc.freeze()  # the framework's million objects are no garbage: unfrozen, they are walked again and again at exit
     listener = filters.arm(order["allowed"], order["absent"])
     _say(f"armed {listener}\n".encode("ascii"))
     if _command() != "taken":
