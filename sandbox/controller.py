@@ -22,13 +22,10 @@ from sandbox.facts import (
     Evidence,
     Input,
     JailFacts,
-    Judgement,
     Label,
-    Output,
     Report,
     Tensor,
     TensorCount,
-    Verdict,
 )
 from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
@@ -37,14 +34,13 @@ from sandbox.judge.rules import Rules, parse_rules
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.policy import Policy, load, read_table
+from sandbox.release import Release
 from sandbox.stage import Staged, stage
 from sandbox.weights.group import OutputGroup, output_paths, refuse_existing
-from sandbox.weights.manifest import Entry, File, Manifest, manifest_text
 from sandbox.weights.plan import Caps
 from sandbox.weights.writer import WeightsWriter
 
 NOBODY = 65534
-_WRITTEN_ON = frozenset({Verdict.CLEAN, Verdict.UNEXECUTED, Verdict.SUSPICIOUS})
 
 
 def _silent(_line: str) -> None:
@@ -132,6 +128,7 @@ class _Run:
             exchange.run(running, told, asked.wall)
             jail_ended = running.stop()
             limits = running.limits()
+        digest = staged.sha256()  # the whole file has been read once more before it is asked whether it changed
         outcome = exchange.outcome(jail_ended)
         hello = outcome.session.hello
         facts = JailFacts(
@@ -145,7 +142,7 @@ class _Run:
             inside=vars(hello) if hello else {},
         )
         evidence = self._evidence(outcome, asked, planted)
-        source = Input(str(staged.path), staged.size, staged.sha256(), staged_copy=copied)
+        source = Input(str(staged.path), staged.size, digest, staged_copy=copied)
         report = self._judged(evidence, outcome, facts, source)
         return replace(report, timings=outcome.marks | {"total": round(time.monotonic() - started, 4)})
 
@@ -157,7 +154,9 @@ class _Run:
     def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
         """The report; the outputs are written on the way, since only now it is known whether they may be."""
         judgement = judge(evidence, rules(self.bundle))
-        outputs, not_written = self._write(outcome, judgement, source)
+        request = self.request
+        release = Release(self.group, self.weights, request.strip_prefix, salvage=request.salvage)
+        outputs, not_written = release.write(outcome, judgement, source)
         return Report(
             tool=TOOL,
             verdict=judgement.verdict,
@@ -257,45 +256,6 @@ class _Run:
         digests = {tensor.name: digest for tensor, digest in zip(outcome.plan, outcome.digests.tensors, strict=True)}
         planned = tuple(tensor for tensor in outcome.plan if tensor.label != Label.RETURNED)
         return compare(planned, digests, dynamic.witnesses)
-
-    def _write(self, outcome: Outcome, judgement: Judgement, source: Input) -> tuple[tuple[Output, ...], str]:
-        """The outputs, all or none; and why there are none."""
-        why = self._why_not(outcome, judgement)
-        if why or self.group is None or outcome.digests is None:
-            return (), why
-        paths = output_paths(self.weights)
-        digests = outcome.digests
-        written = [Output(str(paths["weights"]), "weights", digests.size, digests.sha256)]
-        manifest = Manifest(
-            tool=TOOL,
-            source=File(self.staged.path.name, source.size, source.sha256),
-            output=File(self.weights.name, digests.size, digests.sha256),
-            strip_prefix=self.request.strip_prefix,
-            entries=tuple(Entry(*pair) for pair in zip(outcome.plan, digests.tensors, strict=True)),
-            left_out=outcome.session.static().left_out,
-        )
-        written.append(self.group.write(paths["manifest"].name, "manifest", manifest_text(manifest)))
-        if outcome.metadata:
-            written.append(self.group.write(paths["metadata"].name, "metadata", [outcome.metadata]))
-        self.group.commit()
-        return tuple(written), ""
-
-    def _why_not(self, outcome: Outcome, judgement: Judgement) -> str:
-        """The first thing that keeps the weights from being written, as a sentence."""
-        host = outcome.host
-        reasons = (
-            (self.group is None, "--no-output was given"),
-            (bool(host.input_changed), host.input_changed),
-            (bool(host.ranges), host.ranges),
-            (bool(host.plan), host.plan),
-            (not outcome.plan, "the file holds no tensors that can be converted"),
-            (outcome.digests is None, "not every tensor's bytes arrived"),
-            (
-                judgement.verdict not in _WRITTEN_ON and not self.request.salvage,
-                f"the verdict is {judgement.verdict}; --salvage writes the file's own bytes all the same",
-            ),
-        )
-        return next((why for holds, why in reasons if holds), "")
 
 
 def _count(plan: Sequence[Tensor]) -> dict[str, TensorCount]:

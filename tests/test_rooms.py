@@ -34,7 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.order": {"sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.exchange": {"sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted", "sandbox.weights", *_MIDDLE},
+    "sandbox.release": {"sandbox.exchange", "sandbox.weights", *_MIDDLE},
     "sandbox.controller": {
+        "sandbox.release",
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
         *("sandbox.judge", "sandbox.weights", *_MIDDLE),
     },
