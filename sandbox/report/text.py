@@ -10,6 +10,8 @@ from sandbox.report.neutral import neutral
 LABEL_WIDTH = 9
 FEW = 5  # rows of a list before "and so many more"
 LONG = 400  # characters of a sentence of ours, which may quote the file
+# What each load does by the dozen: counted on every page, told one by one with -v.
+ORDINARY = frozenset({"file.read", "file.probe", "memory.library", "time.sleep"})
 
 _COLOURS = {
     Verdict.MALICIOUS: "1;31",
@@ -75,9 +77,15 @@ def _finding(finding: Finding, verbose: int) -> Lines:
         yield "  " + ", ".join(neutral(technique, 32) for technique in finding.techniques)
 
 
+def _harmless(finding: Finding) -> bool:
+    """Whether it only says that the load did what loads do."""
+    return finding.verdict is Verdict.CLEAN and finding.severity == "info" and finding.rule.startswith("event.")
+
+
 def _findings(report: Report, verbose: int) -> Lines:
     for finding in report.findings:
-        yield from _finding(finding, verbose)
+        if verbose or not _harmless(finding):
+            yield from _finding(finding, verbose)
 
 
 def event_line(event: Event) -> str:
@@ -90,7 +98,8 @@ def event_line(event: Event) -> str:
 
 def _events(report: Report, verbose: int) -> Lines:
     if verbose or report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS):
-        yield from _some(map(event_line, report.dynamic.events), verbose)
+        events = (event for event in report.dynamic.events if verbose or event.kind not in ORDINARY)
+        yield from _some(map(event_line, events), verbose)
 
 
 def _watched(report: Report, _verbose: int) -> Lines:
@@ -124,8 +133,10 @@ def _load(report: Report, _verbose: int) -> Lines:
 
 def _missing(report: Report, verbose: int) -> Lines:
     if not report.completeness.complete:
-        yield "NOT COMPLETE"
-        yield from _some((neutral(sentence, LONG) for sentence in report.completeness.missing), verbose)
+        said = {finding.explanation for finding in report.findings}
+        rest = [sentence for sentence in report.completeness.missing if sentence not in said]
+        yield "NOT COMPLETE" + ("" if rest else ": the findings say why")
+        yield from _some((neutral(sentence, LONG) for sentence in rest), verbose)
 
 
 def _printed(report: Report, verbose: int) -> Lines:
@@ -206,7 +217,8 @@ def _hints(report: Report, verbose: int) -> Lines:
 
 def _limits(report: Report, verbose: int) -> Lines:
     for limit in report.jail.limits if verbose else ():
-        yield f"{neutral(limit.name, 64)} {limit.value} {neutral(limit.unit, 16)}, by {neutral(limit.enforced_by)}"
+        amount = f"{limit.value} {neutral(limit.unit, 16)}".rstrip()
+        yield f"{neutral(limit.name, 64)} {amount}, by {neutral(limit.enforced_by)}"
 
 
 def _hardening(report: Report, verbose: int) -> Lines:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sandbox.facts import DynamicFacts, Finding, Input, Label, Output, Report, TensorCount, Verdict
+from sandbox.facts import Completeness, DynamicFacts, Finding, Input, Label, Output, Report, TensorCount, Verdict
 from sandbox.report.renderers import RENDERERS
 from sandbox.report.text import size, text
 from tests.report.samples import CLEAN, MALICIOUS
@@ -60,6 +60,26 @@ def test_long_lists_are_cut_and_say_so() -> None:
     many = replace(MALICIOUS, dynamic=replace(CLEAN.dynamic, events=tuple(replace(event, id=n) for n in range(9))))
     assert "and 4 more (-v shows them)" in text(many)
     assert text(many, verbose=1).count("openat") == 9
+
+
+def test_what_every_load_does_is_counted_and_told_only_to_who_asks() -> None:
+    read = replace(CLEAN.dynamic.events[0], kind="file.read")
+    said = Finding("event.read", "Reads files", "info", Verdict.CLEAN, "Harmless.", ("event 1: openat",))
+    events = (*(replace(read, id=number) for number in range(9)), *MALICIOUS.dynamic.events)
+    many = replace(
+        MALICIOUS,
+        findings=(*MALICIOUS.findings, said),
+        dynamic=replace(MALICIOUS.dynamic, events=events, counts={"file.read": 9}),
+    )
+    assert "openat" not in text(many)
+    assert "net.connect" in text(many)
+    assert "file.read 9" in text(many)
+    assert text(many, verbose=1).count("openat") == 10
+
+
+def test_a_finding_that_explains_what_is_missing_is_not_told_twice() -> None:
+    missing = Completeness(complete=False, missing=(MALICIOUS.findings[0].explanation,))
+    assert text(replace(MALICIOUS, completeness=missing)).count(missing.missing[0]) == 1
 
 
 def test_what_was_not_watched_is_said() -> None:
