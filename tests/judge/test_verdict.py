@@ -97,6 +97,11 @@ def test_a_load_error_is_told_with_its_reason() -> None:
     assert judgement.summary == "Could not be judged: The load stopped with an error: AttributeError: no Net."
 
 
+def test_the_cause_is_said_before_what_it_led_to() -> None:
+    stopped = dynamic(armed=False, loaded=None, events=(event("limit.time", value="60"),))
+    assert judge(stopped, RULES).summary.startswith("Could not be judged: It was stopped after 60 seconds;")
+
+
 def test_an_unsupported_format_is_named() -> None:
     torchscript = replace(STATIC.formats[0], name="torchscript", supported=False)
     judgement = judge(static(formats=(torchscript,)), RULES)
