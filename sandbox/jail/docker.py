@@ -194,6 +194,11 @@ def _judge(name: str, info: dict[str, Any], runtime: str | None, has_image: bool
             f"the engine has no runtime {runtime}",
             f"install {runtime}, name it under runtimes in /etc/docker/daemon.json, sudo systemctl restart docker",
         ),
+        (
+            runtime != GVISOR,
+            "its runtime is there, but this release has no observer for it, so a load could not be watched",
+            "",
+        ),
     )
     for holds, why, fix in table:
         if not holds:
