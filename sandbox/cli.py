@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,13 +89,15 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     how.add_argument("--static", action="store_true", help="read and convert; load nothing")
     how.add_argument("--timeout", metavar="S", type=_seconds, help="wall clock of the whole evaluation, in seconds")
     how.add_argument("--memory", metavar="SIZE", help="of the jail, like 4G")
-    _add_loudness(parser)
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="more in the text report; -vv: the jail's flags too"
+    )
+    _add_common(parser)
     return parser
 
 
-def _add_loudness(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="more in the text report")
     parser.add_argument("--version", action="version", version=TOOL)
 
 
@@ -153,7 +157,7 @@ def _setup_parser() -> argparse.ArgumentParser:
         "--offline", action="store_true", help="use nothing but --wheels and what is downloaded already"
     )
     parser.add_argument("--remove", action="store_true", help="undo everything that setup made")
-    _add_loudness(parser)
+    _add_common(parser)
     return parser
 
 
@@ -204,11 +208,12 @@ class _Command:
     parser: Callable[[], argparse.ArgumentParser]
     act: Callable[[argparse.Namespace], int]
     about: str = ""  # the argument that names the file in front of an error
+    interrupted: str = "nothing was written"
 
 
 _EVALUATION = _Command(_evaluate_parser, _evaluate, "model")
 _COMMANDS = {
-    "setup": _Command(_setup_parser, _setup),
+    "setup": _Command(_setup_parser, _setup, interrupted="run it again to go on, or with --remove to undo it"),
     "doctor": _Command(_doctor_parser, _doctor),
     "verify": _Command(_verify_parser, _verify, "output"),
 }
@@ -229,7 +234,7 @@ def run(words: Sequence[str]) -> int:
         print(_PROGRAM, *filter(None, [about]), error, sep=": ", file=sys.stderr)
         return Exit.ALARM if isinstance(error, MismatchError | HostileError) else Exit.USAGE
     except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted; nothing was written", file=sys.stderr)
+        print(f"{_PROGRAM}: interrupted; {command.interrupted}", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the report has gone; so may we
@@ -247,7 +252,19 @@ def _fill_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(os.dup(_STDERR), "w", encoding="utf-8")
 
 
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """The console script."""
     _fill_standard_streams()
-    return run(sys.argv[1:])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup's stay ignored
+            signal.signal(number, _interrupt)
+    try:
+        return run(sys.argv[1:])
+    except Exception:  # ours to mend; Python's own exit code for it would say "suspicious"
+        shown = [neutral(line) for line in traceback.format_exc().splitlines()]
+        print(*shown, f"{_PROGRAM}: this is a bug, and nothing was judged; please report it", sep="\n", file=sys.stderr)
+        return Exit.USAGE

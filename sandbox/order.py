@@ -15,6 +15,8 @@ from sandbox.stage import Staged
 from sandbox.untrusted import wire
 
 _GIB = 1 << 30
+_MIB = 1 << 20
+_LEAST_MEMORY = 64  # MiB; PID 1 and the reader take half of it before they have read a byte
 # One thread each: a pool that starts at import would be a pool that nobody armed.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -22,9 +24,11 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
     """The jail's limits for this input. `memory` is the user's own wish, in bytes.
 
-    Raises CallerError when the machine can't give what the load needs.
+    Raises CallerError when the machine can't give what the load needs, or no jail could live on it.
     """
     rules = policy.limits
+    if memory is not None and memory < _LEAST_MEMORY * _MIB:
+        raise messages.error("memory.least", asked=memory / _MIB, least=_LEAST_MEMORY)
     needed = memory or rules.memory_base + (0 if staged.mappable else int(rules.memory_per_byte * staged.size))
     most = int(rules.memory_share_of_ram * psutil.virtual_memory().total)
     if needed > most:

@@ -22,6 +22,8 @@ def targets(wanted: Sequence[str]) -> list[Target]:
         name, equals, path = word.partition("=")
         if not equals or not path or name not in RENDERERS:
             raise messages.error("report.words", word=word, formats=", ".join(RENDERERS))
+        if path == "-":
+            raise messages.error("report.stdout", word=word)
         if not Path(path).absolute().parent.is_dir():
             raise messages.error("report.folder", word=word)
         found.append((name, Path(path)))
@@ -41,8 +43,14 @@ def write(report: Report, wanted: Sequence[Target]) -> None:
 
 
 def show(report: Report, name: str, verbose: int) -> None:
-    """The report on standard output; colours only on a terminal that wants them."""
+    """The report on standard output; colours only on a terminal that wants them. Raises HostError."""
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     shown = text(report, colour=colour, verbose=verbose) if name == "text" else RENDERERS[name](report)
-    sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever read it has seen enough
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again as it ends
+        raise messages.error("report.failed", path="standard output", why=error.strerror) from None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
-from sandbox import __version__, cli, controller
+from sandbox import __version__, cli, controller, prepare
 from sandbox.facts import Exit
 from sandbox.jail import family
 
@@ -155,6 +157,11 @@ def linked(model: Path) -> None:
         (None, ["--report", "x.json"], "--report 'x.json' is not FORMAT=PATH; FORMAT is one of text, json"),
         (None, ["--report", "pdf=x"], "--report 'pdf=x' is not FORMAT=PATH; FORMAT is one of text, json"),
         (None, ["--report", "json="], "--report 'json=' is not FORMAT=PATH; FORMAT is one of text, json"),
+        (
+            None,
+            ["--report", "json=-"],
+            "--report 'json=-': the report goes to standard output anyway; choose its form with --format",
+        ),
         (None, ["--report", "json=no/x"], "--report 'json=no/x': there is no such folder; create it first"),
     ],
 )
@@ -227,6 +234,52 @@ def test_an_interrupt_is_130(model: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(controller, "evaluate", interrupt)
     assert cli.run(["model.pt"]) == Exit.INTERRUPTED
     assert capsys.readouterr().err == "sandbox-load: interrupted; nothing was written\n"
+
+
+def test_an_interrupted_setup_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prepare, "setup", interrupt)
+    assert cli.run(["setup"]) == Exit.INTERRUPTED
+    assert "run it again to go on" in capsys.readouterr().err
+
+
+def ended(evaluate: str, stdout: int | TextIO = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """The console script, with that instead of an evaluation."""
+    program = f"""
+import os
+from sandbox import cli, controller
+from tests.report.samples import CLEAN
+controller.evaluate = lambda _request: {evaluate}
+raise SystemExit(cli.main())
+"""
+    command = [sys.executable, "-c", program, "x.pt"]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_a_bug_of_ours_is_no_verdict() -> None:
+    done = ended("[]['\\x1b[2J']")
+    assert done.returncode == Exit.USAGE
+    assert done.stderr.endswith("sandbox-load: this is a bug, and nothing was judged; please report it\n")
+    assert "TypeError" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_being_told_to_end_is_an_interrupt(number: signal.Signals) -> None:
+    done = ended(f"os.kill(os.getpid(), {int(number)})")
+    assert (done.returncode, done.stderr) == (Exit.INTERRUPTED, "sandbox-load: interrupted; nothing was written\n")
+
+
+def test_a_full_standard_output_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = ended("CLEAN", full)
+    assert done.returncode == Exit.USAGE
+    said = "sandbox-load: x.pt: the report can't be written to standard output (No space left on device); "
+    assert done.stderr == f"{said}choose another place\n"
 
 
 def test_options_may_stand_before_the_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

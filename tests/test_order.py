@@ -72,6 +72,11 @@ def test_more_than_three_quarters_of_the_machine_is_refused_up_front(
         limits_for(policy, sized(staged, 3 * GIB, b"\x80\x04"), memory)
 
 
+def test_less_than_a_jail_can_live_on_is_refused_up_front(policy: Policy, staged: Staged) -> None:
+    with pytest.raises(CallerError, match="a jail of 1 MiB can't start; give it 64 MiB or more"):
+        limits_for(policy, staged, 1 << 20)
+
+
 def test_exactly_three_quarters_is_given(policy: Policy, staged: Staged) -> None:
     assert limits_for(policy, staged, 6 * GIB).memory == 6 * GIB
 
