@@ -1,0 +1,69 @@
+"""The command `python -m bench`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import calls, contest
+from bench.contest import SIZES
+from bench.measure import ROOT, take_turns
+from bench.results import Results, machine
+from bench.tables import page
+
+_PAGE = ROOT / "docs" / "benchmarks.md"
+_ROOM = 5  # times the largest checkpoint: itself, two outputs, and air for the file system
+_LOADS = 9  # runs of each side: a load of a millisecond needs more of them than anything else here
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--sizes", default=",".join(SIZES), help=f"of {','.join(SIZES)}, default all of them")
+    parser.add_argument("--jails", default="bubblewrap,docker", help="prepared jails, default both")
+    parser.add_argument("--folder", help="where checkpoints and outputs are made and deleted again, default /tmp")
+    parser.add_argument("--write", action="store_true", help=f"write {_PAGE.relative_to(ROOT)}, too")
+    return parser.parse_args()
+
+
+def _measure(folder: Path, sizes: Sequence[str], jails: Sequence[str]) -> Results:
+    results = Results(load_average=os.getloadavg()[0])
+    for key in sizes:
+        size = SIZES[key]
+        print(size.name, file=sys.stderr)
+        model = contest.make(folder / f"{key}.pt", size)
+        results.sizes[key] = take_turns(contest.peers(model, jails), size.times)
+        results.largest[key] = size.nbytes // size.tensors
+        results.loads[f"{size.name}, mapped"] = take_turns(contest.watch_peers(model), _LOADS)
+        model.unlink()
+    smallest = SIZES["10M"]
+    legacy = contest.make(folder / "legacy.pt", smallest, "legacy")
+    results.loads[f"{smallest.name}, legacy format"] = take_turns(contest.watch_peers(legacy), _LOADS)
+    print("calls", file=sys.stderr)
+    results.calls.update(calls.microseconds(take_turns(calls.peers(folder, jails), 5)))
+    return results
+
+
+def main() -> int:
+    """Measure everything, print the page, and leave nothing behind."""
+    options = _options()
+    sizes = options.sizes.split(",")
+    with tempfile.TemporaryDirectory(prefix="sandbox-load-bench-", dir=options.folder) as folder:
+        Path(folder).chmod(0o755)
+        needed = _ROOM * max(SIZES[key].nbytes for key in sizes)
+        if shutil.disk_usage(folder).free < needed:
+            print(f"bench: {folder} needs {needed / 1e9:.0f} GB of space; --folder names another", file=sys.stderr)
+            return 3
+        text = page(_measure(Path(folder), sizes, options.jails.split(",")), machine())
+    print(text)
+    if options.write:
+        _PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
