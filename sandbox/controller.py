@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sandbox import messages
 from sandbox.bundle import Bundle, find
@@ -52,7 +53,7 @@ class Request:
     """What to evaluate, and how. Sizes in bytes, times in seconds; None: the policy's own."""
 
     path: Path
-    output: Path | None = None  # None: beside the model, <stem>.safetensors
+    output: str | Path | None = None  # None: beside the model, <stem>.safetensors
     write: bool = True
     force: bool = False
     policy: str = "evaluate"
@@ -69,14 +70,18 @@ class Request:
     copied: Callable[[int], None] | None = field(default=None, compare=False)  # bytes of output that stand
 
 
-def evaluate(request: Request) -> Report:
-    """Do it. Raises CallerError or HostError when nothing could be judged; a hostile file is judged, never raised."""
+def evaluate(model: Request | str | Path, **options: Any) -> Report:
+    """Evaluate a file; `options` are `Request`'s, which may also be given whole.
+
+    Raises CallerError or HostError when nothing could be judged; a hostile file is judged, never raised.
+    """
     started = time.monotonic()
+    request = replace(model, **options) if isinstance(model, Request) else Request(Path(model), **options)
     bundle = find()
     policy = load(request.policy, bundle.configs)
     with ExitStack() as held:
         staged = held.enter_context(stage(request.path))
-        weights = request.output or request.path.with_suffix(".safetensors")
+        weights = Path(request.output or request.path.with_suffix(".safetensors"))
         group = None
         if request.write:
             names = (path.name for path in output_paths(weights).values())
@@ -185,33 +190,21 @@ class _Run:
             code = Path(folder, "code")
             code.mkdir()
             digest = self.bundle.write_code(code)
-            model, descriptor = self.staged.path, self.staged.fd
             foreign = not self.jail.counts_its_own_processes or uid == NOBODY
             copy = foreign and not self.staged.readable_by(uid, gid)
-            if copy:
-                model = self._copy(Path(folder))
-                descriptor = os.open(model, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                yield (
-                    JailSpec(
-                        model=model,
-                        model_fd=descriptor,
-                        model_name=secrets.token_hex(8),
-                        code=code,
-                        hostname=f"node-{secrets.token_hex(4)}",
-                        uid=uid,
-                        gid=gid,
-                        limits=self.limits,
-                        variables=variables(),
-                        syscalls=self.policy.syscalls.wall_one,
-                        job=secrets.token_hex(8),
-                    ),
-                    digest,
-                    copy,
-                )
-            finally:
-                if copy:
-                    os.close(descriptor)
+            spec = JailSpec(
+                model=self._copy(Path(folder)) if copy else self.staged.path,
+                model_name=secrets.token_hex(8),
+                code=code,
+                hostname=f"node-{secrets.token_hex(4)}",
+                uid=uid,
+                gid=gid,
+                limits=self.limits,
+                variables=variables(),
+                syscalls=self.policy.syscalls.wall_one,
+                job=secrets.token_hex(8),
+            )
+            yield spec, digest, copy
 
     def _copy(self, folder: Path) -> Path:
         """The jail's user may not read the file itself: a private copy, announced."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sandbox import messages
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import Verdict
 
 
 def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **options: Any) -> dict[str, Any]:
-    """The tensors by name, from a private temporary safetensors; `options` are `Request`'s.
+    """The tensors by name, from a private temporary safetensors; `options` are `Request`'s others.
 
     Raises CallerError when the verdict is not among `accept`, or when nothing could be converted; it says why.
     """
@@ -23,11 +22,11 @@ def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **op
 
     with tempfile.TemporaryDirectory(prefix="sandbox-load-") as folder:
         salvage = bool({Verdict.MALICIOUS, Verdict.INCONCLUSIVE} & set(accept))
-        request = Request(Path(path), output=Path(folder, "weights.safetensors"), salvage=salvage)
-        report = evaluate(replace(request, **options))
+        output = Path(folder, "weights.safetensors")
+        report = evaluate(path, output=output, salvage=salvage, **options)
         if report.verdict not in accept:
             raise messages.error("tensors.verdict", path=path, verdict=report.verdict, summary=report.summary)
         if report.not_written:
             raise messages.error("tensors.none", path=path, why=report.not_written)
-        tensors: dict[str, Any] = load_file(folder + "/weights.safetensors")
+        tensors: dict[str, Any] = load_file(output)
         return {name: tensor.clone() for name, tensor in tensors.items()}
