@@ -107,7 +107,6 @@ def test_the_jails_environment_holds_nothing_of_the_callers(monkeypatch: pytest.
 def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[str, Any], Secrets]:
     spec = JailSpec(
         model=staged.path,
-        model_fd=staged.fd,
         model_name="0123456789abcdef",
         code=Path("/nowhere"),
         hostname="node-1",

@@ -44,7 +44,6 @@ class JailSpec:
     """One jail to start."""
 
     model: Path  # a regular file that `uid` can read once it is mounted
-    model_fd: int  # the host's descriptor of the same file, to mount by where the jail can
     model_name: str  # random; the file appears as MODEL/model_name
     code: Path
     hostname: str  # random

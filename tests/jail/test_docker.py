@@ -58,7 +58,6 @@ def make_spec(folder: Path) -> JailSpec:
     model.chmod(0o644)
     return JailSpec(
         model=model,
-        model_fd=-1,
         model_name="m" + secrets.token_hex(8),
         code=code,
         hostname="h" + secrets.token_hex(4),

@@ -1,0 +1,42 @@
+"""What bubblewrap is started with: every option with its reason, and what stands in the jail's /etc."""
+
+from __future__ import annotations
+
+from sandbox.jail.interface import HOME, SHARED, TMP, JailSpec
+
+PYTHON = "/usr/bin/python3.11"
+# Libraries and one interpreter: no shell, no host program, nothing of /etc but what is written here.
+LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib/python3.11", "/usr/lib/python3")
+ETC = {
+    "passwd": "user:x:{uid}:{gid}::" + HOME + ":/bin/sh\n",
+    "group": "user:x:{gid}:\n",
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "resolv.conf": "nameserver 198.51.100.53\noptions attempts:1 timeout:1\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+}
+
+
+def flags(spec: JailSpec) -> list[tuple[list[str], str]]:
+    """bubblewrap's options in their order, each with its reason, but for those that name a host path."""
+    tmp, limits = str(spec.limits.tmp), spec.limits
+    return [
+        (["--unshare-user", "--disable-userns"], "a user namespace, and none below it"),
+        (["--unshare-pid", "--as-pid-1"], "the supervisor is PID 1: it sees all, none sees out, all end with it"),
+        (["--unshare-net"], "no interface but a loopback of its own"),
+        (["--unshare-ipc", "--unshare-uts", "--unshare-cgroup"], "no shared memory, host name or cgroup of the host"),
+        (["--cap-drop", "ALL"], "no capability, not even over its own namespaces"),
+        (["--die-with-parent"], "it ends when the controller is killed"),
+        (["--new-session"], "no terminal to type into"),
+        (["--hostname", spec.hostname], "a random name"),
+        (["--clearenv"], "nothing of the caller's environment"),
+        (["--proc", "/proc"], "its own processes only"),
+        (["--dev", "/dev"], "null, zero, full, random, urandom, tty: no disk, no kvm, no fuse"),
+        (["--size", tmp, "--tmpfs", SHARED], "a bounded tmpfs"),
+        (["--size", tmp, "--tmpfs", TMP], "a bounded tmpfs"),
+        (["--dir", "/home", "--size", tmp, "--tmpfs", HOME], "a bounded tmpfs, where the decoys live"),
+        (["--remount-ro", "/"], "the root is a tmpfs: nobody fills it"),
+        (["--remount-ro", "/dev"], "nor /dev"),
+        (["--remount-ro", "/proc"], "no sysctl, no sysrq"),
+        (["--chdir", "/"], "no folder of the caller's"),
+        ([f"RLIMIT_CORE=0 RLIMIT_FSIZE={limits.file_size} RLIMIT_NOFILE={limits.open_files}"], "no dumps, no floods"),
+    ]

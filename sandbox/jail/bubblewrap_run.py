@@ -1,0 +1,181 @@
+"""One running bubblewrap jail: how it is launched, its two pipes, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import messages
+from sandbox.facts import Limit
+from sandbox.jail import cgroup, wall
+from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, flags
+from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, JailSpec, RunningJail
+
+_READ = 1 << 20
+_STDERR_KEPT = 4096
+# The root launcher covers one of these with a tmpfs, in a namespace that only it sees, and mounts the parts there.
+_NEUTRAL = ("/mnt", "/media", "/srv", "/opt")
+_LAUNCH = """
+set -eu
+place=$1
+mount -t tmpfs -o size=64k,mode=755 none "$place"
+mkdir "$place/env" "$place/code"
+: > "$place/model"
+mount --bind "$2" "$place/model"
+mount --bind "$3" "$place/env"
+mount --bind "$4" "$place/code"
+uid=$5 gid=$6
+shift 6
+exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --inh-caps=-all -- "$@"
+"""
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The three parts of a jail that differ from run to run, by their paths on the host."""
+
+    model: Path
+    environment: Path
+    code: Path
+
+    def neutral(self) -> str:
+        """A folder that every Linux has and that none of the three stands in."""
+        real = [path.resolve() for path in (self.model, self.environment, self.code)]
+        free = (place for place in _NEUTRAL if not any(path.is_relative_to(place) for path in real))
+        return next(place for place in free if Path(place).is_dir())
+
+    def at(self, place: str) -> _Sources:
+        """Where the launcher has mounted them."""
+        return _Sources(Path(place, "model"), Path(place, "env"), Path(place, "code"))
+
+
+def _mounts(model_name: str, sources: _Sources) -> list[str]:
+    """Everything that is bound into the jail, read-only."""
+    inside = {CODE: sources.code, ENVIRONMENT: sources.environment, f"{MODEL}/{model_name}": sources.model}
+    inside |= {path: Path(path) for path in (*LIBRARIES, PYTHON) if Path(path).exists()}
+    links = ["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]
+    return links + [word for target, source in inside.items() for word in ("--ro-bind", str(source), target)]
+
+
+class RunningBubblewrap(RunningJail):
+    """One bwrap process and its two pipes."""
+
+    def __init__(self, spec: JailSpec, environment: Path) -> None:
+        self._spec = spec
+        self._cgroup = cgroup.make(spec.job, spec.limits)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        with contextlib.ExitStack() as held:
+            etc = [held.enter_context(_data(text.format(uid=spec.uid, gid=spec.gid))) for text in ETC.values()]
+            filter_fd = held.enter_context(wall.compiled(spec.syscalls))
+            files = [
+                word for name, fd in zip(ETC, etc, strict=True) for word in ("--ro-bind-data", str(fd), f"/etc/{name}")
+            ]
+            sources = _Sources(spec.model, environment, spec.code)
+            if os.getuid() == 0:
+                place = sources.neutral()
+                command = self._launched(place, sources, self._command(sources.at(place), files, filter_fd))
+            else:
+                command = self._command(sources, files, filter_fd)
+            self._process = subprocess.Popen(
+                [*self._cgroup.prefix, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                pass_fds=(*etc, filter_fd),
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                cwd="/",
+            )
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._out, selectors.EVENT_READ)
+
+    def _command(self, sources: _Sources, files: list[str], filter_fd: int) -> list[str]:
+        spec, limits = self._spec, self._spec.limits
+        options = [words for words, _ in flags(spec) if words[0].startswith("--")]
+        last = [word for words in options if words[0] == "--remount-ro" for word in words]
+        first = [word for words in options if words[0] != "--remount-ro" for word in words]
+        variables = [word for pair in spec.variables.items() for word in ("--setenv", *pair)]
+        mounts = _mounts(spec.model_name, sources)
+        jail = ["bwrap", *first, *variables, *mounts, *files, *last, "--seccomp", str(filter_fd)]
+        limited = ["prlimit", "--core=0", f"--fsize={limits.file_size}", f"--nofile={limits.open_files}", "--"]
+        return [*limited, *jail, PYTHON, "-I", "-B", f"{CODE}/runner.py"]
+
+    def _launched(self, place: str, sources: _Sources, command: list[str]) -> list[str]:
+        """The command behind root's launcher, which may reach paths that the jail's user may not."""
+        parts = [str(part) for part in (sources.model, sources.environment, sources.code)]
+        words = [place, *parts, str(self._spec.uid), str(self._spec.gid)]
+        unshared = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _LAUNCH, "launch"]
+        return [*unshared, *words, *command]
+
+    @property
+    def _out(self) -> int:
+        assert self._process.stdout is not None  # Popen was asked for it
+        return self._process.stdout.fileno()
+
+    def write(self, data: bytes) -> None:
+        assert self._process.stdin is not None  # Popen was asked for it
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise messages.error("bubblewrap.failed", why=self._why()) from None
+
+    def read(self, timeout: float) -> bytes:
+        if not self._selector.select(timeout):
+            raise TimeoutError
+        return os.read(self._out, _READ)
+
+    def stop(self) -> str:
+        if self._process.returncode is not None:
+            return ""
+        ended = self._process.poll() is not None
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        try:
+            self._process.wait(0.0 if ended else GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        why = self._cgroup.oom() or (self._why() if ended and self._process.returncode else "")
+        self._selector.close()
+        self._stderr.close()
+        self._cgroup.remove()
+        return why
+
+    def limits(self) -> tuple[Limit, ...]:
+        limits, by = self._spec.limits, self._cgroup.name
+        memory_by = by or "the supervisor's samples of private memory, every 0.2 s"
+        return (
+            Limit("memory", limits.memory, "bytes", memory_by),
+            Limit("address space", limits.address_space, "bytes", "RLIMIT_AS on the loader"),
+            Limit("processes", limits.processes, "tasks", by or "RLIMIT_NPROC on the loader; forks are denied"),
+            Limit("tmpfs", limits.tmp, "bytes", "the mounts' size"),
+            Limit("file size", limits.file_size, "bytes", "RLIMIT_FSIZE"),
+            Limit("open files", limits.open_files, "descriptors", "RLIMIT_NOFILE"),
+        )
+
+    def _why(self) -> str:
+        """What bwrap said, in one line."""
+        self._stderr.seek(0)
+        text = self._stderr.read(_STDERR_KEPT).decode("utf-8", "replace").strip()
+        return " ".join(text.split()) or f"exit {self._process.poll()}"
+
+
+@contextlib.contextmanager
+def _data(text: str) -> Iterator[int]:
+    """A descriptor that reads as `text`."""
+    fd = os.memfd_create("sandbox-load")
+    try:
+        os.write(fd, text.encode("ascii"))
+        os.lseek(fd, 0, os.SEEK_SET)
+        yield fd
+    finally:
+        os.close(fd)
