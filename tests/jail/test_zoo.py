@@ -27,7 +27,7 @@ def converted(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
         raw = path.read_bytes()
     with safe_open(str(path), "numpy") as official:
         assert set(official.keys()) == {entry.name for entry in header.entries}
-    return {entry.name: (entry.dtype, entry.shape, raw[entry.start : entry.end]) for entry in header.entries}
+    return {entry.name: (entry.dtype, entry.shape, raw[entry.begin : entry.end]) for entry in header.entries}
 
 
 def check(name: str, jail: str, folder: Path) -> None:
