@@ -53,4 +53,6 @@ def load(name: str, path: str, mapped: bool) -> Any:
 
 _MOST_ABSENT = 1000  # then a class is being made up for each try
 _LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
-NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": ("torch",), "torch-legacy": ("torch",), "pickle": ()}
+# With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
+_TORCH = ("torch", "torch.utils.serialization")
+NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": _TORCH, "torch-legacy": _TORCH, "pickle": ()}
