@@ -127,7 +127,8 @@ def _watched(report: Report, _verbose: int) -> Lines:
 
 
 def _load(report: Report, _verbose: int) -> Lines:
-    if report.dynamic.load_error:
+    told = any(finding.rule == "load.failed" for finding in report.findings)
+    if report.dynamic.load_error and not told:
         yield "the load failed: " + neutral(report.dynamic.load_error, LONG)
 
 
