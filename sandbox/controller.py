@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -36,6 +35,7 @@ from sandbox.judge.verdict import judge
 from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.policy import Policy, load, read_table
 from sandbox.release import Release
+from sandbox.scratch import scratch
 from sandbox.stage import Staged, stage
 from sandbox.weights.group import OutputGroup, output_paths, refuse_existing
 from sandbox.weights.plan import Caps
@@ -186,14 +186,14 @@ class _Run:
     def _specification(self) -> Iterator[tuple[JailSpec, str, bool]]:
         """The jail to start, the digest of the code it gets, and whether the model had to be copied for it."""
         uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (NOBODY, NOBODY)
-        with tempfile.TemporaryDirectory(prefix="sandbox-load-", ignore_cleanup_errors=True) as folder:
-            code = Path(folder, "code")
+        with scratch() as folder:
+            code = folder / "code"
             code.mkdir()
             digest = self.bundle.write_code(code)
             foreign = not self.jail.counts_its_own_processes or uid == NOBODY
             copy = foreign and not self.staged.readable_by(uid, gid)
             spec = JailSpec(
-                model=self._copy(Path(folder)) if copy else self.staged.path,
+                model=self._copy(folder) if copy else self.staged.path,
                 model_name=secrets.token_hex(8),
                 code=code,
                 hostname=f"node-{secrets.token_hex(4)}",

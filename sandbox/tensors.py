@@ -3,7 +3,6 @@ it reads the finished safetensors, never the checkpoint."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from sandbox import messages
 from sandbox.controller import evaluate
 from sandbox.facts import Verdict
+from sandbox.scratch import scratch
 
 
 def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **options: Any) -> dict[str, Any]:
@@ -20,9 +20,9 @@ def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **op
     """
     from safetensors.torch import load_file  # noqa: PLC0415 - only this helper needs torch
 
-    with tempfile.TemporaryDirectory(prefix="sandbox-load-") as folder:
+    with scratch() as folder:
         salvage = bool({Verdict.MALICIOUS, Verdict.INCONCLUSIVE} & set(accept))
-        output = Path(folder, "weights.safetensors")
+        output = folder / "weights.safetensors"
         report = evaluate(path, output=output, salvage=salvage, **options)
         if report.verdict not in accept:
             raise messages.error("tensors.verdict", path=path, verdict=report.verdict, summary=report.summary)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import messages
 from sandbox.controller import Request, evaluate
 from sandbox.facts import Exit
+from sandbox.scratch import scratch
 from sandbox.weights.group import output_paths
 from sandbox.weights.verify import VerifyResult, load_manifest, verify, verify_plan
 
@@ -32,8 +32,8 @@ def check(output: Path, source: Path, *, replan: bool, jail: str) -> Checked:
 def _replanned(result: VerifyResult, output: Path, source: Path, jail: str) -> VerifyResult:
     """A static conversion in a fresh jail, into a private folder, whose manifest is then compared."""
     said = load_manifest(output_paths(output)["manifest"])
-    with tempfile.TemporaryDirectory(prefix="sandbox-load-") as folder:
-        again = Path(folder, output.name)
+    with scratch() as folder:
+        again = folder / output.name
         request = Request(source, output=again, jail=jail, static=True, salvage=True, strip_prefix=said.strip_prefix)
         report = evaluate(request)
         if report.not_written:

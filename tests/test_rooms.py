@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.judge": _BOTTOM,
     "sandbox.report": {"sandbox.facts", "sandbox.report.neutral"},
     "sandbox.stage": _MIDDLE,
+    "sandbox.scratch": set(),
     "sandbox.jail": _MIDDLE,
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
     "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
@@ -36,13 +37,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.exchange": {"sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted", "sandbox.weights", *_MIDDLE},
     "sandbox.release": {"sandbox.exchange", "sandbox.weights", *_MIDDLE},
     "sandbox.controller": {
-        "sandbox.release",
+        *("sandbox.release", "sandbox.scratch"),
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
         *("sandbox.judge", "sandbox.weights", *_MIDDLE),
     },
-    "sandbox.tensors": {"sandbox.controller", *_MIDDLE},
+    "sandbox.tensors": {"sandbox.controller", "sandbox.scratch", *_MIDDLE},
     "sandbox.reporting": {"sandbox.report", *_MIDDLE},
-    "sandbox.verification": {"sandbox.controller", "sandbox.weights", *_MIDDLE},
+    "sandbox.verification": {"sandbox.controller", "sandbox.scratch", "sandbox.weights", *_MIDDLE},
     "sandbox.prepare": {"sandbox.jail", *_MIDDLE},
     "sandbox.doctor": {"sandbox.jail", *_MIDDLE},
     "sandbox.cli": {

@@ -6,12 +6,16 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from sandbox.jail.interface import Limits
 
 _ROOT = Path("/sys/fs/cgroup")
+_PREFIX = "sandbox-load-"
+# A group this old without a process in it is what a killed run left; a younger one may be about to get its first.
+_SETTLED_SECONDS = 60
 # Joins each group named before "--", then becomes the command after it.
 _ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
 
@@ -53,6 +57,7 @@ class Folders(Cgroup):
         self._folders, self._told = folders, told
         try:
             for folder in folders:
+                _sweep(folder.parent)
                 folder.mkdir()
             for path, value in settings.items():
                 path.write_text(str(value), encoding="ascii")
@@ -75,11 +80,19 @@ class Folders(Cgroup):
                 folder.rmdir()
 
 
+def _sweep(parent: Path) -> None:
+    """Take away the empty groups of runs that were killed; one that holds a process can't be removed."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _SETTLED_SECONDS:
+                folder.rmdir()
+
+
 def make(job: str, limits: Limits) -> Cgroup:
     """The best that can be had without asking anybody."""
     for attempt in (_unified, _version_one, _scope):
         try:
-            return attempt(f"sandbox-load-{job}", limits)
+            return attempt(f"{_PREFIX}{job}", limits)
         except OSError:
             continue
     return NoCgroup()
