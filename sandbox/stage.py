@@ -15,7 +15,7 @@ from pathlib import Path
 from sandbox import messages
 from sandbox.errors import HostileError
 
-_CHUNK = 8 << 20
+_CHUNK = 1 << 20  # stays in a core's cache; larger ones cost page faults and memory, and read no faster
 _HEAD = 64
 # What copy_file_range answers for two file systems that it can't copy between, or one that has no such call.
 _NOT_BETWEEN_THESE = (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -146,11 +146,12 @@ class Staged:
 
     def _hash(self) -> None:
         digest = hashlib.sha256()
+        buffer = memoryview(bytearray(_CHUNK))
         offset = 0
         try:
-            while not self._closing.is_set() and (chunk := os.pread(self.fd, _CHUNK, offset)):
-                digest.update(chunk)
-                offset += len(chunk)
+            while not self._closing.is_set() and (count := os.preadv(self.fd, [buffer], offset)):
+                digest.update(buffer[:count])
+                offset += count
         except OSError as error:
             self._error = error.strerror or str(error)
         self._digest = digest.hexdigest()
