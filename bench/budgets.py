@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.contest import COPY, IMPORT, MAPPED, STATIC, UNWATCHED, WATCHED, full
+from bench.contest import COPY, IMPORT, MAPPED, SIZES, STATIC, UNWATCHED, WATCHED, full
 from bench.measure import Sample, median, told
 from bench.results import Results
 
@@ -85,6 +85,8 @@ def _memory(results: Results) -> Iterator[Line]:
         allowed = _HOST + _HOST_EACH_TENSOR * max(told(samples, "tensors") or 0 for samples in ours)
         host = max(told(samples, "host_peak") or 0 for samples in ours)
         loader = max(told(samples, "jail_private_peak") or 0 for samples in ours)
-        yield Line(f"{size}, host's peak RSS: 64 MB + 1 KB a tensor", host / _MB, allowed / _MB, "MB")
+        yield Line(f"{SIZES[size].name}, host's peak RSS: 64 MB + 1 KB a tensor", host / _MB, allowed / _MB, "MB")
         most = (_LOADER + results.largest[size]) / _MB
-        yield Line(f"{size}, loader's anonymous memory: 400 MB + the largest tensor", loader / _MB, most, "MB")
+        yield Line(
+            f"{SIZES[size].name}, loader's anonymous memory: 400 MB + the largest tensor", loader / _MB, most, "MB"
+        )
