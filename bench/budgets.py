@@ -82,10 +82,11 @@ def _memory(results: Results) -> Iterator[Line]:
         ours = [samples for name, samples in by_peer.items() if name.startswith("sandbox-load")]
         if not ours:
             continue
+        name = SIZES[size].name
         allowed = _HOST + _HOST_EACH_TENSOR * max(told(samples, "tensors") or 0 for samples in ours)
         host = max(told(samples, "host_peak") or 0 for samples in ours)
         loader = max(told(samples, "jail_private_peak") or 0 for samples in ours)
-        yield Line(f"{SIZES[size].name}, host's peak RSS: 64 MB + 1 KB a tensor", host / _MB, allowed / _MB, "MB")
+        yield Line(f"{name}, host's peak RSS: 64 MB + 1 KB a tensor", host / _MB, allowed / _MB, "MB")
         most = (_LOADER + results.largest[size]) / _MB
         yield Line(
             f"{SIZES[size].name}, loader's anonymous memory: 400 MB + the largest tensor", loader / _MB, most, "MB"
