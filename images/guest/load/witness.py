@@ -102,6 +102,7 @@ def _bytes_of(tensor: Any) -> tuple[str, tuple[int, ...], Any]:
         if tensor.layout != torch.strided or tensor.device.type != "cpu":
             raise KeyError(str(tensor.layout))
         flat = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        flat = flat.as_strided(flat.shape, (1,))  # a single element is contiguous whatever its stride, but not viewable
         return dtype, tuple(tensor.shape), flat.view(torch.uint8).numpy() if flat.numel() else b""
     numpy = _loaded("numpy")
     array = numpy.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
@@ -112,12 +113,12 @@ def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, .
     """Every tensor below the root that has a form safetensors knows, up to so many bytes of them: a few bytes, expanded
     under many names, would keep us hashing for days."""
     for named in walk(root, look, nodes=_NODES, depth=_DEPTH):
-        budget -= int(named.value.nbytes)
-        if budget < 0:
-            return
         if named.left_out:
             continue
         try:
+            budget -= int(named.value.nbytes)
+            if budget < 0:
+                return
             dtype, shape, buffer = _bytes_of(named.value)
         except (KeyError, RuntimeError, TypeError, ValueError, MemoryError):
             continue  # quantized, sparse, meta, structured: the plan leaves them out, too, and says so
