@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from collections.abc import Callable
 from pickle import UnpicklingError, dump, dumps  # noqa: F401 - part of the interface of a pickle module
 from typing import Any
 
@@ -65,6 +66,24 @@ def stand_in(module: str, name: str, reason: str) -> type:
     return _stand_ins.setdefault(full, made)
 
 
+# Make a tensor by their first argument, then an instance of their second, which torch refuses for a stand-in.
+_OF_A_SUBCLASS = {
+    f"{module}.{name}"
+    for module in ("torch._tensor", "torch.tensor")
+    for name in ("_rebuild_from_type", "_rebuild_from_type_v2")
+}
+
+
+def _plain_when_absent(rebuild: Callable[..., Any]) -> Callable[..., Any]:
+    """The tensor itself, where its subclass is absent."""
+
+    def made(function: Callable[..., Any], kind: Any, arguments: Any, *state: object) -> Any:
+        absent_class = isinstance(kind, type) and issubclass(kind, StandIn)
+        return function(*arguments) if absent_class else rebuild(function, kind, arguments, *state)
+
+    return made
+
+
 class Unpickler(pickle.Unpickler):
     """pickle.Unpickler with stand-ins."""
 
@@ -73,7 +92,8 @@ class Unpickler(pickle.Unpickler):
         current = f"{module}.{name}"
         if current not in absent:
             try:
-                return super().find_class(module, name)
+                found = super().find_class(module, name)
+                return _plain_when_absent(found) if current in _OF_A_SUBCLASS else found
             except (ImportError, AttributeError) as error:
                 stand_in(module, name, f"{type(error).__name__}: {error}")
         uses[current] += 1
