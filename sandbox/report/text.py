@@ -78,8 +78,9 @@ def _finding(finding: Finding, verbose: int) -> Lines:
 
 
 def _harmless(finding: Finding) -> bool:
-    """Whether it only says that the load did what loads do."""
-    return finding.verdict is Verdict.CLEAN and finding.severity == "info" and finding.rule.startswith("event.")
+    """Whether it only says that the load did what loads do, or what a section of its own says better."""
+    quiet = finding.verdict is Verdict.CLEAN and finding.severity == "info"
+    return quiet and (finding.rule.startswith("event.") or finding.rule == "absent")
 
 
 def _findings(report: Report, verbose: int) -> Lines:

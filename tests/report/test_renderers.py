@@ -77,6 +77,13 @@ def test_what_every_load_does_is_counted_and_told_only_to_who_asks() -> None:
     assert text(many, verbose=1).count("openat") == 10
 
 
+def test_what_is_absent_is_told_in_its_own_section_alone() -> None:
+    said = Finding("absent", "Names packages", "info", Verdict.CLEAN, "Stand-ins.", ("absent: mypkg.Thing",))
+    report = replace(MALICIOUS, findings=(said,))
+    assert text(report).count("mypkg.Thing") == 1
+    assert text(report, verbose=1).count("mypkg.Thing") == 2
+
+
 def test_a_finding_that_explains_what_is_missing_is_not_told_twice() -> None:
     missing = Completeness(complete=False, missing=(MALICIOUS.findings[0].explanation,))
     assert text(replace(MALICIOUS, completeness=missing)).count(missing.missing[0]) == 1
