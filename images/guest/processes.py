@@ -107,7 +107,7 @@ class Child:
     def kill(self) -> None:
         """End it and wait until it is dead."""
         if not self.reap():
-            os.kill(self.pid, signal.SIGKILL)
+            kill(self.pid)
             self.reap(block=True)
 
 
@@ -130,6 +130,12 @@ def spawn(name: str, script: str, standard_input: bytes, variables: dict[str, st
     for number in (1, 2):
         os.set_blocking(own[number], False)
     return Child(name, pid, own[FRAMES], own[COMMANDS], {own[1]: "stdout", own[2]: "stderr"})
+
+
+def kill(pid: int) -> None:
+    """End a process, which may have been reaped by its own parent meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def others(known: set[int]) -> list[int]:

@@ -66,7 +66,8 @@ class Relay:
             self._listen(descriptor, functools.partial(self._printed, descriptor))
 
     def hear(self) -> None:
-        """Take its frames, from now on."""
+        """Take its frames, from now on. The child can read its own pipe: what was there may be gone when we come."""
+        os.set_blocking(self.child.frames, False)
         self._listen(self.child.frames, self._frames)
 
     @property
@@ -95,7 +96,10 @@ class Relay:
         del self._open[descriptor]
 
     def _frames(self) -> None:
-        raw = os.read(self.child.frames, _PIECE)
+        try:
+            raw = os.read(self.child.frames, _PIECE)
+        except BlockingIOError:
+            return
         if not raw:
             self._hang_up(self.child.frames)
             return

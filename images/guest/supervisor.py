@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -99,7 +98,7 @@ class Supervisor:
         reader.kill()
         for pid in processes.others(known):
             self._record.add("watch.tamper", "reader", "denied", pid, {"value": "the reader left a process behind"})
-            os.kill(pid, signal.SIGKILL)
+            processes.kill(pid)
         relay.finish()
         self._say(wire.Kind.READER_GONE, reader.end)
         return result

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import json
 import os
-import signal
 import time
 from dataclasses import replace
 from typing import Any
@@ -67,7 +66,7 @@ class Watch:
         self._loader.command("witness")
         self._pump.run_until(lambda: self._over() or self.relay.silent)
         self._pump.run_until(self._over, self._order.linger)
-        self._pump.run_until(lambda: not processes.others({1}), self._order.linger)
+        self._pump.run_until(lambda: self._over() and not self._children(), self._order.linger)
 
     def end(self) -> wire.Gone:
         """Kill what is left, take its last words, and return how the loader ended."""
@@ -77,7 +76,7 @@ class Watch:
             self._loader.kill()
         while left := processes.others({1}):
             for pid in left:
-                os.kill(pid, signal.SIGKILL)
+                processes.kill(pid)
             time.sleep(0.001)
         self._decoys.drain(self._record)
         self.relay.finish()
@@ -85,7 +84,7 @@ class Watch:
         return replace(self._loader.end, alive=self._alive)
 
     def _note_leftovers(self, reaped: bool) -> None:
-        left = processes.others({1}) if reaped else [self._loader.pid, *processes.others({1, self._loader.pid})]
+        left = self._children() if reaped else [self._loader.pid, *self._children()]
         self._alive = tuple(processes.describe(pid)[:256] for pid in left[:64])
         late = time.monotonic() >= self._pump.deadline
         if left and self._loaded:
@@ -99,11 +98,15 @@ class Watch:
 
     def _still(self, baseline: int) -> bool:
         """No thread and no child beyond those that were there at the go."""
-        return len(processes.tasks(self._loader.pid)) <= baseline and not processes.others({1, self._loader.pid})
+        return len(processes.tasks(self._loader.pid)) <= baseline and not self._children()
+
+    def _children(self) -> list[int]:
+        """What the loader started. The loader itself is never among them: its end is `reap`'s alone to take."""
+        return processes.others({1, self._loader.pid})
 
     def _busy(self, baseline: int) -> str:
         threads = max(0, len(processes.tasks(self._loader.pid)) - baseline)
-        return f"{threads} threads, {len(processes.others({1, self._loader.pid}))} processes"
+        return f"{threads} threads, {len(self._children())} processes"
 
     def _over(self) -> bool:
         if time.monotonic() >= self._next_sample:
@@ -162,7 +165,7 @@ class Watch:
     def _sample(self) -> None:
         """The jail's private resident memory against its limit, where no cgroup watches it."""
         self._next_sample = time.monotonic() + _SAMPLE_SECONDS
-        used = sum(_private(pid) for pid in (self._loader.pid, *processes.others({1, self._loader.pid})))
+        used = sum(private_memory(pid) for pid in (self._loader.pid, *self._children()))
         self.peak = max(self.peak, used)
         self.samples += 1
         if used > self._order.memory:
@@ -170,13 +173,18 @@ class Watch:
             self._loader.kill()
 
 
-def _private(pid: int) -> int:
-    """Resident bytes that aren't a mapped file's: those the kernel could drop at any time."""
+def private_memory(pid: int) -> int:
+    """Resident bytes of a process that aren't a mapped file's: those that the kernel can't just drop.
+
+    Shared anonymous memory counts. The first thread can end before the others: whichever lives tells.
+    """
     import psutil  # noqa: PLC0415 - not before the load is on its way: a small file's evaluation waits for our imports
 
-    with contextlib.suppress(psutil.Error):
-        memory = psutil.Process(pid).memory_info()
-        return int(memory.rss - memory.shared)
+    for task in processes.tasks(pid):
+        with contextlib.suppress(psutil.Error, OSError, KeyError):
+            shared = processes.status(f"/proc/{pid}/task/{task}/status")["RssShmem"]
+            memory = psutil.Process(task).memory_info()
+            return int(memory.rss - memory.shared) + 1024 * int(shared.split()[0])
     return 0
 
 

@@ -300,3 +300,47 @@ def test_what_happens_at_exit_is_watched(report_of: Evaluate) -> None:
         """
     )
     assert any(event.kind == "process.exec" and "id" in event.detail["argv"] for event in report.dynamic.events)
+
+
+def test_an_end_between_the_waits_does_not_end_the_watch(report_of: Evaluate) -> None:
+    """PID 1 reaps what is dead; the loader's end, whenever it comes, is still told."""
+    report = report_of(
+        """
+        import os, time
+        os.close(3)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            pass
+        os._exit(7)
+        """
+    )
+    assert watched_to_the_end(report)
+    assert report.dynamic.end is not None
+    assert report.dynamic.end.exit == 7
+
+
+def test_frames_that_their_own_sender_takes_back_do_not_stop_the_watch(report_of: Evaluate) -> None:
+    """A pipe's reading end can be opened by who writes into it: what made PID 1 look may be gone when it reads."""
+    report = report_of(
+        """
+        import ctypes, os, sys, threading
+        pipe = os.open("/proc/self/fd/3", os.O_RDONLY)
+        libc = ctypes.CDLL(None)
+        done = False
+        def steal():
+            held = ctypes.create_string_buffer(1 << 16)
+            while not done:
+                libc.read(pipe, held, 1 << 16)
+        thieves = [threading.Thread(target=steal, daemon=True) for _ in range(3)]
+        for thief in thieves:
+            thief.start()
+        wire = sys.modules["wire"]
+        row = wire.encode(wire.Kind.HINT, wire.Hint("", "", ""))
+        for _ in range(900):
+            libc.write(3, row, len(row))
+            os.stat("/")
+        os._exit(0)
+        """
+    )
+    assert watched_to_the_end(report)
+    assert "limit.time" not in kinds(report)
