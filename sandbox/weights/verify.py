@@ -203,11 +203,12 @@ def verify_plan(result: VerifyResult, replanned: Sequence[Tensor], digests: Mapp
     mismatches = tuple(_compare(of_file, replanned, digests))[:MAX_MISMATCHES]
     if mismatches:
         return replace(result, mismatches=result.mismatches + mismatches, proven=())
-    returned = _count(result.manifest, Label.RETURNED)
+    returned, sent = _count(result.manifest, Label.RETURNED), _count(result.manifest, *SENT)
+    proven = [*result.proven, f"{len(of_file)} tensors have the names, shapes and places that the source gives them"]
+    if sent:
+        proven.append(f"{sent} gathered or decoded tensors have the same bytes when they are read again")
     return replace(
         result,
-        proven=(*result.proven, f"{len(of_file)} tensors have the names, shapes and places that the source gives them")
-        if not result.mismatches
-        else (),
+        proven=tuple(proven) if not result.mismatches else (),
         not_proven=(RETURNED.format(count=returned),) if returned else (),
     )
