@@ -19,7 +19,7 @@ from bench.tables import page
 _PAGE = ROOT / "docs" / "benchmarks.md"
 _ROOM = 5  # times the largest checkpoint: itself, two outputs, and air for the file system
 _WATCHED_UP_TO = 10**9  # a mapped load doesn't grow with its file
-_LOADS = 7  # runs of each side: a load of a millisecond needs more of them than anything else here
+_LOADS = 5  # runs of each side: a load of a millisecond needs more of them than anything else here
 
 
 def _options() -> argparse.Namespace:

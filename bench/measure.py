@@ -49,6 +49,7 @@ def run(peer: Peer) -> Sample:
     process.returncode = os.waitstatus_to_exitcode(status)
     complaint = process.stderr.read()
     if process.returncode:
+        sys.stderr.buffer.write(complaint)
         raise subprocess.CalledProcessError(process.returncode, peer.command, said, complaint)
     told = json.loads(said.splitlines()[-1]) if said.strip() else {}
     return Sample(wall, usage.ru_utime + usage.ru_stime + told.get("cpu_elsewhere", 0.0), told)
