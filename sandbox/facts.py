@@ -194,6 +194,8 @@ class DynamicFacts:
     loaded: bool | None = None  # the loader's claim; None: it made none
     load_error: str = ""
     witnesses: tuple[Witness, ...] = ()
+    testified: bool = False  # the loader says that its witnesses are all there are
+    testimony_gap: str = ""  # why they aren't, in its words
     absent: tuple[Absent, ...] = ()
     hints: tuple[Hint, ...] = ()
     printed: tuple[tuple[str, str, int], ...] = ()  # stream, first part, bytes in all

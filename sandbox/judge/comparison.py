@@ -46,5 +46,8 @@ def facts(comparison: Comparison, dynamic: DynamicFacts) -> Iterator[Fact]:
         yield "weights.none", f"0 of {planned} tensors in memory", str(planned), ""
     for name in comparison.missing if dynamic.loaded else ():
         yield "weights.missing", f"tensor {name}: not in memory", name, ""
+    if dynamic.loaded and not dynamic.testified:
+        gap = dynamic.testimony_gap.rstrip(".") or "it ended before it was done"
+        yield "witness.incomplete", f"witness: {gap}", gap, ""
     for name in comparison.extra:
         yield "weights.extra", f"tensor {name}: only in memory", name, ""

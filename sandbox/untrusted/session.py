@@ -38,13 +38,14 @@ class Phase(Enum):
     WAITING = "after the reader's death"
     LOADING = "after the arming"
     LOADED = "after the loader's word that it is done"
+    TESTIFIED = "after the loader's testimony"
     OVER = "after the loader's death"
     ENDED = "after the last frame"
 
 
 _READER = {Kind.FORMAT, Kind.LEFT_OUT, Kind.GLOBAL, Kind.ODDITY, Kind.META, Kind.RANGES, Kind.READ_END, Kind.EVENT}
 _LOADER = {Kind.EVENT, Kind.HINT, Kind.LOADER_GONE, Kind.OUTPUT}
-_TESTIMONY = {Kind.WITNESS, Kind.ABSENT, Kind.RETURNED, Kind.RETURNED_DATA}
+_TESTIMONY = {Kind.WITNESS, Kind.ABSENT, Kind.RETURNED, Kind.RETURNED_DATA, Kind.TESTIFIED}
 
 # Which kinds may come in which phase. The reader can die in any of its phases.
 ALLOWED: dict[Phase, frozenset[Kind]] = {
@@ -55,6 +56,7 @@ ALLOWED: dict[Phase, frozenset[Kind]] = {
     Phase.WAITING: frozenset({Kind.ARMED, Kind.EVENT, Kind.OUTPUT, Kind.LOADER_GONE, Kind.END}),
     Phase.LOADING: frozenset({*_LOADER, Kind.LOADED}),
     Phase.LOADED: frozenset({*_LOADER, *_TESTIMONY}),
+    Phase.TESTIFIED: frozenset(_LOADER),
     Phase.OVER: frozenset({Kind.EVENT, Kind.END}),
     Phase.ENDED: frozenset(),
 }
@@ -65,6 +67,7 @@ NEXT: dict[Kind, Phase] = {
     Kind.READER_GONE: Phase.WAITING,
     Kind.ARMED: Phase.LOADING,
     Kind.LOADED: Phase.LOADED,
+    Kind.TESTIFIED: Phase.TESTIFIED,
     Kind.LOADER_GONE: Phase.OVER,
     Kind.END: Phase.ENDED,
 }
@@ -177,6 +180,10 @@ class Session:
         if armed:
             named: dict[str, Any] = {"armed_at": armed.at, "tasks": armed.tasks, "imported": armed.imported}
             facts = dataclasses.replace(facts, armed=True, observer=armed.observer, **named)
+        testified: wire.Testified | None = self._single.get(Kind.TESTIFIED)
+        if testified:
+            whole = testified.rows == len(facts.witnesses) and not testified.reason
+            facts = dataclasses.replace(facts, testified=whole, testimony_gap=testified.reason)
         end: wire.End | None = self._single.get(Kind.END)
         if end is None:
             return facts

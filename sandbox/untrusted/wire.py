@@ -62,11 +62,14 @@ class Kind(IntEnum):
     OUTPUT = 36  # PID 1: what a child printed
     LOADER_GONE = 37  # PID 1: the loader's processes are dead
     END = 38  # PID 1: the counters; nothing follows
+    TESTIFIED = 39  # loader: the last word of its witness
 
 
 RAW = frozenset({Kind.DATA, Kind.META, Kind.RETURNED_DATA})
 READER_SAYS = frozenset(range(Kind.FORMAT, Kind.READ_END + 1))
-LOADER_SAYS = frozenset({Kind.LOADED, Kind.WITNESS, Kind.ABSENT, Kind.HINT, Kind.RETURNED, Kind.RETURNED_DATA})
+LOADER_SAYS = frozenset(
+    {Kind.LOADED, Kind.WITNESS, Kind.ABSENT, Kind.HINT, Kind.RETURNED, Kind.RETURNED_DATA, Kind.TESTIFIED}
+)
 
 
 def _text(limit: int = MAX_TEXT) -> Any:
@@ -275,6 +278,12 @@ class Returned:
 
 
 @dataclass(frozen=True)
+class Testified:
+    rows: int = _size()  # WITNESS rows that were sent
+    reason: str = _text(512)  # why tensors are missing among them, as a sentence; empty when none is
+
+
+@dataclass(frozen=True)
 class Output:
     process: str = _text(16)  # reader or loader
     stream: str = _text(8)
@@ -314,6 +323,7 @@ ROWS: dict[Kind, type[Any]] = {
     Kind.OUTPUT: Output,
     Kind.LOADER_GONE: Gone,
     Kind.END: End,
+    Kind.TESTIFIED: Testified,
 }
 
 Row = TypeVar("Row")

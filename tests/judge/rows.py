@@ -33,7 +33,14 @@ TORCH = FormatFact("torch-zip", supported=True, primary=True, by="content")
 
 STATIC = StaticFacts(formats=(TORCH,), complete=True, reason="", end=ENDED)
 DYNAMIC = DynamicFacts(
-    asked=True, armed=True, observer="notify", loaded=True, end=ENDED, observer_outlived_loader=True, ended=True
+    asked=True,
+    armed=True,
+    observer="notify",
+    loaded=True,
+    testified=True,
+    end=ENDED,
+    observer_outlived_loader=True,
+    ended=True,
 )
 CLEAN = Evidence(STATIC, DYNAMIC, Comparison(agree=3), HostFacts(), {"AWS credentials": SECRET})
 READ_ONLY = replace(CLEAN, dynamic=DynamicFacts(), comparison=Comparison())

@@ -194,9 +194,20 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')", indirect=True)),
         ),
     ),
+    "global.resolver.operator": (
+        uses(use("builtins.getattr", arguments="(torch._C._VariableFunctionsClass, 'relu')")),
+        (
+            uses(use("builtins.getattr", arguments="(torch._C._VariableFunctionsClass, 'from_file')")),
+            uses(use("numpy.core._ufunc_reconstruct", arguments="('antigravity', 'sys')")),
+        ),
+    ),
     "global.resolver.called": (
         uses(use("operator.attrgetter", arguments="('a.b',)")),
         (uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),),
+    ),
+    "global.rebuilder.random": (
+        uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('MT19937',)")),
+        (uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('id', pkg.run)")),),
     ),
     "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
     "global.rebuilder.ordinary": (
@@ -216,6 +227,22 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("functools.partial", arguments="(torch.nn.init.constant_,)")),
             uses(use("pkg.Net", "newobj", indirect=True)),
         ),
+    ),
+    "global.type.called": (
+        uses(use("torch.optim.lr_scheduler.LambdaLR", arguments="(<call>, pkg.f)")),
+        (uses(use("torch.optim.lr_scheduler.LambdaLR", "newobj", "()")), uses(use("transformers.X", arguments="('a',)"))),
+    ),
+    "global.function.called": (
+        uses(use("torch.nn.functional.relu", arguments="(<tensorview>,)")),
+        (uses(use("torch.nn.functional.relu", "reference", "")),),
+    ),
+    "global.type.filled": (
+        uses(use("torch.nn.modules.container.Sequential", "extend", "")),
+        (uses(use("collections.deque", "extend", "")), uses(use("pkg.Dict", "extend", ""))),
+    ),
+    "global.constructor.walks": (
+        uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
+        (uses(use("builtins.list", arguments="([pkg.Thing(...)],)")), uses(use("builtins.list", arguments="('f(x)',)"))),
     ),
     "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
     "global.unknown.applied": (
@@ -244,6 +271,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("pkg.fetch", arguments="('http://x',)")),
         (uses(use("pkg.Net", "newobj", "('http://x',)")),),
     ),
+    "global.unknown.surveyed": (
+        uses(use("wave.Wave_read", "build", "")),
+        (uses(use("pkg.Wave_read", "build", "")), uses(use("torch.nn.functional.relu", "reference", ""))),
+    ),
     "global.unknown.made": (uses(use("model.Net", "newobj")), (uses(use("torch.nn.modules.linear.Linear", "newobj")),)),
     "decoy.sent": (
         events(event("net.send", "sendto", value=f"key={SECRET}")),
@@ -256,6 +287,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "weights.differ": (compared(agree=2, differ=("w",)), (compared(agree=2, missing=("w",)),)),
     "weights.none": (compared(missing=("a", "b")), (compared(agree=1, missing=("b",)), compared())),
     "weights.missing": (compared(agree=1, missing=("b",)), (compared(agree=1, extra=("b",)),)),
+    "witness.incomplete": (dynamic(testified=False, testimony_gap="too deep"), (CLEAN, dynamic(loaded=None))),
     "weights.extra": (compared(agree=1, extra=("b",)), (compared(agree=1),)),
     "format.unsupported": (
         static(formats=(ONNX,)),

@@ -68,6 +68,7 @@ CLEAN = Report(
         events=(Event(1, "file.open", "openat", "continued", 7, 1.95, 5, {"path": "/model/4f2a"}),),
         counts={"file.open": 5},
         loaded=True,
+        testified=True,
         witnesses=(Witness("w", "F32", (2,), "ef" * 32),),
         end=END,
         observer_outlived_loader=True,

@@ -35,6 +35,7 @@ ROWS: dict[Kind, Any] = {
     Kind.HINT: wire.Hint("os.system", "id", "posix.system"),
     Kind.RETURNED: wire.Returned(0, "made", "F32", (1,)),
     Kind.OUTPUT: wire.Output("loader", "stdout", "hello\n", 6),
+    Kind.TESTIFIED: wire.Testified(1, ""),
     Kind.LOADER_GONE: GONE,
     Kind.END: wire.End({"net.connect": 1}, 2, 3, 4, True, 1 << 28, 4),
 }
@@ -59,6 +60,7 @@ WAY: dict[Phase, list[Kind]] = {
     Phase.WAITING: [Kind.HELLO, Kind.READER_GONE],
     Phase.LOADING: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED],
     Phase.LOADED: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED],
+    Phase.TESTIFIED: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED, Kind.TESTIFIED],
     Phase.OVER: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED, Kind.LOADER_GONE],
     Phase.ENDED: [Kind.HELLO, Kind.READER_GONE, Kind.END],
 }
@@ -77,7 +79,8 @@ HEARD: dict[Phase, dict[str, str]] = {
     Phase.WAITING: {"EVENT": "", "OUTPUT": "", "ARMED": "LOADING", "LOADER_GONE": "OVER", "END": "ENDED"},
     Phase.LOADING: {"EVENT": "", "HINT": "", "OUTPUT": "", "LOADED": "LOADED", "LOADER_GONE": "OVER"},
     Phase.LOADED: dict.fromkeys(["EVENT", "HINT", "OUTPUT", "WITNESS", "ABSENT", "RETURNED", "RETURNED_DATA"], "")
-    | {"LOADER_GONE": "OVER"},
+    | {"TESTIFIED": "TESTIFIED", "LOADER_GONE": "OVER"},
+    Phase.TESTIFIED: {"EVENT": "", "HINT": "", "OUTPUT": "", "LOADER_GONE": "OVER"},
     Phase.OVER: {"EVENT": "", "END": "ENDED"},
     Phase.ENDED: {},
 }

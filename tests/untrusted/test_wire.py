@@ -35,6 +35,7 @@ ROWS: list[tuple[Kind, Any]] = [
     (Kind.HINT, wire.Hint("os.system", "id", "posix.system")),
     (Kind.RETURNED, wire.Returned(0, "made", "F32", (1,))),
     (Kind.OUTPUT, wire.Output("loader", "stdout", "hello\n", 6)),
+    (Kind.TESTIFIED, wire.Testified(12, "they are nested too deeply")),
     (Kind.LOADER_GONE, wire.Gone(0, 1.5, 1.0, 1 << 28, ("12 sh -c id",))),
     (Kind.END, wire.End({"net.connect": 3}, 0, 0, 0, True, 1 << 28, 4)),
 ]

@@ -118,7 +118,7 @@ def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, .
         try:
             budget -= int(named.value.nbytes)
             if budget < 0:
-                return
+                raise NamingError("they are more bytes than an honest file's could be")
             dtype, shape, buffer = _bytes_of(named.value)
         except (KeyError, RuntimeError, TypeError, ValueError, MemoryError):
             continue  # quantized, sparse, meta, structured: the plan leaves them out, too, and says so
@@ -128,19 +128,21 @@ def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, .
 def testify(root: object, send: Callable[[bytes], None], known: list[str] | None, budget: int) -> None:
     """Send a WITNESS row for each tensor; with `known`, the bytes of those whose name isn't among them, too.
 
-    `budget`: bytes of tensors to look at, at the most.
+    `budget`: bytes of tensors to look at, at the most. The last word says how many rows there were, and what lacks.
     """
-    plan, made = set(known or ()), 0
+    plan, rows, made, gap = set(known or ()), 0, 0, ""
     try:
         for name, dtype, shape, buffer in _tensors(root, budget):
             digest = blake3.blake3(buffer).hexdigest()
             send(wire.encode(wire.Kind.WITNESS, wire.Witness(name, dtype, shape, digest)))
+            rows += 1
             if known is not None and name not in plan:
                 send(wire.encode(wire.Kind.RETURNED, wire.Returned(made, name, dtype, shape)))
                 _send_bytes(send, made, memoryview(buffer))
                 made += 1
-    except (NamingError, RecursionError):
-        return  # what is missing is compared, and said
+    except (NamingError, RecursionError) as error:
+        gap = str(error)[:512] or "the object is nested too deeply"
+    send(wire.encode(wire.Kind.TESTIFIED, wire.Testified(rows, gap)))
 
 
 def _send_bytes(send: Callable[[bytes], None], index: int, buffer: memoryview) -> None:
