@@ -9,6 +9,7 @@ from sandbox.exchange import Outcome
 from sandbox.facts import TOOL, Input, Judgement, Output, Verdict
 from sandbox.weights.group import OutputGroup, output_paths
 from sandbox.weights.manifest import Entry, File, Manifest, manifest_text
+from sandbox.weights.writer import Digests
 
 _ON = frozenset({Verdict.CLEAN, Verdict.UNEXECUTED, Verdict.SUSPICIOUS})
 _SALVAGE = "--salvage writes the file's own bytes all the same"
@@ -30,16 +31,14 @@ class Release:
             return (), why
         paths, digests = output_paths(self.weights), outcome.digests
         written = [Output(str(paths["weights"]), "weights", digests.size, digests.sha256)]
-        manifest = manifest_text(self._manifest(outcome, source))
+        manifest = manifest_text(self._manifest(outcome, digests, source))
         written.append(self.group.write(paths["manifest"].name, "manifest", manifest))
         if outcome.metadata:
             written.append(self.group.write(paths["metadata"].name, "metadata", [outcome.metadata]))
         self.group.commit()
         return tuple(written), ""
 
-    def _manifest(self, outcome: Outcome, source: Input) -> Manifest:
-        assert outcome.digests is not None  # write() looked
-        digests = outcome.digests
+    def _manifest(self, outcome: Outcome, digests: Digests, source: Input) -> Manifest:
         return Manifest(
             tool=TOOL,
             source=File(Path(source.path).name, source.size, source.sha256),

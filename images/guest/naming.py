@@ -43,11 +43,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class Named:
-    """A tensor under its name. `left_out` says why it isn't converted, "" when it is."""
+    """A tensor under its name. `left_out` says why it isn't converted, "" when it is; `path`: the name's parts."""
 
     name: str
     value: Any
     left_out: str = ""
+    path: tuple[str, ...] = field(default=(), compare=False)
 
 
 Look = Callable[[Any], Leaf | Branch | None]
@@ -58,6 +59,7 @@ class _Step:
     """A container on the present path."""
 
     identity: int
+    key: Any
     prefix: str | None
     left_out: str
     rest: Iterator[tuple[Any, Any, str]]
@@ -78,11 +80,12 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
         if found is not None:
             name = join(prefix, key) if path else None
             if isinstance(found, Leaf):
-                yield Named(ROOT_NAME if name is None else name, found.value, reason)
+                parts = tuple(key_text(part) for part in [step.key for step in path[1:]] + [key] * bool(path))
+                yield Named(ROOT_NAME if name is None else name, found.value, reason, parts)
             elif len(path) >= depth:
                 raise NamingError(f"objects nested more than {depth} deep")
             else:
-                path.append(_Step(id(node), name, reason, _steps(found), node))
+                path.append(_Step(id(node), key, name, reason, _steps(found), node))
                 entered.add(id(node))
         following = _advance(path, entered)
         if following is None:

@@ -26,7 +26,7 @@ def _formats(static: StaticFacts, titles: Mapping[str, str]) -> Iterator[Fact]:
     for fact in static.formats:
         if not fact.supported and (fact.primary or fact.by == "content"):
             yield "format.unsupported", f"format: {fact.name}", titles.get(fact.name, fact.name), ""
-    if not static.formats:
+    if not static.formats and static.complete:
         yield "format.none", "formats: none", "", ""
 
 

@@ -194,7 +194,7 @@ def _not_examined(report: Report, _verbose: int) -> Lines:
 
 def _time(report: Report, _verbose: int) -> Lines:
     timings = report.timings
-    parts = ", ".join(f"{neutral(name, 32)} {seconds:.2f}" for name, seconds in timings.items() if name != "total")
+    parts = ", ".join(f"{neutral(name, 32)} at {seconds:.2f}" for name, seconds in timings.items() if name != "total")
     total = f"{timings['total']:.2f} s ({parts})" if "total" in timings else f"{parts} s"
     yield f"{total}; policy {neutral(report.policy, 64)}; {neutral(report.tool, 64)}"
 

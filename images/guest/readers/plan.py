@@ -60,7 +60,7 @@ class Plan:
 def make(root: object, form: str, session: Session) -> Plan:
     """Name the tensors of a model and check each. What is wrong with one leaves the others standing."""
     plan = Plan()
-    taken: dict[str, TensorView] = {}
+    taken: dict[str, naming.Named] = {}
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
@@ -70,9 +70,9 @@ def make(root: object, form: str, session: Session) -> Plan:
             elif not _writable(found.name):
                 _misname(found, plan, session)
             elif found.name in taken:
-                _collide(found.name, form, session)
+                _collide(taken[found.name], found, form, session)
             else:
-                taken[found.name] = found.value
+                taken[found.name] = found
                 _add(plan, found.name, found.value, form, session)
             if len(plan.tensors) + len(hidden) > bounds.tensors:
                 raise naming.NamingError(f"more than {bounds.tensors} tensors")
@@ -90,9 +90,10 @@ def make(root: object, form: str, session: Session) -> Plan:
     return plan
 
 
-def _collide(name: str, form: str, session: Session) -> None:
-    session.oddity(form, "name.collision", f"two tensors are both called {name}")
-    session.incomplete(f"two tensors have the same name, {name[:256]!a} and {name[:256]!a}: their paths join alike")
+def _collide(first: naming.Named, second: naming.Named, form: str, session: Session) -> None:
+    ways = " and ".join(" > ".join(ascii(part) for part in found.path)[:256] for found in (first, second))
+    session.oddity(form, "name.collision", f"two tensors, {ways}, are both called {first.name}")
+    session.incomplete(f"two tensors, {ways}, would have the same name, {first.name[:256]!a}")
 
 
 def _writable(name: str) -> bool:
