@@ -17,6 +17,7 @@ from bench.results import Results, machine
 from bench.tables import page
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
+_PREFIX = "bench-"  # not one of the evaluations' own, which sweep away what looks abandoned
 _ROOM = 5  # times the largest checkpoint: itself, two outputs, and air for the file system
 _WATCHED_UP_TO = 10**9  # a mapped load doesn't grow with its file
 _LOADS = 5  # runs of each side: a load of a millisecond needs more of them than anything else here
@@ -53,7 +54,7 @@ def main() -> int:
     """Measure everything, print the page, and leave nothing behind."""
     options = _options()
     sizes = options.sizes.split(",")
-    with tempfile.TemporaryDirectory(prefix="sandbox-load-bench-", dir=options.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=options.folder) as folder:
         Path(folder).chmod(0o755)
         needed = _ROOM * max(SIZES[key].nbytes for key in sizes)
         if shutil.disk_usage(folder).free < needed:
