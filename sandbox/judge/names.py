@@ -16,7 +16,7 @@ from typing import Any
 from sandbox import messages
 
 # Worst first. What each means to the rules stands in globals.toml.
-ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "constructor")
+ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "type", "function", "constructor")
 UNKNOWN = "unknown"
 
 

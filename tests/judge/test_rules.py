@@ -230,7 +230,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "global.type.called": (
         uses(use("torch.optim.lr_scheduler.LambdaLR", arguments="(<call>, pkg.f)")),
-        (uses(use("torch.optim.lr_scheduler.LambdaLR", "newobj", "()")), uses(use("transformers.X", arguments="('a',)"))),
+        (
+            uses(use("torch.optim.lr_scheduler.LambdaLR", "newobj", "()")),
+            uses(use("transformers.X", arguments="('a',)")),
+        ),
     ),
     "global.function.called": (
         uses(use("torch.nn.functional.relu", arguments="(<tensorview>,)")),
@@ -242,7 +245,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
-        (uses(use("builtins.list", arguments="([pkg.Thing(...)],)")), uses(use("builtins.list", arguments="('f(x)',)"))),
+        (
+            uses(use("builtins.list", arguments="([pkg.Thing(...)],)")),
+            uses(use("builtins.list", arguments="('f(x)',)")),
+        ),
     ),
     "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
     "global.unknown.applied": (

@@ -10,6 +10,7 @@ from functools import partial
 from sandbox.facts import Verdict
 from tests.malicious import sources
 from tests.malicious.fixture import CALLED, PASSED, TORCH, Fixture, direct, sets, source, writes
+from tests.malicious.gadgets import GADGETS
 from tests.malicious.pickles import (
     Opcodes,
     amplification,
@@ -299,4 +300,4 @@ CONTAINERS = (
 
 __all__ = ["FIXTURES", "Fixture"]
 
-FIXTURES: tuple[Fixture, ...] = OPCODES + NETWORK + FILES + LATER + SYSTEM_CALLS + CONTAINERS
+FIXTURES: tuple[Fixture, ...] = OPCODES + NETWORK + FILES + LATER + SYSTEM_CALLS + CONTAINERS + GADGETS

@@ -6,6 +6,7 @@ from guest.readers import bare_pickle, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import HEAD
+from guest.readers.known import NestedLoad
 from guest.readers.session import Session
 from guest.readers.source import Source
 from guest.readers.zip_directory import LOCAL_MAGIC
@@ -35,8 +36,18 @@ class Nested:
         inner = Nested(self._session, self._depth + 1).load
         head = source.at(0, min(HEAD, source.length))
         if head.startswith(LOCAL_MAGIC):
-            return torch_zip.read(source, self._session, inner)
+            return self._archive(source, inner)
         found = bare_pickle.recognise(source, head, implied=False)
         if found is not None and found.name == torch_legacy.NAME:
             return torch_legacy.read(source, self._session, inner, record)
         return bare_pickle.read(source, self._session, inner, record)
+
+    def _archive(self, source: Source, inner: NestedLoad) -> object:
+        """torch looks inside for which kind it is, too: a TorchScript archive it loads by running its code."""
+        directory = torch_zip.Directory.parse(source)
+        kind = torch_zip.flavour(directory.entries)
+        if kind == torch_zip.NAME:
+            return torch_zip.read_directory(directory, self._session, inner)
+        self._session.incomplete(f"a {kind} archive inside of the pickle: not supported yet")
+        torch_zip.read_globals(directory, kind, self._session, inner)
+        return Unresolved(kind)

@@ -207,3 +207,18 @@ def test_checksums_that_nobody_made_are_fine(read: Read) -> None:
         zipfile.ZipFile(io.BytesIO(content)).read("archive/data.pkl")
     )
     assert "zip.crc" not in read(patched(content, at, bytes(4))).oddities
+
+
+def test_an_archive_inside_of_a_pickle_is_read_as_torch_would(read: Read) -> None:
+    """What looks like TorchScript is handed to its interpreter, wherever it is found."""
+
+    def change(new: zipfile.ZipFile, name: str, content: bytes) -> None:
+        new.writestr(name, content)
+        if name == "archive/data.pkl":
+            new.writestr("archive/constants.pkl", PAYLOAD)
+
+    inner = rebuilt(change)
+    result = read(pickle.dumps(Calls(torch.storage._load_from_bytes, inner), 2))
+    assert not result.end.complete
+    assert "torchscript" in result.end.reason
+    assert any(row.name.endswith("system") for row in result["GLOBAL"])
