@@ -125,6 +125,19 @@ def test_one_row_more_than_the_bound_ends_the_exchange(kind: Kind, monkeypatch: 
         list(session.feed(numbered(kind, 3)))
 
 
+def test_kept_rows_are_bounded_by_their_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rows are honest, and so is a long name; many long names would fill the host's memory."""
+    long = wire.encode(Kind.WITNESS, wire.Witness("x" * wire.MAX_NAME, "F32", (1,), ""))
+    session = Session()
+    for kind in WAY[Phase.LOADED]:
+        list(session.feed(frame(kind)))
+    monkeypatch.setattr(session_module, "MOST_HELD", 3 * len(long) + 1000)
+    for _ in range(3):
+        list(session.feed(long))
+    with pytest.raises(HostileError, match="of rows"):
+        list(session.feed(long))
+
+
 def numbered(kind: Kind, number: int) -> bytes:
     """Events of one id are one row that grows."""
     if kind is not Kind.EVENT:
