@@ -23,11 +23,17 @@ VFORK = 0x4100  # CLONE_VM | CLONE_VFORK
 THREAD = 0x10000
 
 
+OPENED = [b"/usr/lib/x86_64-linux-gnu/libm.so.6", b"/model/0123456789abcdef", b"/env/torch/lib/libtorch.so", b"/home/x"]
+
+
 class FakeMemory(Memory):
     """Address -> bytes; what lies between isn't mapped. `string` and `strings` are the real ones."""
 
     def __init__(self, pieces: dict[int, bytes] | None = None) -> None:
         self._pieces = pieces or {}
+
+    def opened(self, descriptor: int) -> bytes:
+        return OPENED[descriptor]
 
     def read(self, address: int, length: int) -> bytes:
         for start, piece in self._pieces.items():
@@ -41,6 +47,9 @@ class HostileMemory(Memory):
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw or b"\0"
+
+    def opened(self, descriptor: int) -> bytes:
+        return self._raw
 
     def read(self, address: int, length: int) -> bytes:
         if length > 1 << 20:
@@ -282,6 +291,14 @@ def test_executable_memory(name: str, protection: int, flags: int, answer: str) 
     decision = call(name, 0, PAGE, protection, flags)
     assert decision.answer == answer
     assert decision.kind == ("memory.library" if answer else "")
+
+
+@pytest.mark.parametrize("descriptor", range(len(OPENED)))
+def test_only_a_library_is_mapped_to_be_run(descriptor: int) -> None:
+    """The model's own bytes are a file as well, and machine code if they want."""
+    decision = call("mmap", 0, PAGE, EXECUTABLE | 1, 0x2, 0xFFFFFFFF00000000 | descriptor)
+    assert (decision.answer == CONTINUE) == (descriptor in (0, 2))
+    assert decision.detail.get("path", "") == ("" if decision.answer else OPENED[descriptor].decode())
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,39 @@ def test_calls_of_a_foreign_abi_are_denied_and_recorded(report_of: Evaluate) -> 
     assert report.verdict == Verdict.MALICIOUS
 
 
+def test_an_interrupt_of_i386_is_denied_and_recorded(report_of: Evaluate) -> None:
+    """The two bytes of int 0x80 stand somewhere in the interpreter's own code."""
+    report = report_of(
+        """
+        import ctypes
+        for line in open("/proc/self/maps"):
+            words = line.split()
+            if "x" in words[1] and words[-1].startswith("/"):
+                low, high = (int(word, 16) for word in words[0].split("-"))
+                at = ctypes.string_at(low, high - low).find(bytes.fromhex("cd80"))
+                if at >= 0:
+                    ctypes.CFUNCTYPE(ctypes.c_long)(low + at)()
+        """
+    )
+    assert "abi.foreign" in kinds(report)
+    assert report.verdict == Verdict.MALICIOUS
+
+
+def test_the_model_s_own_bytes_are_not_mapped_to_be_run(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+        import ctypes, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        model, = os.scandir("/model")
+        libc.mmap.restype = ctypes.c_void_p
+        refused = ctypes.c_void_p(-1).value
+        print(libc.mmap(None, 4096, 5, 2, os.open(model.path, os.O_RDONLY), 0) == refused)
+        """
+    )
+    assert printed(report).strip() == "True"
+    assert any(event.kind == "memory.exec" and "/model/" in event.detail["path"] for event in report.dynamic.events)
+
+
 @pytest.mark.parametrize(
     ("call", "kind"),
     [

@@ -30,6 +30,7 @@ _CLONE_VM_VFORK = 0x100 | 0x4000
 _CLONE_BESIDES = 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
 _MAP_ANONYMOUS = 0x20
 _PROT_WRITE_EXEC = 0x6
+_LIBRARIES = (b"/usr/", b"/lib", b"/env/")
 _SOCKET_TYPE = 0xF
 # Reading these of PID 1 is going for the watch; the kernel refuses it, since PID 1 isn't dumpable.
 _GUARDED = ("mem", "fd", "environ", "maps", "root", "cwd", "map_files", "task", "pagemap", "syscall", "stack")
@@ -208,13 +209,16 @@ def _signal(pid_at: int, signal_at: int) -> Decoder:
 
 
 def _executable(at: int) -> Decoder:
-    """mmap of a file is how a library is loaded; memory of one's own making that runs is something else."""
+    """mmap of a library is how it is loaded; memory of one's own making, or the model's bytes, is something else."""
 
-    def decode(_memory: Memory, args: Arguments) -> Decision:
+    def decode(memory: Memory, args: Arguments) -> Decision:
         detail = {"size": str(args[1]), "flags": hex(args[2])}
-        if at and not args[at] & _MAP_ANONYMOUS and args[2] & _PROT_WRITE_EXEC != _PROT_WRITE_EXEC:
+        if not at or args[at] & _MAP_ANONYMOUS or args[2] & _PROT_WRITE_EXEC == _PROT_WRITE_EXEC:
+            return Decision(detail)
+        path = memory.opened(args[4] & 0xFFFFFFFF)
+        if path.startswith(_LIBRARIES):
             return Decision({}, kind="memory.library", answer=CONTINUE)
-        return Decision(detail)
+        return Decision(detail | {"path": printable(path)})
 
     return decode
 

@@ -19,6 +19,7 @@ class Memory:
     """One caller's memory, open for the time of one notification."""
 
     def __init__(self, pid: int) -> None:
+        self._pid = pid
         try:
             self._fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -42,6 +43,13 @@ class Memory:
         if len(raw) != length:
             raise UnreadableError
         return raw
+
+    def opened(self, descriptor: int) -> bytes:
+        """What the caller's descriptor is open on, as the kernel calls it."""
+        try:
+            return os.readlink(os.fsencode(f"/proc/{self._pid}/fd/{descriptor}"))
+        except OSError as error:
+            raise UnreadableError from error
 
     def pointer(self, address: int) -> int:
         return int(_POINTER.unpack(self.read(address, _POINTER.size))[0])
