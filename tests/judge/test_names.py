@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from sandbox.facts import Verdict
 from sandbox.judge import judge
+from tests.conftest import ROOT
 from tests.judge.rows import CLEAN, RULES, absent, static, use
 
 
@@ -149,3 +151,12 @@ def test_a_gadget_is_one_though_its_package_is_absent() -> None:
     absent_too = replace(evidence, dynamic=absent("transformers.utils.hub.cached_file").dynamic)
     assert judge(absent_too, RULES).verdict is Verdict.MALICIOUS
     assert judge(CLEAN, RULES).verdict is Verdict.CLEAN
+
+
+def test_whatever_is_in_the_jail_is_surveyed() -> None:
+    """A package that comes with torch is on the victim's machine too: a name of it that nobody knows is no accident."""
+    lock = (ROOT / "images" / "requirements.lock").read_text(encoding="utf-8")
+    packages = {name.replace("-", "_") for name in re.findall(r"^([\w-]+)==", lock, re.MULTILINE)}
+    assert "torch" in packages
+    known = RULES.names
+    assert {name for name in packages if not known.is_surveyed(f"{name}.f")} == set()

@@ -58,6 +58,26 @@ GADGETS = (
         sets("global.dangerous.called", "global.constructor.walks"),
         needs=TORCH,
     ),
+    Fixture(
+        "carried_exec",
+        "exec under another name, of a package that comes with torch, in a method's place",
+        partial(
+            bare,
+            _made(
+                "torch.optim.sgd",
+                "SGD",
+                {
+                    "_patch_step_function": call("functools", "partial", named("mpmath.libmp.backend", "exec_"), "1"),
+                    "state": {},
+                    "defaults": {},
+                },
+            ),
+        ),
+        (),
+        sets("global.dangerous.passed"),
+        sets("global.dangerous.passed"),
+        needs=TORCH,
+    ),
     _gadget(
         "appended",
         "an item added to what isn't a list: its class calls what its state says",
