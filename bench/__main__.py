@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -32,8 +33,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(folder: Path, sizes: Sequence[str], jails: Sequence[str]) -> Results:
-    results = Results(load_average=os.getloadavg()[0])
+def _measure(results: Results, folder: Path, sizes: Sequence[str], jails: Sequence[str]) -> None:
     for key in sizes:
         size = SIZES[key]
         print(size.name, file=sys.stderr)
@@ -47,7 +47,6 @@ def _measure(folder: Path, sizes: Sequence[str], jails: Sequence[str]) -> Result
         model.unlink()
     print("calls", file=sys.stderr)
     results.calls.update(calls.microseconds(take_turns(calls.peers(folder, jails), 5)))
-    return results
 
 
 def main() -> int:
@@ -60,7 +59,14 @@ def main() -> int:
         if shutil.disk_usage(folder).free < needed:
             print(f"bench: {folder} needs {needed / 1e9:.0f} GB of space; --folder names another", file=sys.stderr)
             return 3
-        text = page(_measure(Path(folder), sizes, options.jails.split(",")), machine())
+        results = Results(load_average=os.getloadavg()[0])
+        try:
+            _measure(results, Path(folder), sizes, options.jails.split(","))
+        except subprocess.CalledProcessError as error:
+            print(page(results, machine()))
+            print(f"bench: {error}; the page above is not whole and was not written", file=sys.stderr)
+            return 1
+    text = page(results, machine())
     print(text)
     if options.write:
         _PAGE.write_text(text, encoding="utf-8")
