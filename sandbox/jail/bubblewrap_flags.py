@@ -6,7 +6,7 @@ from sandbox.jail.interface import HOME, SHARED, TMP, JailSpec
 
 PYTHON = "/usr/bin/python3.11"
 # Libraries and one interpreter: no shell, no host program, nothing of /etc but what is written here.
-LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib/python3.11", "/usr/lib/python3")
+LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib/python3.11")
 ETC = {
     "passwd": "user:x:{uid}:{gid}::" + HOME + ":/bin/sh\n",
     "group": "user:x:{gid}:\n",

@@ -258,6 +258,17 @@ def test_nothing_of_the_host_is_there(report_of: Evaluate) -> None:
     assert lines[-1].startswith("True")
 
 
+def test_no_package_of_the_host_can_be_imported(report_of: Evaluate) -> None:
+    """What is importable in the jail is the standard library and the locked packages, on whatever host."""
+    report = report_of(
+        """
+        import os, sys
+        print([path for path in sys.path if "-packages" in path and os.path.isdir(path) and os.listdir(path)])
+        """
+    )
+    assert printed(report).strip() == "[]"
+
+
 @pytest.mark.parametrize(
     "path", ["/x", "/dev/x", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/code/x", "/env/x"]
 )
