@@ -270,8 +270,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         ),
     ),
     "global.unknown.bare": (
-        uses(use("pkg.backend")),
-        (uses(use("pkg.backend", arguments="(1,)")), uses(use("statistics.unlisted"))),
+        uses(use("pkg.Backend")),
+        (uses(use("pkg.Backend", arguments="(1, 2)")), uses(use("statistics.Unlisted")), uses(use("pytest.main"))),
     ),
     "global.unknown.called": (
         uses(use("pkg.fetch", arguments="('http://x',)")),
