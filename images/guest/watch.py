@@ -52,6 +52,7 @@ class Watch:
         `told` goes to the loader: the format, whether to map it, the modules to import first, the names it knows.
         """
         self._loader.command(json.dumps(told))
+        self._sample()  # loads psutil now, while the loader imports, and not when its first call waits for an answer
         try:
             baseline = self._arm(told["modules"])
         except ArmingError as error:
@@ -178,7 +179,7 @@ def private_memory(pid: int) -> int:
 
     Shared anonymous memory counts. The first thread can end before the others: whichever lives tells.
     """
-    import psutil  # noqa: PLC0415 - not before the load is on its way: a small file's evaluation waits for our imports
+    import psutil  # noqa: PLC0415 - not at PID 1's start, for which everything waits
 
     for task in processes.tasks(pid):
         with contextlib.suppress(psutil.Error, OSError, KeyError):
