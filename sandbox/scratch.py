@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "sandbox-load-"
+# Stands in every folder made here. What a user calls by a like name doesn't hold it, and is never touched.
+_MARKER = ".made-by-sandbox-load-and-swept-when-left"
 # Between its making and its lock a folder is nobody's; no run takes that long.
 _SETTLED_SECONDS = 60
 
@@ -22,6 +24,7 @@ def scratch() -> Iterator[Path]:
     """A new folder that only this user can enter."""
     _sweep(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+        Path(name, _MARKER).touch(exist_ok=False)
         held = -1
         with suppress(OSError):  # a file system without locks: then no sweep can get one either
             held = _held(Path(name))
@@ -47,7 +50,7 @@ def _sweep(place: Path) -> None:
     for folder in place.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # in use, or another run was faster
             found = folder.lstat()
-            settled = time.time() - found.st_mtime > _SETTLED_SECONDS
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and settled:
+            ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and (folder / _MARKER).is_file()
+            if ours and time.time() - found.st_mtime > _SETTLED_SECONDS:
                 os.close(_held(folder))
                 shutil.rmtree(folder, ignore_errors=True)

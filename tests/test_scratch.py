@@ -73,3 +73,12 @@ def test_nothing_is_taken_away_through_a_link(place: Path) -> None:
     old(mine)
     with scratch():
         assert mine.exists()
+
+
+def test_a_users_own_folder_of_a_like_name_is_never_touched(place: Path) -> None:
+    mine = place / "sandbox-load-models"
+    mine.mkdir()
+    (mine / "model.pt").write_bytes(b"precious")
+    old(mine)
+    with scratch():
+        assert (mine / "model.pt").exists()
