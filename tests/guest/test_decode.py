@@ -21,6 +21,7 @@ ANONYMOUS = 0x20
 NEW_USER, NEW_NET, NEW_TIME = 0x10000000, 0x40000000, 0x80
 VFORK = 0x4100  # CLONE_VM | CLONE_VFORK
 THREAD = 0x10000
+CWD = 0xFFFFFF9C
 
 
 OPENED = [b"/usr/lib/x86_64-linux-gnu/libm.so.6", b"/model/0123456789abcdef", b"/env/torch/lib/libtorch.so", b"/home/x"]
@@ -33,7 +34,12 @@ class FakeMemory(Memory):
         self._pieces = pieces or {}
 
     def opened(self, descriptor: int) -> bytes:
+        if descriptor >= len(OPENED):
+            raise UnreadableError
         return OPENED[descriptor]
+
+    def folder(self) -> bytes:
+        return b"/"
 
     def read(self, address: int, length: int) -> bytes:
         for start, piece in self._pieces.items():
@@ -49,6 +55,9 @@ class HostileMemory(Memory):
         self._raw = raw or b"\0"
 
     def opened(self, descriptor: int) -> bytes:
+        return self._raw
+
+    def folder(self) -> bytes:
         return self._raw
 
     def read(self, address: int, length: int) -> bytes:
@@ -153,8 +162,7 @@ def msghdr(name: int, namelen: int, vector: int, count: int) -> bytes:
     return struct.pack("<QI4xQQ", name, namelen, vector, count) + bytes(24)
 
 
-@pytest.mark.parametrize("name", ["sendmsg", "sendmmsg"])
-def test_a_message_of_pieces_is_put_together(name: str) -> None:
+def test_a_message_of_pieces_is_put_together() -> None:
     message = query(b"token", b"evil")
     memory = {
         0x1000: msghdr(0x2000, 16, 0x3000, 2),
@@ -163,8 +171,25 @@ def test_a_message_of_pieces_is_put_together(name: str) -> None:
         0x4000: message[:10],
         0x5000: message[10:],
     }
-    decision = call(name, 3, 0x1000, memory=memory)
-    assert decision.detail == {"family": "AF_INET", "address": "192.0.2.7", "port": "443", "name": "token.evil"}
+    for name in ("sendmsg", "sendmmsg"):
+        decision = call(name, 3, 0x1000, 1, memory=memory)
+        assert decision.detail == {"family": "AF_INET", "address": "192.0.2.7", "port": "443", "name": "token.evil"}
+
+
+def test_every_message_of_many_is_told_up_to_a_bound() -> None:
+    """Only the first is where a payload would put what may be seen."""
+    rows = b"".join(msghdr(0x9000 + 16 * at, 16, 0, 0) + bytes(8) for at in range(100))
+    names = b"".join(INET[:4] + bytes([192, 0, 2, at]) + bytes(8) for at in range(100))
+    decision = call("sendmmsg", 3, 0x1000, 100, memory={0x1000: rows, 0x9000: names})
+    told = [decision.detail, *(row.detail for row in decision.also)]
+    assert [row.get("address") for row in told] == [*(f"192.0.2.{at}" for at in range(16)), None]
+    assert told[-1] == {"value": "84 more messages"}
+
+
+def test_a_message_that_can_not_be_read_hides_no_other() -> None:
+    rows = msghdr(0, 0, 0, 0) + bytes(8) + msghdr(0xDEAD, 16, 0, 0) + bytes(8) + msghdr(0x2000, 16, 0, 0) + bytes(8)
+    decision = call("sendmmsg", 3, 0x1000, 3, memory={0x1000: rows, 0x2000: INET})
+    assert [row.detail.get("address", "unread") for row in decision.also] == ["unread", "192.0.2.7"]
 
 
 def test_a_message_of_a_million_pieces_is_read_in_part() -> None:
@@ -191,14 +216,13 @@ def test_writing_does_not_go_on(flags: int, upper: int) -> None:
     assert decision.detail["path"] == "/x"
 
 
-@pytest.mark.parametrize("path", ["/proc/1/mem", "/proc/1/fd/3", "/proc/1/environ", "/proc/1/task/1/mem"])
-def test_reading_the_supervisor_is_going_for_the_watch(path: str) -> None:
-    assert call("open", 0x1000, 0, memory={0x1000: page(path.encode())}).kind == "watch.tamper"
+@pytest.mark.parametrize("flags", [0, os.O_WRONLY])
+@pytest.mark.parametrize("path", ["/proc/1/mem", "//proc/self/root/proc/1/mem", "proc/1/fd/3", "/proc/1/cwd/../x"])
+def test_opening_the_supervisor_is_going_for_the_watch(path: str, flags: int) -> None:
+    assert call("open", 0x1000, flags, memory={0x1000: page(path.encode())}).kind == "watch.tamper"
 
 
-@pytest.mark.parametrize(
-    "path", ["/proc/1/status", "/proc/1/", "/proc/1", "/proc/self/mem", "/proc/10/mem", "proc/1/mem"]
-)
+@pytest.mark.parametrize("path", ["/proc/1/status", "/proc/1/", "/proc/1", "/proc/self/mem", "/proc/10/mem", "x/1/mem"])
 def test_other_paths_of_proc_are_just_read(path: str) -> None:
     assert call("open", 0x1000, 0, memory={0x1000: page(path.encode())}).kind == ""
 
@@ -331,18 +355,25 @@ def test_a_sleep_until_a_time_is_the_rest_of_it() -> None:
 @pytest.mark.parametrize(
     ("name", "args", "detail"),
     [
-        ("rename", (0x1000, 0x2000), {"path": "a", "target": "b"}),
-        ("renameat2", (0, 0x1000, 0, 0x2000), {"path": "a", "target": "b"}),
-        ("symlinkat", (0x1000, 0, 0x2000), {"path": "a", "target": "b"}),
-        ("linkat", (0, 0x1000, 0, 0x2000), {"path": "a", "target": "b"}),
-        ("unlink", (0x1000,), {"path": "a"}),
-        ("fchmodat", (0, 0x1000), {"path": "a"}),
+        ("rename", (0x1000, 0x2000), {"path": "/a", "target": "/b"}),
+        ("renameat2", (CWD, 0x1000, 3, 0x2000), {"path": "/a", "target": "/home/x/b"}),
+        ("symlinkat", (0x1000, CWD, 0x2000), {"path": "a", "target": "/b"}),
+        ("linkat", (99, 0x1000, CWD, 0x2000), {"path": "a", "target": "/b"}),
+        ("unlink", (0x1000,), {"path": "/a"}),
+        ("fchmodat", (CWD, 0x1000), {"path": "/a"}),
         ("memfd_create", (0x1000,), {"path": "a"}),
-        ("creat", (0x1000,), {"path": "a"}),
+        ("creat", (0x1000,), {"path": "/a"}),
+        ("openat", (3, 0x1000, 0), {"path": "/home/x/a"}),
+        ("mount", (0x1000, 0x2000), {"path": "a", "target": "/b"}),
     ],
 )
-def test_paths(name: str, args: tuple[int, ...], detail: dict[str, str]) -> None:
-    assert call(name, *args, memory={0x1000: page(b"a"), 0x2000: page(b"b")}).detail == detail
+def test_paths_are_told_from_the_root_with_their_spelling(
+    name: str, args: tuple[int, ...], detail: dict[str, str]
+) -> None:
+    """As they were spelled, where they are no paths or their folder isn't known."""
+    spelled = {"path": "a", "target": "b"}
+    expected = detail | {f"{key}_spelled": spelled[key] for key in detail if detail[key] != spelled[key]}
+    assert call(name, *args, memory={0x1000: page(b"a"), 0x2000: page(b"b")}).detail == expected
 
 
 def test_a_call_that_names_no_path_is_not_worth_a_row() -> None:

@@ -128,7 +128,7 @@ def test_the_model_s_own_bytes_are_not_mapped_to_be_run(report_of: Evaluate) -> 
         ("fcntl.fcntl(3, fcntl.F_SETOWN, 1)", "watch.tamper"),
         ("open('/proc/1/mem', 'rb')", "watch.tamper"),
         ("open('/proc/1/environ', 'rb').read()", "watch.tamper"),
-        ("os.open('/proc/1/fd/1', os.O_WRONLY)", "file.write"),
+        ("os.open('/proc/1/fd/1', os.O_WRONLY)", "watch.tamper"),
     ],
 )
 def test_pid_1_is_out_of_reach(report_of: Evaluate, call: str, kind: str) -> None:

@@ -14,10 +14,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guest.events import printable
-from guest.observers.memory import Memory
+from guest.observers.memory import Memory, UnreadableError
+from guest.observers.paths import AT_FDCWD, resolve
 
 CONTINUE = "continue"
 FAKE = "fake"
@@ -30,32 +31,45 @@ _CLONE_VM_VFORK = 0x100 | 0x4000
 _CLONE_BESIDES = 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
 _MAP_ANONYMOUS = 0x20
 _PROT_WRITE_EXEC = 0x6
+_MAX_MESSAGES = 16  # of one sendmmsg; the rest is counted
+_MMSGHDR = 64  # bytes of a struct mmsghdr
 _LIBRARIES = (b"/usr/", b"/lib", b"/env/")
 _SOCKET_TYPE = 0xF
-# Reading these of PID 1 is going for the watch; the kernel refuses it, since PID 1 isn't dumpable.
-_GUARDED = ("mem", "fd", "environ", "maps", "root", "cwd", "map_files", "task", "pagemap", "syscall", "stack")
+_CWD, _TEXT = -1, -2
 
 Arguments = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`kind` and `answer` empty: those of the table. `quiet`: nothing worth a row."""
+    """`kind` and `answer` empty: those of the table. `quiet`: nothing worth a row.
+
+    `also` holds what else the same call tried: rows of their own, under this one's answer.
+    """
 
     detail: dict[str, str]
     kind: str = ""
     answer: str = ""
     quiet: bool = False
+    also: tuple[Decision, ...] = ()
 
 
 Decoder = Callable[[Memory, Arguments], Decision]
 
 
+def _path(memory: Memory, folder: int, address: int, key: str = "path") -> tuple[dict[str, str], bool]:
+    """A path as event detail, with its own spelling where that differs; and whether it leads into PID 1."""
+    spelled = memory.string(address)
+    path, guarded = resolve(memory, folder, spelled)
+    detail = {key: printable(path)}
+    return detail if path == spelled else detail | {f"{key}_spelled": printable(spelled)}, guarded
+
+
 def _exec(at: int) -> Decoder:
     def decode(memory: Memory, args: Arguments) -> Decision:
         argv = [printable(word) for word in memory.strings(args[at + 1])]
-        path = printable(memory.string(args[at]))
-        return Decision({"path": path, "argv": shlex.join(argv)[:4096]})
+        detail, _ = _path(memory, args[0] if at else AT_FDCWD, args[at])
+        return Decision(detail | {"argv": shlex.join(argv)[:4096]})
 
     return decode
 
@@ -162,32 +176,53 @@ def _sendmsg(memory: Memory, args: Arguments) -> Decision:
     return _message(memory, args[1])
 
 
+def _sendmmsg(memory: Memory, args: Arguments) -> Decision:
+    """Each message has an address of its own. What can't be read doesn't hide what can."""
+    count = args[2] & 0xFFFFFFFF
+    found = [_message(memory, args[1])] if count else [Decision({})]
+    for at in range(1, min(count, _MAX_MESSAGES)):
+        try:
+            found.append(_message(memory, args[1] + _MMSGHDR * at))
+        except (UnreadableError, struct.error):
+            found.append(Decision({"unreadable": "yes"}))
+    if count > _MAX_MESSAGES:
+        found.append(Decision({"value": f"{count - _MAX_MESSAGES} more messages"}))
+    return replace(found[0], also=tuple(found[1:]))
+
+
 def _bind(memory: Memory, args: Arguments) -> Decision:
     return Decision(_read_sockaddr(memory, args[1], args[2]))
 
 
 def _open(path_at: int, flags_at: int) -> Decoder:
     def decode(memory: Memory, args: Arguments) -> Decision:
-        path = printable(memory.string(args[path_at]))
+        detail, guarded = _path(memory, args[0] if path_at else AT_FDCWD, args[path_at])
         if args[flags_at] & _WRITE_FLAGS:
-            return Decision({"path": path, "flags": hex(args[flags_at] & 0xFFFFFFFF)}, kind="file.write")
-        parts = path.split("/")
-        guarded = path.startswith("/proc/1/") and parts[3] in _GUARDED
+            kind = "watch.tamper" if guarded else "file.write"
+            return Decision(detail | {"flags": hex(args[flags_at] & 0xFFFFFFFF)}, kind=kind)
         # A read-only open is harmless whatever the path: the jail holds libraries, decoys and the model.
-        return Decision({"path": path}, kind="watch.tamper" if guarded else "", answer=CONTINUE)
+        return Decision(detail, kind="watch.tamper" if guarded else "", answer=CONTINUE)
 
     return decode
 
 
 def _creat(memory: Memory, args: Arguments) -> Decision:
-    return Decision({"path": printable(memory.string(args[0]))}, kind="file.write")
+    return Decision(_path(memory, AT_FDCWD, args[0])[0], kind="file.write")
 
 
-def _paths(*at: int) -> Decoder:
-    """Calls whose only interest is the paths they name: the first is the path, the second the target."""
+def _paths(*at: tuple[int, int]) -> Decoder:
+    """Calls whose only interest is the paths they name: the first is the path, the second the target.
+
+    Each is the register of the folder that it is relative to, or _CWD, or _TEXT where it is no path; and its own.
+    """
 
     def decode(memory: Memory, args: Arguments) -> Decision:
-        detail = {key: printable(memory.string(args[i])) for key, i in zip(("path", "target"), at, strict=False)}
+        detail: dict[str, str] = {}
+        for key, (folder, i) in zip(("path", "target"), at, strict=False):
+            if folder == _TEXT:
+                detail[key] = printable(memory.string(args[i]))
+            else:
+                detail |= _path(memory, AT_FDCWD if folder == _CWD else args[folder], args[i], key)[0]
         return Decision(detail, quiet=not any(detail.values()))
 
     return decode
@@ -249,18 +284,18 @@ DECODERS: dict[str, Decoder] = {
     "bind": _bind,
     "sendto": _sendto,
     "sendmsg": _sendmsg,
-    "sendmmsg": _sendmsg,  # the first message of the vector; a struct mmsghdr begins with a msghdr
+    "sendmmsg": _sendmmsg,
     "open": _open(0, 1),
     "openat": _open(1, 2),
     "creat": _creat,
-    "rename": _paths(0, 1),
-    "renameat": _paths(1, 3),
-    "renameat2": _paths(1, 3),
-    "link": _paths(0, 1),
-    "linkat": _paths(1, 3),
-    "symlink": _paths(0, 1),
-    "symlinkat": _paths(0, 2),
-    "mount": _paths(0, 1),
+    "rename": _paths((_CWD, 0), (_CWD, 1)),
+    "renameat": _paths((0, 1), (2, 3)),
+    "renameat2": _paths((0, 1), (2, 3)),
+    "link": _paths((_CWD, 0), (_CWD, 1)),
+    "linkat": _paths((0, 1), (2, 3)),
+    "symlink": _paths((_TEXT, 0), (_CWD, 1)),
+    "symlinkat": _paths((_TEXT, 0), (1, 2)),
+    "mount": _paths((_TEXT, 0), (_CWD, 1)),
     "kill": _signal(0, 1),
     "tkill": _signal(0, 1),
     "tgkill": _signal(0, 2),
@@ -275,11 +310,12 @@ DECODERS: dict[str, Decoder] = {
     "clock_nanosleep": _clock_nanosleep,
 }
 _BY_FIRST = """stat lstat access readlink statfs chdir truncate mkdir mknod utime utimes setxattr lsetxattr unlink rmdir
-removexattr lremovexattr chmod chown lchown umount2 chroot swapon acct memfd_create sethostname"""
+removexattr lremovexattr chmod chown lchown umount2 chroot swapon acct"""
 _BY_SECOND = """newfstatat statx faccessat faccessat2 readlinkat mkdirat mknodat futimesat utimensat unlinkat fchmodat
 fchmodat2 fchownat open_tree name_to_handle_at"""
-DECODERS |= dict.fromkeys(_BY_FIRST.split(), _paths(0))
-DECODERS |= dict.fromkeys(_BY_SECOND.split(), _paths(1))
+DECODERS |= dict.fromkeys(_BY_FIRST.split(), _paths((_CWD, 0)))
+DECODERS |= dict.fromkeys(_BY_SECOND.split(), _paths((0, 1)))
+DECODERS |= dict.fromkeys(("memfd_create", "sethostname"), _paths((_TEXT, 0)))
 _ANY = _registers(("value", 0), ("flags", 1), ("target", 2))
 
 

@@ -51,6 +51,13 @@ class Memory:
         except OSError as error:
             raise UnreadableError from error
 
+    def folder(self) -> bytes:
+        """The caller's working folder, as the kernel calls it."""
+        try:
+            return os.readlink(os.fsencode(f"/proc/{self._pid}/cwd"))
+        except OSError as error:
+            raise UnreadableError from error
+
     def pointer(self, address: int) -> int:
         return int(_POINTER.unpack(self.read(address, _POINTER.size))[0])
 

@@ -64,8 +64,9 @@ class NotifyObserver:
         call, decision = self._judge(pid, number, arch, tuple(args))
         answer = decision.answer or call.answer
         word = {CONTINUE: "continued", FAKE: "faked"}.get(answer, "denied")
-        if not decision.quiet:
-            self._record.add(decision.kind or call.kind, call.name, word, pid, decision.detail)
+        for row in (decision, *decision.also):
+            if not row.quiet:
+                self._record.add(row.kind or call.kind, call.name, word, pid, row.detail)
         self._send(identity, answer)
 
     def _judge(self, pid: int, number: int, arch: int, args: tuple[int, ...]) -> tuple[Call, Decision]:
