@@ -1,0 +1,27 @@
+"""All rows of the suite, by room. The numbers are those of the reviewers' list; what goes beyond it has its own prefix.
+
+B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods.
+"""
+
+from __future__ import annotations
+
+from tests.abuse import acts_resources
+from tests.abuse.case import Case, Limit, Load, Row
+
+# Each load is one jail. A room's acts stand in one load unless they get in each other's way.
+LOADS: tuple[Load, ...] = (*acts_resources.LOADS,)
+CASES: tuple[Case, ...] = ()
+LIMITS: tuple[Limit, ...] = ()
+ROWS: tuple[Row, ...] = (*(act for load in LOADS for act in load.acts), *CASES, *LIMITS)
+
+
+def order(row: Row) -> tuple[str, int, str]:
+    """Numbers first, as numbers; then the prefixed ones."""
+    prefix, _, number = row.number.rpartition(".")
+    return (prefix, int(number), row.title)
+
+
+def jails_of(row: Row, every: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the row runs, of the jails that are there."""
+    own = row.jails if isinstance(row, Case) else ()
+    return tuple(jail for jail in own if jail in every or jail == "none") if own else every

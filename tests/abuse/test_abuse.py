@@ -1,0 +1,58 @@
+"""Every row in every jail: contained, recorded, and as the document says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sandbox.facts import Verdict
+from tests.abuse import document
+from tests.abuse.bench import Bench
+from tests.abuse.case import NO_JAIL, Load, Row
+from tests.abuse.table import LOADS, ROWS, jails_of, order
+from tests.jail.conftest import JAILS
+
+pytestmark = pytest.mark.jail
+
+RUNS = [(row, jail) for row in sorted(ROWS, key=order) for jail in jails_of(row, JAILS)]
+
+
+@pytest.fixture(scope="module")
+def benches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bench]:
+    """One for each jail, so that a load's report serves all of its rows."""
+    return {jail: Bench(jail, tmp_path_factory.mktemp(jail)) for jail in (*JAILS, NO_JAIL)}
+
+
+@pytest.mark.parametrize(("row", "jail"), RUNS, ids=[f"{row.number} {row.title}-{jail}" for row, jail in RUNS])
+def test_it_is_contained_and_recorded_as_the_document_says(row: Row, jail: str, benches: dict[str, Bench]) -> None:
+    evidence = benches[jail].show(row, LOADS)
+    assert document.read().get((row.number, row.title, jail)) == evidence, "run: python -m tests.abuse --write"
+
+
+@pytest.mark.parametrize("jail", JAILS)
+@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.name)
+def test_a_load_of_attacks_came_to_its_end_under_watch(load: Load, jail: str, benches: dict[str, Bench]) -> None:
+    report = benches[jail].report(load)
+    assert report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
+    assert report.dynamic.loaded, report.dynamic.load_error
+    assert report.dynamic.ended
+    assert report.dynamic.observer_outlived_loader
+
+
+def test_no_two_rows_have_the_same_name() -> None:
+    named = Counter((row.number, row.title) for row in ROWS)
+    assert [name for name, count in named.items() if count > 1] == []
+
+
+def test_the_document_has_no_rows_but_those_of_the_table() -> None:
+    known = {(row.number, row.title) for row in ROWS}
+    assert {key[:2] for key in document.read()} <= known
+
+
+def test_the_document_is_as_the_rows_are_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, committed = document.read(), document.PATH.read_text(encoding="utf-8")
+    monkeypatch.setattr(document, "PATH", tmp_path / "abuse.md")
+    document.write(shown)
+    assert document.PATH.read_text(encoding="utf-8") == committed
