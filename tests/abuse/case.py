@@ -1,7 +1,8 @@
 """The rows of the abuse table: what is tried, what must come of it, and what the report must say.
 
-Acts are cheap: all those of one `Load` run in one jail, and each prints its outcome. A `Case` is a whole run of its own:
-a bomb, a hostile guest on the wire, a hostile host. A `Limit` is something nobody promises, which the report must admit.
+Acts are cheap: all those of one `Load` run in one jail, and each prints its outcome. A `Case` is a whole run of its
+own: a bomb, a hostile guest on the wire, a hostile host. A `Limit` is something nobody promises, which the report must
+admit.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Case:
-    """A run of its own. `run` asserts, and tells what it saw. `jails`: only there, when the jail makes no difference."""
+    """A run of its own: `run` asserts, and tells what it saw. `jails`: only there, since the jail makes no difference."""
 
     number: str
     title: str
