@@ -96,7 +96,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Case:
-    """A run of its own: `run` asserts, and tells what it saw. `jails`: only there, since the jail makes no difference."""
+    """A run of its own: `run` asserts, and tells what it saw. `jails`: only there, where the jail changes nothing."""
 
     number: str
     title: str

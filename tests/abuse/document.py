@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from tests.abuse.bench import ROOT
 from tests.abuse.case import Case, Evidence, Row
