@@ -25,6 +25,8 @@ CLONE_THREAD = 0x10000
 CLONE_REFUSED = 0x2000 | 0x800000 | 0x7E020080 | 0x200000000
 FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, DUPFD_CLOEXEC
 IOCTL_ALLOWED = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
+_PLAIN_THREAD = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD | CLONE_REFUSED, CLONE_THREAD)
+TRACED, TRACED_FOREIGN = 1, 2  # what a traced stop says of itself: a call of this ABI, or of another one
 # SET_NAME, GET_NAME, GET_DUMPABLE, GET_SECCOMP, CAPBSET_READ, GET_TIMERSLACK, GET_NO_NEW_PRIVS, SET_VMA
 PRCTL_ALLOWED = (15, 16, 3, 21, 23, 30, 39, 0x53564D41)
 
@@ -53,21 +55,25 @@ def confine(names: Iterable[str]) -> None:
     rules.load()
 
 
-def arm(names: Iterable[str], absent: Iterable[str]) -> int:
+def arm(names: Iterable[str], absent: Iterable[str], observer: str) -> int:
     """Load wall 2 over all threads and every ABI; return the listener's descriptor, which the caller must give away.
 
-    What `names` and the argument tests below allow goes on; all else waits for the supervisor's answer.
+    What `names` and the argument tests below allow goes on; all else waits for the supervisor's answer. Under the
+    observer "trace" there is no listener (-1), and a call fails with ENOSYS until the supervisor traces its thread.
     """
-    rules = seccomp.SyscallFilter(seccomp.NOTIFY)
+    traced = observer == "trace"
+    rules = seccomp.SyscallFilter(seccomp.TRACE(TRACED) if traced else seccomp.NOTIFY)
     rules.set_attr(seccomp.Attr.CTL_TSYNC, 1)
-    rules.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.NOTIFY)
+    rules.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.TRACE(TRACED_FOREIGN) if traced else seccomp.NOTIFY)
     for number in numbers(names):
         rules.add_rule(seccomp.ALLOW, number)
     for number in numbers(absent):
         rules.add_rule(seccomp.ERRNO(errno.ENOSYS), number)
     _allow_with_arguments(rules)
+    if not traced:  # where PID 1 traces, it counts the threads as well
+        rules.add_rule(seccomp.ALLOW, "clone", _PLAIN_THREAD)
     rules.load()
-    return _listener(rules)
+    return -1 if traced else _listener(rules)
 
 
 def _allow_with_arguments(rules: seccomp.SyscallFilter) -> None:
@@ -75,13 +81,16 @@ def _allow_with_arguments(rules: seccomp.SyscallFilter) -> None:
     equal = seccomp.EQ
     for name in ("mmap", "mprotect"):
         rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
-    thread = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD | CLONE_REFUSED, CLONE_THREAD)
-    rules.add_rule(seccomp.ALLOW, "clone", thread)
     rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, equal, _own_pid()))
     rules.add_rule(seccomp.ALLOW, "prlimit64", seccomp.Arg(0, equal, 0), seccomp.Arg(2, equal, 0))
     for name, at, allowed in (("fcntl", 1, FCNTL_ALLOWED), ("ioctl", 1, IOCTL_ALLOWED), ("prctl", 0, PRCTL_ALLOWED)):
         for value in allowed:
             rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(at, equal, value))
+
+
+def starts_plain_thread(flags: int) -> bool:
+    """Whether clone's flags start a thread that is nothing more than one."""
+    return flags & (CLONE_THREAD | CLONE_REFUSED) == CLONE_THREAD
 
 
 def _own_pid() -> int:

@@ -20,6 +20,9 @@ class Order:
     read: dict[str, int]
     watch: dict[str, int]
     rlimits: dict[str, int]  # "AS", "NOFILE", ...: of the loader
+    uid: int  # of reader and loader; PID 1 has another one where the jail's kernel protects it too little otherwise
+    gid: int
+    processes: int  # tasks that may live at a time: threads count
     memory: int  # resident and private bytes of the loader's tree, for the supervisor's own watch
     wall: float  # seconds, from the order on
     linger: float
@@ -33,9 +36,16 @@ class Order:
 
     def for_reader(self) -> bytes:
         """What the reader is told."""
-        return _line(model=self.model, extension=self.extension, bounds=self.read, syscalls=self.confined)
+        return _line(
+            model=self.model,
+            extension=self.extension,
+            bounds=self.read,
+            syscalls=self.confined,
+            uid=self.uid,
+            gid=self.gid,
+        )
 
-    def for_loader(self) -> bytes:
+    def for_loader(self, observer: str) -> bytes:
         """What the loader is told before it knows the file's format."""
         return _line(
             model=self.model,
@@ -43,6 +53,9 @@ class Order:
             rlimits=self.rlimits,
             returned=self.returned,
             witness_bytes=self.read["output_bytes"],
+            uid=self.uid,
+            gid=self.gid,
+            observer=observer,
             allowed=self.allowed,
             absent=self.absent,
         )

@@ -10,13 +10,17 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import wire
 
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE = 4, 38, 41
+from guest.reaper import Reaper
+
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 4, 38, 39
 FRAMES, COMMANDS = 3, 4  # a child's descriptors besides the standard three
+_PAUSE = 0.001  # seconds between looks at a child that was killed
 _OWN_FROM = 16  # PID 1's ends stay clear of the numbers that children get
 
 
@@ -33,6 +37,41 @@ def protect() -> None:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
         with contextlib.suppress(OSError):  # glibc keeps two real-time signals to itself
             signal.signal(number, signal.SIG_IGN)
+
+
+def no_new_privs() -> bool:
+    """Whether no exec'd program can gain rights; asked for by call, since gVisor's /proc doesn't tell."""
+    return bool(ctypes.CDLL(None).prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+
+
+def become(uid: int, gid: int) -> None:
+    """In a child: give up PID 1's identity, where the jail gave it another one than the model's. For good.
+
+    A change of identity makes a process unreadable to its equals; a load looks at itself, so that is undone.
+    """
+    if (os.getuid(), os.getgid()) == (uid, gid):
+        return
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@contextlib.contextmanager
+def acting_as(uid: int, gid: int) -> Iterator[None]:
+    """For PID 1: what it makes meanwhile belongs to that user."""
+    own = os.geteuid(), os.getegid()
+    if own == (uid, gid):
+        yield
+        return
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(own[0])
+        os.setegid(own[1])
 
 
 def limit(limits: dict[str, int]) -> None:
@@ -64,6 +103,7 @@ class Child:
 
     name: str
     pid: int
+    reaper: Reaper
     frames: int
     commands: int
     printed: dict[int, str]  # descriptor -> "stdout" or "stderr"
@@ -89,29 +129,24 @@ class Child:
         self.totals[stream] = self.totals.get(stream, 0) + len(chunk)
         return bool(chunk)
 
-    def reap(self, *, block: bool = False) -> bool:
+    def reap(self) -> bool:
         """Whether it has ended; its end is then in `end`."""
-        if self.end is not None:
-            return True
-        try:
-            pid, status, usage = os.wait4(self.pid, 0 if block else os.WNOHANG)
-        except ChildProcessError:
-            return False
-        if pid == 0:
-            return False
-        seconds = round(time.monotonic() - self.started, 6)
-        cpu = round(usage.ru_utime + usage.ru_stime, 6)
-        self.end = wire.Gone(os.waitstatus_to_exitcode(status), seconds, cpu, usage.ru_maxrss * 1024, ())
-        return True
+        if self.end is None and (ended := self.reaper.end(self.pid)):
+            status, usage = ended
+            seconds = round(time.monotonic() - self.started, 6)
+            cpu = round(usage.ru_utime + usage.ru_stime, 6)
+            self.end = wire.Gone(os.waitstatus_to_exitcode(status), seconds, cpu, usage.ru_maxrss * 1024, ())
+        return self.end is not None
 
     def kill(self) -> None:
         """End it and wait until it is dead."""
         if not self.reap():
             kill(self.pid)
-            self.reap(block=True)
+            while not self.reap():
+                time.sleep(_PAUSE)
 
 
-def spawn(name: str, script: str, standard_input: bytes, variables: dict[str, str]) -> Child:
+def spawn(reaper: Reaper, name: str, script: str, standard_input: bytes, variables: dict[str, str]) -> Child:
     """Start `script` in a fresh interpreter with an isolated path, a pipe for frames and one for commands."""
     own, theirs = {}, {}
     for number in (0, COMMANDS):
@@ -122,6 +157,7 @@ def spawn(name: str, script: str, standard_input: bytes, variables: dict[str, st
     argv = [sys.executable, "-I", "-B", script]
     signals = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
     pid = os.posix_spawn(argv[0], argv, variables, file_actions=actions, setsigdef=signals, setsigmask=())
+    reaper.keep(pid)
     for end in theirs.values():
         os.close(end)
     with contextlib.suppress(BrokenPipeError):
@@ -129,7 +165,7 @@ def spawn(name: str, script: str, standard_input: bytes, variables: dict[str, st
     os.close(own[0])
     for number in (1, 2):
         os.set_blocking(own[number], False)
-    return Child(name, pid, own[FRAMES], own[COMMANDS], {own[1]: "stdout", own[2]: "stderr"})
+    return Child(name, pid, reaper, own[FRAMES], own[COMMANDS], {own[1]: "stdout", own[2]: "stderr"})
 
 
 def kill(pid: int) -> None:
@@ -138,16 +174,10 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def others(known: set[int]) -> list[int]:
-    """Processes of this jail besides those. Zombies that are ours are reaped on the way."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in known]
-    alive = []
-    for pid in pids:
-        with contextlib.suppress(ChildProcessError):
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
-                continue
-        alive.append(pid)
-    return alive
+def others(reaper: Reaper, known: set[int]) -> list[int]:
+    """Processes of this jail besides those. What PID 1 has to reap is reaped before."""
+    reaper.collect()
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in known]
 
 
 def describe(pid: int) -> str:

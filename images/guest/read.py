@@ -18,11 +18,11 @@ import json  # noqa: E402
 import os  # noqa: E402
 import zlib  # noqa: E402
 
+from guest import processes  # noqa: E402
 from guest.readers.reading import Reading, Sink  # noqa: E402
 from guest.readers.session import Bounds, Session  # noqa: E402
 from guest.readers.source import File  # noqa: E402
 
-FRAMES = 3
 # Under the filter nothing can be opened, so nothing may be imported late: not even a codec.
 _CODECS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "raw_unicode_escape",
            "unicode_escape", "idna", "punycode")  # fmt: skip
@@ -31,10 +31,11 @@ _CODECS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf
 def main() -> None:
     """Read the order, lock up, read the model, say what it is."""
     order = json.loads(sys.stdin.buffer.read())
+    processes.become(order["uid"], order["gid"])
     descriptor = os.open(order["model"], os.O_RDONLY | os.O_CLOEXEC)
     file = File(descriptor, os.lseek(descriptor, 0, os.SEEK_END))
     session = Session(Bounds.of(order["bounds"]))
-    sink = Sink(FRAMES)
+    sink = Sink(processes.FRAMES)
     _warm_up()
     from guest.filters import confine  # noqa: PLC0415 - needs the jail's library; the readers' tests don't
 

@@ -19,8 +19,10 @@ import wire
 from guest import processes
 from guest.decoys import Decoys
 from guest.events import Record
+from guest.observers import family
 from guest.order import Order
 from guest.processes import Child
+from guest.reaper import Reaper
 from guest.relay import Heard, Pump, Relay
 from guest.watch import Watch
 
@@ -68,16 +70,20 @@ class Supervisor:
         self._record = Record(self._send, order.watch["raw_events"], started)
         # The host says nothing after the order: the end of this pipe is the end of the host, so of the jail.
         self._pump.add(0, lambda: os._exit(0))
+        self._reaper = Reaper()
+        self._pump.add(self._reaper.wake(), self._reaper.serve)
 
     def run(self) -> None:
         order = self._order
         self._say(wire.Kind.HELLO, _hello(processes.read_limits(0, list(order.rlimits))))
-        decoys = Decoys(order.home, order.decoys)
-        loader = self._spawn("loader", "load/process.py", order.for_loader(), order.variables) if order.load else None
+        with processes.acting_as(order.uid, order.gid):
+            decoys = Decoys(order.home, order.decoys)
+        observer = family.make(family.choose(), order, self._record, self._reaper)
+        loader = self._loader(observer.name) if order.load else None
         read = self._read({1, loader.pid} if loader else {1})
         watch = None
         if loader:
-            watch = Watch(order, loader, self._pump, self._record, decoys)
+            watch = Watch(order, loader, observer, self._pump, self._record, decoys)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
             watch.relay.start()
             if read.format:
@@ -96,15 +102,18 @@ class Supervisor:
         relay.hear()
         self._pump.run_until(reader.reap)
         reader.kill()
-        for pid in processes.others(known):
+        for pid in processes.others(self._reaper, known):
             self._record.add("watch.tamper", "reader", "denied", pid, {"value": "the reader left a process behind"})
             processes.kill(pid)
         relay.finish()
         self._say(wire.Kind.READER_GONE, reader.end)
         return result
 
+    def _loader(self, observer: str) -> Child:
+        return self._spawn("loader", "load/process.py", self._order.for_loader(observer), self._order.variables)
+
     def _spawn(self, name: str, script: str, told: bytes, variables: dict[str, str]) -> Child:
-        return processes.spawn(name, str(_HERE / script), told, variables)
+        return processes.spawn(self._reaper, name, str(_HERE / script), told, variables)
 
     def _relay(self, child: Child, allowed: frozenset[int], heard: Heard) -> Relay:
         watch = self._order.watch
@@ -118,7 +127,7 @@ class Supervisor:
             dropped=record.dropped,
             unreadable=record.unreadable,
             decoy_overflow=decoys.overflow,
-            observer_outlived_loader=True,
+            observer_outlived_loader=watch is not None and watch.outlived,
             sampled_peak_rss=watch.peak if watch else 0,
             samples=watch.samples if watch else 0,
         )
@@ -141,7 +150,7 @@ def _hello(limits: dict[str, int]) -> wire.Hello:
         python=platform.python_version(),
         kernel=f"{os.uname().sysname} {os.uname().release}",
         uid=os.getuid(),
-        no_new_privs=own["NoNewPrivs"] == "1",
+        no_new_privs=processes.no_new_privs(),
         seccomp=int(own["Seccomp"]),
         capabilities=own["CapEff"][-10:] + "/" + own["CapBnd"][-10:],
         interfaces=tuple(line.split(":")[0].strip() for line in network),

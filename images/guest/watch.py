@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import time
@@ -15,12 +14,11 @@ import wire
 from guest import processes
 from guest.decoys import Decoys
 from guest.events import Record
-from guest.observers import notify
+from guest.observers.interface import Observer, WatchError
 from guest.order import Order
 from guest.processes import Child
 from guest.relay import Pump, Relay
 
-_PIDFD_OPEN, _PIDFD_GETFD = 434, 438
 _SECCOMP_FILTER = "2"
 _SAMPLE_SECONDS = 0.2
 _LINE = 256
@@ -28,21 +26,20 @@ _LINE = 256
 _HARMLESS_LINKS = ("pipe:", "/dev/null", "/dev/urandom", "/dev/random", "anon_inode:[eventpoll]", "/proc/")
 
 
-class ArmingError(Exception):
-    """The filter isn't wholly in force. There is no load then."""
-
-
 class Watch:
     """One load. `run` leads it; `end` makes sure that nothing of it is alive and says how it went."""
 
     relay: Relay  # set by whoever makes this: it tells `heard`
 
-    def __init__(self, order: Order, loader: Child, pump: Pump, record: Record, decoys: Decoys) -> None:
-        self._order, self._loader, self._pump = order, loader, pump
+    def __init__(
+        self, order: Order, loader: Child, observer: Observer, pump: Pump, record: Record, decoys: Decoys
+    ) -> None:
+        self._order, self._loader, self._observer, self._pump = order, loader, observer, pump
         self._record, self._decoys = record, decoys
         self._loaded = False
         self._alive: tuple[str, ...] = ()
         self._next_sample = 0.0
+        self.outlived = False  # whether the observer watched until nothing of the loader was left
         self.peak = 0
         self.samples = 0
 
@@ -55,7 +52,7 @@ class Watch:
         self._sample()  # loads psutil now, while the loader imports, and not when its first call waits for an answer
         try:
             baseline = self._arm(told["modules"])
-        except ArmingError as error:
+        except WatchError as error:
             text = str(error)
             self._record.send(wire.encode(wire.Kind.OUTPUT, wire.Output("supervisor", "arming", text, len(text))))
             return
@@ -75,10 +72,11 @@ class Watch:
         self._note_leftovers(reaped)
         if not reaped:
             self._loader.kill()
-        while left := processes.others({1}):
+        while left := processes.others(self._loader.reaper, {1}):
             for pid in left:
                 processes.kill(pid)
             time.sleep(0.001)
+        self.outlived = self._observer.outlived()
         self._decoys.drain(self._record)
         self.relay.finish()
         assert self._loader.end is not None
@@ -103,7 +101,7 @@ class Watch:
 
     def _children(self) -> list[int]:
         """What the loader started. The loader itself is never among them: its end is `reap`'s alone to take."""
-        return processes.others({1, self._loader.pid})
+        return processes.others(self._loader.reaper, {1, self._loader.pid})
 
     def _busy(self, baseline: int) -> str:
         threads = max(0, len(processes.tasks(self._loader.pid)) - baseline)
@@ -115,21 +113,19 @@ class Watch:
         return self._loader.reap()
 
     def _arm(self, modules: list[str]) -> int:
-        """Take the listener from the loader, check that arming is complete, and return the number of its threads."""
+        """Take the armed loader over, check that arming is complete, and return the number of its threads."""
         words = self._line().split()
         if len(words) != 2 or words[0] != "armed":
-            raise ArmingError(" ".join(words)[:200] or "the loader ended before it was armed")
-        listener = _take(self._loader.pid, int(words[1]))
+            raise WatchError(" ".join(words)[:200] or "the loader ended before it was armed")
+        self._observer.take(self._loader.pid, int(words[1]))
         self._loader.command("taken")
         if self._line() != "ready":
-            raise ArmingError("the loader ended before the go")
+            raise WatchError("the loader ended before the go")
         threads = self._check()
-        sleep_seconds = self._order.watch["sleep_ms"] / 1000
-        observer = notify.NotifyObserver(listener, self._order.watched, self._record, sleep_seconds)
-        self._pump.add(listener, observer.handle)
+        self._observer.attach(self._pump)
         self._decoys.forget()
         self._pump.add(self._decoys.fd, lambda: self._decoys.drain(self._record))
-        row = wire.Armed(notify.NAME, threads, tuple(modules), self._record.now())
+        row = wire.Armed(self._observer.name, threads, tuple(modules), self._record.now())
         self._record.send(wire.encode(wire.Kind.ARMED, row))
         return threads
 
@@ -140,14 +136,14 @@ class Watch:
         for task in tasks:
             seen = processes.status(f"/proc/{pid}/task/{task}/status")["Seccomp"]
             if seen != _SECCOMP_FILTER:
-                raise ArmingError(f"thread {task} has no filter")
+                raise WatchError(f"thread {task} has no filter")
         for name in os.listdir(f"/proc/{pid}/fd"):
             link = os.readlink(f"/proc/{pid}/fd/{name}")
             if not link.startswith(_HARMLESS_LINKS):
-                raise ArmingError(f"descriptor {name} is {link}"[:200])
+                raise WatchError(f"descriptor {name} is {link}"[:200])
         for name, value in processes.read_limits(pid, list(self._order.rlimits)).items():
             if value > self._order.rlimits[name]:
-                raise ArmingError(f"limit {name} is {value}")
+                raise WatchError(f"limit {name} is {value}")
         return len(tasks)
 
     def _line(self) -> str:
@@ -187,14 +183,3 @@ def private_memory(pid: int) -> int:
             memory = psutil.Process(task).memory_info()
             return int(memory.rss - memory.shared) + 1024 * int(shared.split()[0])
     return 0
-
-
-def _take(pid: int, descriptor: int) -> int:
-    """A copy of a child's descriptor: it needs no socket between us and so leaves none to close."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    process = libc.syscall(_PIDFD_OPEN, pid, 0)
-    taken = libc.syscall(_PIDFD_GETFD, process, descriptor, 0) if process >= 0 else -1
-    if taken < 0:
-        raise ArmingError(f"the listener can't be taken: {os.strerror(ctypes.get_errno())}")
-    os.close(process)
-    return int(taken)

@@ -55,14 +55,15 @@ def _import(names: list[str]) -> None:
 
 
 def _arm(order: dict[str, Any]) -> None:
-    """Put this process under the filter, give the listener away, and wait for the go."""
+    """Put this process under the filter, give the listener away where it has one, and wait for the go."""
     gc.collect()
     gc.freeze()  # the framework's million objects are no garbage: unfrozen, they are walked again and again at exit
-    listener = filters.arm(order["allowed"], order["absent"])
+    listener = filters.arm(order["allowed"], order["absent"], order["observer"])
     _say(f"armed {listener}\n".encode("ascii"))
     if _command() != "taken":
         sys.exit(0)
-    os.close(listener)
+    if listener >= 0:
+        os.close(listener)
     _say(b"ready\n")
     if _command() != "go":
         sys.exit(0)
@@ -84,6 +85,7 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
 def main() -> None:
     """Serve one order."""
     order = json.loads(sys.stdin.buffer.read())
+    processes.become(order["uid"], order["gid"])
     with contextlib.suppress(OSError):  # where /proc is read-only the kernel picks the largest, which is this one
         Path("/proc/self/oom_score_adj").write_text(_OOM_FIRST, encoding="ascii")
     processes.limit(order["rlimits"])

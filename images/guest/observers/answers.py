@@ -1,0 +1,64 @@
+"""What the supervisor answers to a watched call, and what it records of it: the same for every observer."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from guest import filters
+from guest.events import Record
+from guest.observers.decode import CONTINUE, FAKE, Decision, decoder
+from guest.observers.memory import Memory, UnreadableError
+
+_X32_BIT = 0x40000000
+_WORDS = {CONTINUE: "continued", FAKE: "faked"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One row of the watch's table."""
+
+    name: str
+    kind: str
+    answer: str  # an errno's name, "continue" or "fake"
+
+
+class Answers:
+    """The table of configs/syscalls.toml over this kernel's numbers. Whatever goes wrong, the answer is a denial."""
+
+    def __init__(self, watch: list[tuple[str, list[str], str]], record: Record, sleep_seconds: float) -> None:
+        self.record = record
+        self._sleep_seconds = sleep_seconds
+        self._calls = {
+            number: Call(name, kind, answer)
+            for kind, names, answer in watch
+            if kind not in ("abi.foreign", "other.denied")
+            for number, name in filters.numbers(names).items()
+        }
+
+    def to(self, task: int, number: int, args: tuple[int, ...], foreign: str = "") -> str:
+        """Record the call; an errno's name, "continue" or "fake". `foreign`: the ABI it came by, if not this one's."""
+        call, decision = self._judge(task, number, args, foreign)
+        answer = decision.answer or call.answer
+        for row in (decision, *decision.also):
+            if not row.quiet:
+                self.record.add(row.kind or call.kind, call.name, _WORDS.get(answer, "denied"), task, row.detail)
+        return answer
+
+    def _judge(self, task: int, number: int, args: tuple[int, ...], foreign: str) -> tuple[Call, Decision]:
+        if foreign or (number & _X32_BIT and number >= 0):
+            detail = {"value": str(number), "flags": foreign or "x32"}
+            return Call("foreign", "abi.foreign", "ENOSYS"), Decision(detail)
+        call = self._calls.get(number)
+        if call is None:
+            name = filters.name_of(number)
+            return Call(name, "other.denied", "EPERM"), Decision({"value": hex(args[0])})
+        try:
+            with Memory(task) as memory:
+                decision = decoder(call.name)(memory, args)
+        except (UnreadableError, struct.error, ValueError, OverflowError, OSError):
+            self.record.unreadable += 1
+            return call, Decision({"unreadable": "yes"}, answer="EFAULT" if call.answer == CONTINUE else "")
+        if call.kind == "time.sleep" and float(decision.detail["value"]) < self._sleep_seconds:
+            decision = Decision(decision.detail, quiet=True)
+        return call, decision
