@@ -132,8 +132,10 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     assert [tuple(row) for row in guest.decoys] == planted.files
     assert guest.read["output_bytes"] == total_cap(policy, staged)
     assert guest.rlimits["CORE"] == 0
+    assert (guest.uid, guest.gid) == (json.loads(guest.for_reader())["uid"], json.loads(guest.for_reader())["gid"])
+    assert guest.uid != 0
     assert json.loads(guest.for_reader())["extension"] == ".pt"
-    assert json.loads(guest.for_loader())["rlimits"] == guest.rlimits
+    assert json.loads(guest.for_loader("trace"))["rlimits"] == guest.rlimits
 
 
 def test_the_name_that_the_user_gave_stays_on_the_host(policy: Policy, staged: Staged) -> None:

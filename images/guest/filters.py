@@ -46,7 +46,10 @@ def confine(names: Iterable[str]) -> None:
 
     Opening files and terminal questions are refused instead: Python asks for both on its own.
     """
-    rules = seccomp.SyscallFilter(seccomp.KILL_PROCESS)
+    try:
+        rules = seccomp.SyscallFilter(seccomp.KILL_PROCESS)
+    except OSError:  # gVisor ends threads only; the reader has one
+        rules = seccomp.SyscallFilter(seccomp.KILL)
     for number in numbers(name for name in names if name != "mmap"):
         rules.add_rule(seccomp.ALLOW, number)
     rules.add_rule(seccomp.ALLOW, "mmap", seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))

@@ -60,18 +60,18 @@ def become(uid: int, gid: int) -> None:
 
 @contextlib.contextmanager
 def acting_as(uid: int, gid: int) -> Iterator[None]:
-    """For PID 1: what it makes meanwhile belongs to that user."""
-    own = os.geteuid(), os.getegid()
-    if own == (uid, gid):
+    """For PID 1, while nothing hostile runs: what it makes belongs to that user, and it may read that user's limits."""
+    own_uid, own_gid = os.getuid(), os.getgid()
+    if (own_uid, own_gid) == (uid, gid):
         yield
         return
-    os.setegid(gid)
-    os.seteuid(uid)
+    os.setresgid(gid, gid, own_gid)
+    os.setresuid(uid, uid, own_uid)
     try:
         yield
     finally:
-        os.seteuid(own[0])
-        os.setegid(own[1])
+        os.setresuid(own_uid, own_uid, own_uid)
+        os.setresgid(own_gid, own_gid, own_gid)
 
 
 def limit(limits: dict[str, int]) -> None:

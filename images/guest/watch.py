@@ -141,7 +141,9 @@ class Watch:
             link = os.readlink(f"/proc/{pid}/fd/{name}")
             if not link.startswith(_HARMLESS_LINKS):
                 raise WatchError(f"descriptor {name} is {link}"[:200])
-        for name, value in processes.read_limits(pid, list(self._order.rlimits)).items():
+        with processes.acting_as(self._order.uid, self._order.gid):
+            limits = processes.read_limits(pid, list(self._order.rlimits))
+        for name, value in limits.items():
             if value > self._order.rlimits[name]:
                 raise WatchError(f"limit {name} is {value}")
         return len(tasks)

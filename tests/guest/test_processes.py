@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import wire
 from guest import processes
 from guest.processes import COMMANDS, FRAMES, Child
+from guest.reaper import Reaper
 
 from tests.conftest import ROOT
 
@@ -33,7 +35,7 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
     def start(source: str, told: bytes = b"", variables: dict[str, str] | None = None) -> Child:
         script = tmp_path / "child.py"
         script.write_text("import os, sys, json, time\n" + source)
-        child = processes.spawn("child", str(script), told, variables or {})
+        child = processes.spawn(Reaper(), "child", str(script), told, variables or {})
         children.append(child)
         return child
 
@@ -45,7 +47,8 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
 
 
 def ended(child: Child) -> wire.Gone:
-    child.reap(block=True)
+    while not child.reap():
+        time.sleep(0.001)
     assert child.end is not None
     return child.end
 
@@ -182,7 +185,7 @@ def test_others_are_those_that_live(spawn: Spawn) -> None:
     child = spawn("os.write(3, b'x'); time.sleep(1000)")
     os.read(child.frames, 1)
     everyone = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-    assert child.pid in processes.others(everyone - {child.pid})
+    assert child.pid in processes.others(Reaper(), everyone - {child.pid})
     assert processes.tasks(child.pid) == [child.pid]
     assert "child.py" in processes.describe(child.pid)
 
@@ -191,6 +194,6 @@ def test_others_reaps_what_is_dead() -> None:
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     everyone = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-    assert pid not in processes.others(everyone - {pid})
+    assert pid not in processes.others(Reaper(), everyone - {pid})
     with contextlib.suppress(ChildProcessError):
         pytest.fail(f"still there: {os.waitpid(pid, os.WNOHANG)}")

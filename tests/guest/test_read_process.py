@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,14 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(code: Path, model: Path, frames: Path) -> Result:
     calls = tomllib.loads((ROOT / "configs" / "syscalls.toml").read_text())["reader"]
-    order = {"model": str(model), "extension": model.suffix, "bounds": BOUNDS, "syscalls": calls}
+    order = {
+        "model": str(model),
+        "extension": model.suffix,
+        "bounds": BOUNDS,
+        "uid": os.getuid(),
+        "gid": os.getgid(),
+        "syscalls": calls,
+    }
     start = [sys.executable, "-I", "-B", str(code / "guest" / "read.py")]
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" 3>"$0"', str(frames), *start],
