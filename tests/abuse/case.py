@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.abuse.bench import Bench
 
 REFUSED = r"refused E[A-Z0-9]+"  # what an act prints that raised an OSError
+SEEN = frozenset({"continued"})  # the answers of a row whose call can do no harm, and so goes on
 NO_JAIL = "none"  # where the host's own code alone is on trial
 
 
@@ -47,8 +48,8 @@ class Act:
 
     `source` is an expression, or the lines of a function's body with a `return`. It prints its value, `refused` and the
     name of the errno when it raised an OSError, or `refused` and the exception's name. `contained` is a pattern for the
-    whole of that. The report must hold an event of `kind` whose `detail` begins with these texts, or, without a kind,
-    a finding of `rule`; with both, both.
+    whole of that. The report must hold an event of `kind` whose `detail` begins with these texts (`call` is the
+    call's name), or, without a kind, a finding of `rule`; with both, both.
     """
 
     number: str
@@ -118,8 +119,9 @@ Row = Act | Case | Limit
 
 
 def holds(event: Event, kind: str, detail: dict[str, str]) -> bool:
-    """Whether it is of that kind, and its details begin with these texts."""
-    return event.kind == kind and all(event.detail.get(key, "").startswith(text) for key, text in detail.items())
+    """Whether it is of that kind, and its details begin with these texts; `call` among them is the call's name."""
+    told = {"call": event.call} | event.detail
+    return event.kind == kind and all(told.get(key, "").startswith(text) for key, text in detail.items())
 
 
 def finding(report: Report, rule: str) -> str:

@@ -5,11 +5,11 @@ B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods.
 
 from __future__ import annotations
 
-from tests.abuse import acts_resources
+from tests.abuse import acts_escape, acts_kernel, acts_resources
 from tests.abuse.case import Case, Limit, Load, Row
 
 # Each load is one jail. A room's acts stand in one load unless they get in each other's way.
-LOADS: tuple[Load, ...] = (*acts_resources.LOADS,)
+LOADS: tuple[Load, ...] = (*acts_resources.LOADS, *acts_escape.LOADS, *acts_kernel.LOADS)
 CASES: tuple[Case, ...] = ()
 LIMITS: tuple[Limit, ...] = ()
 ROWS: tuple[Row, ...] = (*(act for load in LOADS for act in load.acts), *CASES, *LIMITS)
