@@ -46,7 +46,7 @@ _OTHER_CALLS = (
     Act("42", "io_uring_setup", "call(425, 8, b'\\0' * 256)", "escape.io_uring", {"call": "io_uring_setup"}),
     Act("42", "io_uring_enter", "call(426, 3, 1, 0, 0, 0, 0)", "escape.io_uring", {"call": "io_uring_enter"}),
     Act("42", "io_uring_register", "call(427, 3, 0, 0, 0)", "escape.io_uring", {"call": "io_uring_register"}),
-    Act("43", "x32's socket", "call(0x40000000 | 41, 2, 1, 0)", "abi.foreign", {"flags": "0xc000003e"}),
+    Act("43", "x32's socket", "call(0x40000000 | 41, 2, 1, 0)", "abi.foreign", {"flags": "x32"}),
     Act("44", "personality ADDR_NO_RANDOMIZE", "call(135, 0x40000)", "escape.other", {"value": "0x40000"}),
     Act("44", "ptrace TRACEME", "call(101, 0, 0, 0, 0)", "process.trace", {"value": "0x0"}),
     Act("44", "A program after it", "os.execv('/bin/sh', ['sh', '-i'])", "process.exec", {"argv": "sh -i"}),
