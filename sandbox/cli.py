@@ -20,6 +20,7 @@ from sandbox.report.neutral import neutral
 
 _PROGRAM = "sandbox-load"
 _STDERR = 2
+_JAILS = ("auto", "bubblewrap", "docker", "gvisor")
 
 _EVALUATE_HELP = """\
 Open an untrusted model once, safely: load it in a locked-down jail, watch what it does, and give the weights back as
@@ -80,9 +81,9 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     how.add_argument("--policy", metavar="evaluate|PATH", default="evaluate", help="a policy's name or .toml file")
     how.add_argument(
         "--jail",
-        choices=("auto", "bubblewrap", "docker"),
+        choices=_JAILS,
         default="auto",
-        help="default: the strongest that is prepared",
+        help="default: docker when it is prepared, else bubblewrap",
     )
     how.add_argument("--runtime", metavar="NAME", help="an OCI runtime that Docker has registered")
     how.add_argument("--sha256", metavar="HEX", type=_digest, help="start nothing unless MODEL has this digest")
@@ -151,7 +152,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _setup_parser() -> argparse.ArgumentParser:
     parser = _parser("setup", _SETUP_HELP)
-    parser.add_argument("--jail", choices=("auto", "bubblewrap", "docker"), default="auto")
+    parser.add_argument("--jail", choices=_JAILS, default="auto")
     parser.add_argument("--wheels", metavar="DIR", type=Path, help="look for packages there first")
     parser.add_argument(
         "--offline", action="store_true", help="use nothing but --wheels and what is downloaded already"
@@ -191,7 +192,7 @@ def _verify_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--replan", action="store_true", help="derive the plan anew in a jail: proves names and shapes, too"
     )
-    parser.add_argument("--jail", choices=("auto", "bubblewrap", "docker"), default="auto", help="for --replan")
+    parser.add_argument("--jail", choices=_JAILS, default="auto", help="for --replan")
     return parser
 
 

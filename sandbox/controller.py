@@ -139,7 +139,7 @@ class _Run:
         facts = JailFacts(
             name=self.jail.name,
             version=self.ready.version,
-            runtime=request.runtime or "",
+            runtime=self.jail.runtime,
             hardening=self.jail.hardening(spec),
             limits=limits,
             uid=spec.uid,
@@ -190,7 +190,7 @@ class _Run:
             code = folder / "code"
             code.mkdir()
             digest = self.bundle.write_code(code)
-            foreign = not self.jail.counts_its_own_processes or uid == NOBODY
+            foreign = not self.jail.is_the_caller or uid == NOBODY
             copy = foreign and not self.staged.readable_by(uid, gid)
             spec = JailSpec(
                 model=self._copy(folder) if copy else self.staged.path,

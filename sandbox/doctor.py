@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from sandbox import bundle, policy
 from sandbox.jail import cgroup
-from sandbox.jail.docker_flags import GVISOR
 from sandbox.jail.family import members
 from sandbox.jail.interface import Limits, Readiness
 from sandbox.report.neutral import neutral
@@ -28,9 +26,8 @@ Row = tuple[str, str]
 
 
 def examine() -> tuple[Readiness, ...]:
-    """Every jail, strongest first, gVisor among them."""
-    gvisor = replace(members(GVISOR)[0].readiness(), name="gvisor")
-    return (gvisor, *(jail.readiness() for jail in members()))
+    """Every jail, strongest first."""
+    return tuple(jail.readiness() for jail in members())
 
 
 def text(diagnosis: Sequence[Readiness], facts: Sequence[Row] | None = None) -> str:

@@ -82,7 +82,7 @@ _CALLER: _Texts = {
     "replan": ("the plan can't be derived again: {why}", "see the report of the source"),
     "tensors.verdict": ("{path}: {verdict}: {summary}", "read the report before you accept it"),
     "tensors.none": ("{path}: {why}", "read its report: sandbox-load {path} --no-output"),
-    "jail.runtime": ("--runtime names a runtime of Docker's", "use it with --jail docker"),
+    "jail.runtime": ("--runtime names a runtime of the Docker engine", "use it with --jail docker"),
     "jail.root": ("a jail is never started as root", "choose an unprivileged uid and gid"),
     "bubblewrap.unusable": ("bubblewrap can't be used here: {why}", "{fix}"),
     "wheels": ("{folder} is not a folder of wheels", "name one that exists"),
@@ -139,6 +139,14 @@ _HOST: _Texts = {
     "docker.stream": ("the Docker engine's stream is not one of a container", _LOG),
     "docker.stuck": ("the Docker jail does not take its order", "look at the load of this machine"),
     "docker.gone": ("the Docker jail is gone", _LOG),
+    "gvisor.unseen": (
+        "gVisor's process can't be seen from here, so its memory could not be limited",
+        "run this on the machine, and in the PID namespace, that the Docker engine runs in",
+    ),
+    "gvisor.leftover": (
+        "gVisor hangs, and the container {container} can't be removed",
+        "sudo kill -9 {pid} && docker rm -f {container}",
+    ),
     "docker.leftover": ("the container {container} can't be removed", "docker rm -f {container}"),
 }
 

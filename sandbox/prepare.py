@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import messages
-from sandbox.jail.family import AUTO, members
+from sandbox.jail.family import AUTO, members, named
 from sandbox.jail.interface import Jail, Progress
 
 
@@ -45,5 +45,4 @@ def remove(name: str, progress: Progress, *, jails: Sequence[Jail] | None = None
 
 def _wanted(name: str, jails: Sequence[Jail] | None) -> list[Jail]:
     """Lightest first."""
-    known = list(reversed(jails if jails is not None else members()))
-    return known if name == AUTO else [jail for jail in known if jail.name == name]
+    return named(name, list(reversed(jails if jails is not None else members())))

@@ -49,12 +49,6 @@ def test_every_jail_is_examined_strongest_first() -> None:
     assert [row.name for row in examine()] == ["gvisor", "docker", "bubblewrap"]
 
 
-def test_gvisor_is_never_called_usable_in_this_release() -> None:
-    gvisor = examine()[0]
-    assert not gvisor.works
-    assert gvisor.why
-
-
 def test_every_fact_of_the_machine_is_told() -> None:
     facts = dict(machine())
     assert facts.keys() == {"kernel", "memory", "limits in bubblewrap by", "user namespaces", "reading memory"}

@@ -111,7 +111,7 @@ def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[
         code=Path("/nowhere"),
         hostname="node-1",
         uid=1000,
-        gid=1000,
+        gid=1001,
         limits=limits_for(policy, staged, None),
         variables=variables(),
         syscalls=policy.syscalls.wall_one,
@@ -132,9 +132,9 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     assert [tuple(row) for row in guest.decoys] == planted.files
     assert guest.read["output_bytes"] == total_cap(policy, staged)
     assert guest.rlimits["CORE"] == 0
-    assert (guest.uid, guest.gid) == (json.loads(guest.for_reader())["uid"], json.loads(guest.for_reader())["gid"])
-    assert guest.uid != 0
-    assert json.loads(guest.for_reader())["extension"] == ".pt"
+    reader = json.loads(guest.for_reader())
+    assert (guest.uid, guest.gid) == (reader["uid"], reader["gid"]) == (1000, 1001)
+    assert reader["extension"] == ".pt"
     assert json.loads(guest.for_loader("trace"))["rlimits"] == guest.rlimits
 
 

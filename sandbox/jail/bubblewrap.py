@@ -27,6 +27,7 @@ class Bubblewrap(Jail):
 
     name = "bubblewrap"
     counts_its_own_processes = True
+    is_the_caller = True
 
     def __init__(self, packages: Packages) -> None:
         self._packages = packages

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from sandbox import messages
 from sandbox.errors import SandboxError
 from sandbox.facts import Limit
-from sandbox.jail.docker_flags import GVISOR, JOB_LABEL, flags, request
+from sandbox.jail.docker_flags import GVISOR, JOB_LABEL, SENTRY_MEMORY, flags, request
 from sandbox.jail.interface import Jail, JailSpec, Progress, Readiness, RunningJail
 from sandbox.jail.packages import Packages
 
 if TYPE_CHECKING:
     from sandbox.jail.engine import Engine
+    from sandbox.jail.sentry import MemoryWatch
 
 # What an image is made of, in the folder of images/.
 _RECIPE = ("Dockerfile", "base.py", "compile.py")
@@ -35,8 +36,10 @@ class Docker(Jail):
     """`runtime` is one that the engine has registered; None is the engine's own."""
 
     def __init__(self, packages: Packages, images: Path, runtime: str | None = None) -> None:
-        self.name = f"docker+{runtime}" if runtime else "docker"
-        self.runtime = runtime
+        self._runtime = runtime
+        self.name = "gvisor" if runtime == GVISOR else f"docker+{runtime}" if runtime else "docker"
+        self.runtime = runtime or ""
+        self.counts_its_own_processes = runtime == GVISOR
         self._packages = packages
         self._images = images
         recipe = b"".join((images / name).read_bytes() for name in _RECIPE)
@@ -49,7 +52,7 @@ class Docker(Jail):
         try:
             with _connect(socket) as engine:
                 info = engine.api.info()
-                return _judge(self.name, info, self.runtime, engine.has_image(self.image))
+                return _judge(self.name, info, self._runtime, engine.has_image(self.image))
         except Exception as error:  # the SDK raises many things; a check answers instead
             why = error.happened if isinstance(error, SandboxError) else f"the Docker engine failed: {error}"
             return Readiness(self.name, False, False, why=why, fix="sudo systemctl restart docker")
@@ -84,7 +87,7 @@ class Docker(Jail):
                 engine.api.remove_image(tag, force=True)
 
     def hardening(self, spec: JailSpec) -> tuple[tuple[str, str], ...]:
-        return tuple((row.flag, row.reason) for row in flags(spec, self.runtime))
+        return tuple((row.flag, row.reason) for row in flags(spec, self._runtime))
 
     def start(self, spec: JailSpec) -> RunningJail:
         if spec.uid == 0 or spec.gid == 0:
@@ -101,21 +104,24 @@ class Docker(Jail):
             raise
 
     def _start(self, engine: Engine, spec: JailSpec) -> RunningJail:
-        from sandbox.jail.docker_run import RunningDocker  # noqa: PLC0415
+        from sandbox.jail.docker_run import RunningDocker, watched  # noqa: PLC0415
         from sandbox.jail.engine import explained  # noqa: PLC0415
 
         with explained("starting the jail"):
             if not engine.has_image(self.image):
                 raise messages.error("docker.no_image")
             _reap(engine)
-            body = request(flags(spec, self.runtime), self.image)
+            body = request(flags(spec, self._runtime), self.image)
             created = engine.api.create_container_from_config(body)
             _refuse_weaker(created.get("Warnings") or [])
             # Attached first, so that no byte is lost and a killed controller is noticed from the first moment.
             stream = engine.attach(created["Id"])
             try:
                 engine.api.start(created["Id"])
-                return RunningDocker(engine, created["Id"], spec.job, stream, _limits(spec, self.runtime))
+                watch = None
+                if self._runtime == GVISOR:
+                    watch = watched(engine, created["Id"], spec.limits.memory + SENTRY_MEMORY)
+                return RunningDocker(engine, created["Id"], spec.job, stream, _limits(spec, watch), watch)
             except BaseException:
                 stream.close()
                 raise
@@ -195,9 +201,9 @@ def _judge(name: str, info: dict[str, Any], runtime: str | None, has_image: bool
             f"install {runtime}, name it under runtimes in /etc/docker/daemon.json, sudo systemctl restart docker",
         ),
         (
-            runtime != GVISOR,
-            "its runtime is there, but this release has no observer for it, so a load could not be watched",
-            "",
+            runtime == GVISOR or not _is_gvisor(info, runtime),
+            f"the engine's runtime {runtime or info.get('DefaultRuntime')} is gVisor, whose jail has a name of its own",
+            f"use --jail gvisor, with gVisor registered under the name {GVISOR}",
         ),
     )
     for holds, why, fix in table:
@@ -206,6 +212,13 @@ def _judge(name: str, info: dict[str, Any], runtime: str | None, has_image: bool
     if not has_image:
         return Readiness(name, True, False, version, "its image is not built", "sandbox-load setup --jail docker")
     return Readiness(name, True, True, version)
+
+
+def _is_gvisor(info: dict[str, Any], runtime: str | None) -> bool:
+    """By the program that the engine runs, whatever name it is registered under; None is the engine's own runtime."""
+    row = info.get("Runtimes", {}).get(runtime or info.get("DefaultRuntime"), {})
+    program = row.get("path") or row.get("runtimeType") or ""
+    return "runsc" in program.rpartition("/")[2]
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -225,15 +238,16 @@ def _refuse_weaker(warnings: list[str]) -> None:
             raise messages.error("docker.weaker", why=warning)
 
 
-def _limits(spec: JailSpec, runtime: str | None) -> tuple[Limit, ...]:
+def _limits(spec: JailSpec, watch: MemoryWatch | None) -> tuple[Limit, ...]:
     limits = spec.limits
-    cgroup = "cgroup, by Docker"
-    if runtime == GVISOR:
-        cgroup = "cgroup around gVisor, unless runsc was registered with --ignore-cgroups"
+    memory = processes = cpu = "cgroup, by Docker"
+    if watch:
+        memory, cpu = watch.limits()
+        processes = "RLIMIT_NPROC, by gVisor"
     return (
-        Limit("memory", limits.memory, "bytes", cgroup),
-        Limit("processes", limits.processes, "", "RLIMIT_NPROC, by gVisor" if runtime == GVISOR else cgroup),
-        Limit("cpu", int(min(limits.cpus, os.cpu_count() or 1) * 1000), "thousandths", cgroup),
+        Limit("memory", limits.memory, "bytes", memory),
+        Limit("processes", limits.processes, "", processes),
+        Limit("cpu", int(min(limits.cpus, os.cpu_count() or 1) * 1000), "thousandths", cpu),
         Limit("tmp", limits.tmp, "bytes", "size of each tmpfs"),
         Limit("file size", limits.file_size, "bytes", "RLIMIT_FSIZE"),
         Limit("open files", limits.open_files, "", "RLIMIT_NOFILE"),

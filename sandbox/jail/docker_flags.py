@@ -12,6 +12,11 @@ from sandbox.jail.interface import CODE, HOME, MODEL, SHARED, TMP, JailSpec
 COMMAND = ("/usr/bin/python3", "-I", "-B", f"{CODE}/runner.py")
 JOB_LABEL = "sandbox-load.job"
 GVISOR = "runsc"
+# What gVisor's kernel, the Sentry, holds beside what the jail does: docs/decisions/0004-pid-1-in-gvisor.md.
+SENTRY_MEMORY = 64 << 20
+# Its own threads on the host, where the engine counts those: measured 26 for one process, 3 for each further one.
+_SENTRY_THREADS = 128
+_THREADS_EACH = 8
 
 # runc installs the profile before its own last steps: it closes descriptors, looks up and executes PID 1.
 RUNC_NEEDS = (
@@ -59,7 +64,8 @@ def seccomp_profile(allowed: tuple[str, ...]) -> str:
 
 def flags(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
     """Every row for this jail."""
-    return (*_walls(spec), *_files(spec), *_limits(spec, runtime), *_life(spec), *_runtime(runtime))
+    walls = (*_walls(spec), *(_gvisor_user() if runtime == GVISOR else _user(spec)))
+    return (*walls, *_files(spec, runtime), *_limits(spec, runtime), *_life(spec), *_runtime(runtime))
 
 
 def request(rows: tuple[Flag, ...], image: str) -> dict[str, Any]:
@@ -85,22 +91,13 @@ def _own(key: str, value: Any, flag: str, reason: str) -> Flag:
 
 
 def _walls(spec: JailSpec) -> tuple[Flag, ...]:
-    user = f"{spec.uid}:{spec.gid}"
-    profile = seccomp_profile(spec.syscalls)
     return (
         _host("NetworkMode", "none", "--network none", "no packet leaves, and nothing of the host's network is seen"),
         _host("Dns", ["127.0.0.1"], "--dns 127.0.0.1", "the host's name servers are not told to the jail"),
         _host("DnsSearch", ["."], "--dns-search .", "nor are its domains"),
         _host("Privileged", False, "--privileged=false", "no devices, and everything below stays in force"),
-        _host("CapDrop", ["ALL"], "--cap-drop ALL", "PID 1 needs none, so nothing in the jail gets any"),
+        _host("CapDrop", ["ALL"], "--cap-drop ALL", "nothing in the jail gets what PID 1 does not need"),
         _host("SecurityOpt", ["no-new-privileges"], "--security-opt no-new-privileges", "no program can raise rights"),
-        _host(
-            "SecurityOpt",
-            [f"seccomp={profile}"],
-            "--security-opt seccomp=<wall 1>",
-            "an allowlist instead of Docker's profile, which lets vsock, packet, netlink, AF_ALG and io_uring through",
-        ),
-        _own("User", user, f"--user {user}", "never root: uid 0 may write to /proc/sys even without capabilities"),
         _host("IpcMode", "none", "--ipc none", "an IPC namespace of its own, without shared memory of Docker's size"),
         _host("PidMode", "", "--pid (own)", "no process of the host is seen or reached; PID 1's end ends all"),
         _host("UTSMode", "", "--uts (own)", "the host's name is neither seen nor changed"),
@@ -112,9 +109,50 @@ def _walls(spec: JailSpec) -> tuple[Flag, ...]:
     )
 
 
-def _files(spec: JailSpec) -> tuple[Flag, ...]:
+def _user(spec: JailSpec) -> tuple[Flag, ...]:
+    """Wall 1 of a runtime on the host's own kernel."""
+    user = f"{spec.uid}:{spec.gid}"
+    return (
+        _host(
+            "SecurityOpt",
+            [f"seccomp={seccomp_profile(spec.syscalls)}"],
+            "--security-opt seccomp=<wall 1>",
+            "an allowlist instead of Docker's profile, which lets vsock, packet, netlink, AF_ALG and io_uring through",
+        ),
+        _own("User", user, f"--user {user}", "never root: uid 0 may write to /proc/sys even without capabilities"),
+    )
+
+
+def _gvisor_user() -> tuple[Flag, ...]:
+    """Wall 1 is the Sentry. In it a process opens PID 1's descriptors and kills it, unless its uid differs."""
+    capabilities = (
+        ("SETUID", "PID 1 gives the reader and the loader the jail's uid"),
+        ("SETGID", "and its gid, and takes their groups"),
+        ("KILL", "it ends processes of that other uid"),
+        ("SYS_PTRACE", "it traces them; gVisor has no user notification"),
+    )
+    return (
+        _host(
+            "SecurityOpt",
+            ["seccomp=unconfined"],
+            "--security-opt seccomp=unconfined",
+            "wall 1 is the Sentry: gVisor passes no profile on, and one that did would hide calls from the watch",
+        ),
+        _own(
+            "User",
+            "0:0",
+            "--user 0:0",
+            "of PID 1 alone, out of the loader's reach; no root of the host's",
+        ),
+        *(_host("CapAdd", [name], f"--cap-add {name}", f"for PID 1 alone: {why}") for name, why in capabilities),
+    )
+
+
+def _files(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
     model = f"{MODEL}/{spec.model_name}"
-    tmpfs = f"rw,noexec,nosuid,nodev,nr_inodes={INODES},size={spec.limits.tmp}"
+    # gVisor counts no names; they take the Sentry's memory, which the host watches.
+    inodes = "" if runtime == GVISOR else f"nr_inodes={INODES},"
+    tmpfs = f"rw,noexec,nosuid,nodev,{inodes}size={spec.limits.tmp}"
     return (
         _host("ReadonlyRootfs", True, "--read-only", "what stands in the image stays as it was built"),
         _host(
@@ -141,12 +179,15 @@ def _files(spec: JailSpec) -> tuple[Flag, ...]:
 def _limits(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
     limits = spec.limits
     cpus = min(limits.cpus, float(os.cpu_count() or 1))
+    memory, tasks = limits.memory, limits.processes
+    if runtime == GVISOR:
+        memory, tasks = memory + SENTRY_MEMORY, tasks * _THREADS_EACH + _SENTRY_THREADS
     rows = (
-        _host("Memory", limits.memory, f"--memory {limits.memory}", "the host's memory is not the jail's"),
-        _host("MemorySwap", limits.memory, f"--memory-swap {limits.memory}", "nor is its swap"),
+        _host("Memory", memory, f"--memory {memory}", "the host's memory is not the jail's"),
+        _host("MemorySwap", memory, f"--memory-swap {memory}", "nor is its swap"),
         _host("OomKillDisable", False, "--oom-kill-disable=false", "what exceeds it is killed instead of hanging"),
         _host("OomScoreAdj", 500, "--oom-score-adj 500", "on a host without memory the jail goes first"),
-        _host("PidsLimit", limits.processes, f"--pids-limit {limits.processes}", "no fork bomb"),
+        _host("PidsLimit", tasks, f"--pids-limit {tasks}", "no fork bomb"),
         _host("NanoCpus", int(cpus * 1e9), f"--cpus {cpus:g}", "the host stays responsive"),
         _ulimit("core", 0, "no memory image is written to the host"),
         _ulimit("fsize", limits.file_size, "no file in the jail grows beyond this"),
@@ -154,7 +195,7 @@ def _limits(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
         _ulimit("nofile", limits.open_files, "the kernel's tables are not the jail's to fill"),
     )
     if runtime == GVISOR:
-        return (*rows, _ulimit("nproc", limits.processes, "gVisor does not see the cgroup's count; it counts itself"))
+        return (*rows, _ulimit("nproc", limits.processes, "counted by the Sentry; the engine counts its threads"))
     return rows
 
 

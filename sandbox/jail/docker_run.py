@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import select
 import time
+from contextlib import suppress
 from typing import Any
 
 import requests
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 
 from sandbox import messages
+from sandbox.errors import SandboxError
 from sandbox.facts import Limit
 from sandbox.jail.docker_flags import JOB_LABEL
-from sandbox.jail.engine import Engine, Stream, explained
+from sandbox.jail.engine import Engine, Stream, connect, explained
 from sandbox.jail.interface import GRACE_SECONDS, RunningJail
+from sandbox.jail.sentry import MemoryWatch, Sentry
 
 # Of PID 1's standard error, its last words.
 STDERR_KEPT = 4096
@@ -67,15 +70,42 @@ class Demultiplexer:
         return len(taken)
 
 
+def kill(engine: Engine, identity: str, sentry: Sentry | None) -> None:
+    """Past the engine where that may be done: its kill asks the Sentry for help, which may hang."""
+    if not (sentry and sentry.kill()):
+        engine.kill(identity)
+
+
+def watched(engine: Engine, identity: str, most: int) -> MemoryWatch:
+    """A watch over the memory of a gVisor jail that was just started, which ends it above that many bytes."""
+
+    def end() -> None:
+        # By a connection of its own, since this runs in a thread. What fails is tried again at the next sample.
+        with suppress(SandboxError), explained("ending the jail"), connect(engine.url) as own:
+            kill(own, identity, sentry)
+
+    sentry = Sentry(engine.main_process(identity), identity)
+    return MemoryWatch(sentry, most, end)
+
+
 class RunningDocker(RunningJail):
     """Owns the connection, the stream and the container."""
 
-    def __init__(self, engine: Engine, identity: str, job: str, stream: Stream, limits: tuple[Limit, ...]):
+    def __init__(
+        self,
+        engine: Engine,
+        identity: str,
+        job: str,
+        stream: Stream,
+        limits: tuple[Limit, ...],
+        watch: MemoryWatch | None = None,
+    ) -> None:
         self._engine = engine
         self._identity = identity
         self._label = f"{JOB_LABEL}={job}"
         self._stream = stream
         self._limits = limits
+        self._watch = watch
         self._demultiplexer = Demultiplexer()
         self._started = time.time()
         self._at_end = False
@@ -116,8 +146,12 @@ class RunningDocker(RunningJail):
     def stop(self) -> str:
         if self._stopped:
             return self._ended
-        with explained("ending the jail"):
-            self._ended = self._end()
+        try:
+            with explained("ending the jail"):
+                self._ended = self._end()
+        except SandboxError:
+            self._stopped = True  # trying once more would take as long again
+            raise
         self._stopped = True
         return self._ended
 
@@ -125,6 +159,8 @@ class RunningDocker(RunningJail):
         try:
             self.stop()
         finally:
+            if self._watch:
+                self._watch.stop()
             self._stream.close()
             self._engine.api.close()
 
@@ -140,8 +176,11 @@ class RunningDocker(RunningJail):
         # First, since the engine's kill waits until all output was taken.
         self._stream.close()
         if running:
-            self._kill()
+            kill(self._engine, self._identity, self._watch.sentry if self._watch else None)
         self._wait_for_removal()
+        reached = self._watch.stop() if self._watch else ""
+        if reached:
+            return reached
         memory, code = self._recorded()
         if memory:
             return "the kernel killed a process in the jail because it had used up its memory limit"
@@ -158,28 +197,25 @@ class RunningDocker(RunningJail):
         except NotFound:
             return False
 
-    def _kill(self) -> None:
-        try:
-            self._engine.api.kill(self._identity, "SIGKILL")
-        except NotFound:
-            pass
-        except requests.Timeout:  # a runtime that hangs; whether it is removed will show
-            pass
-        except APIError as error:
-            if error.response is None or error.response.status_code != requests.codes.conflict:  # it has ended already
-                raise
-
     def _wait_for_removal(self) -> None:
         start = time.monotonic()
         pause = 0.01
         while self._engine.containers(self._label):
             waited = time.monotonic() - start
             if waited > REMOVAL_SECONDS:
-                raise messages.error("docker.leftover", container=self._identity[:12])
+                raise self._leftover()
             if waited > GRACE_SECONDS:
-                self._engine.remove_container(self._identity)
+                # A runtime that hangs holds this up, too.
+                with suppress(requests.Timeout), self._engine.patience(REMOVAL_SECONDS - GRACE_SECONDS):
+                    self._engine.remove_container(self._identity)
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
+
+    def _leftover(self) -> SandboxError:
+        container = self._identity[:12]
+        if self._watch:
+            return messages.error("gvisor.leftover", container=container, pid=self._watch.sentry.pid)
+        return messages.error("docker.leftover", container=container)
 
     def _recorded(self) -> tuple[bool, int]:
         """Whether memory ran out, and PID 1's exit status, from the engine's own record of the container."""

@@ -28,6 +28,7 @@ PULLED_BASE = "sandbox-load/base:pulled"
 _COLOUR = re.compile(r"\x1b\[\d*m")  # the builder marks standard error with it
 _CHUNK = 1 << 20
 _TIMEOUT = 60  # seconds for one answer
+_KILL_SECONDS = 10  # a runtime needs half of one
 _BUILD_TIMEOUT = 1800  # seconds between two of a builder's lines: one step copies all the packages
 
 EngineError = (DockerException, requests.RequestException, OSError)
@@ -53,8 +54,9 @@ class Stream:
 class Engine:
     """One connection to one engine. A context manager."""
 
-    def __init__(self, api: APIClient) -> None:
+    def __init__(self, api: APIClient, url: str) -> None:
         self.api: Any = api  # the SDK's type hints are incomplete
+        self.url = url
 
     def __enter__(self) -> Engine:
         return self
@@ -82,6 +84,30 @@ class Engine:
         except APIError as error:
             if error.response is None or error.response.status_code != requests.codes.conflict:  # removal under way
                 raise
+
+    def main_process(self, identity: str) -> int:
+        """The pid, on the engine's machine, of what the runtime has started; 0 once it has ended."""
+        return int(self.api.inspect_container(identity)["State"]["Pid"])
+
+    def kill(self, identity: str) -> None:
+        """SIGKILL; a container that is gone or has ended already is fine, and so is a runtime that hangs."""
+        try:
+            with self.patience(_KILL_SECONDS):
+                self.api.kill(identity, "SIGKILL")
+        except (NotFound, requests.Timeout):  # whether it is removed will show
+            pass
+        except APIError as error:
+            if error.response is None or error.response.status_code != requests.codes.conflict:  # it has ended already
+                raise
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait no longer than this for each answer."""
+        self.api.timeout = seconds
+        try:
+            yield
+        finally:
+            self.api.timeout = _TIMEOUT
 
     def made_images(self, label: str) -> list[str]:
         """The tags of our images, and the base when it was `prepare` that pulled it."""
@@ -159,7 +185,7 @@ def connect(url: str) -> Engine:
         if api:
             api.close()
         raise messages.error("docker.silent", url=url, why=explain(error)) from error
-    return Engine(api)
+    return Engine(api, url)
 
 
 @contextmanager

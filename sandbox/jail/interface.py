@@ -103,6 +103,9 @@ class Jail(ABC):
     """One way to lock things up. Members: one file each."""
 
     name: str
+    runtime: str = ""  # the OCI runtime that was named, if any
+    # Whether its user is the caller in every respect, supplementary groups included: it reads what the caller reads.
+    is_the_caller: bool = False
     # Whether RLIMIT_NPROC inside counts this jail's tasks alone; elsewhere it counts all that the uid runs on the host.
     counts_its_own_processes: bool = False
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from sandbox import policy
 from sandbox.errors import CallerError, HostError, UnpreparedError
 from sandbox.jail import engine as engine_module
-from sandbox.jail.docker import Docker, _judge
+from sandbox.jail.docker import Docker
 from sandbox.jail.docker_flags import JOB_LABEL, flags, request, seccomp_profile
 from sandbox.jail.docker_run import Demultiplexer, RunningDocker
 from sandbox.jail.engine import connect
@@ -485,23 +485,6 @@ def test_a_runtime_that_is_not_registered_is_named(docker: Docker) -> None:
     assert not readiness.works
     assert "no runtime no-such-runtime" in readiness.why
     assert "daemon.json" in readiness.fix
-
-
-@pytest.mark.parametrize(("runtime", "works"), [(None, True), ("crun", True), ("runsc", False)])
-def test_a_runtime_that_no_observer_works_in_is_refused_whatever_is_registered(
-    runtime: str | None, works: bool
-) -> None:
-    info = {
-        "ServerVersion": "20.10.24",
-        "OSType": "linux",
-        "Architecture": "x86_64",
-        "SecurityOptions": ["name=seccomp"],
-        "MemoryLimit": True,
-        "PidsLimit": True,
-        "Runtimes": {"crun": {}, "runsc": {}},
-    }
-    readiness = _judge("docker", info, runtime, has_image=True)
-    assert (readiness.works, "no observer" in readiness.why) == (works, not works)
 
 
 class Small:

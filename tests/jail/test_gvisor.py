@@ -1,0 +1,221 @@
+"""The gVisor jail from the host's side: how it is started, what is held to its limits, how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import pytest
+
+from sandbox.errors import HostError
+from sandbox.jail.docker import Docker, _is_gvisor, _judge
+from sandbox.jail.docker_flags import GVISOR, SENTRY_MEMORY, flags, request
+from sandbox.jail.docker_run import RunningDocker
+from sandbox.jail.interface import JailSpec, RunningJail
+from sandbox.jail.sentry import Sentry
+from tests.jail.test_docker import IMAGES, LIMITS, MIB, ask, containers, docker, make_spec, spec
+
+__all__ = ["docker", "spec"]  # the fixtures
+
+REACHED = "the jail reached its memory limit and the host ended it"
+
+
+@pytest.fixture(scope="session")
+def gvisor(docker: Docker) -> Docker:
+    return Docker(docker._packages, IMAGES, GVISOR)
+
+
+@pytest.fixture(scope="module")
+def inside(gvisor: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[JailSpec, RunningJail]]:
+    """One jail for all that only looks."""
+    wanted = make_spec(tmp_path_factory.mktemp("inside"))
+    with gvisor.start(wanted) as jail:
+        yield wanted, jail
+
+
+def sentry_of(jail: RunningJail) -> Sentry:
+    assert isinstance(jail, RunningDocker)
+    assert jail._watch
+    return jail._watch.sentry
+
+
+def host_processes(identity: str) -> list[int]:
+    """Whatever on the host has the container's id in its command line: shim, gofer, Sentry."""
+    found = psutil.process_iter(["cmdline"])
+    return [process.pid for process in found if any(identity in word for word in process.info["cmdline"] or [])]
+
+
+def test_the_hardening_differs_from_dockers_in_this_and_nothing_else(spec: JailSpec) -> None:
+    plain, sandboxed = (request(flags(spec, runtime), "image") for runtime in (None, GVISOR))
+    host, other = plain.pop("HostConfig"), sandboxed.pop("HostConfig")
+    assert {key: sandboxed[key] for key in sandboxed if sandboxed[key] != plain[key]} == {"User": "0:0"}
+    assert other.keys() - host.keys() == {"CapAdd", "Runtime"}
+    tmpfs = f"rw,noexec,nosuid,nodev,size={16 * MIB}"
+    memory = LIMITS.memory + SENTRY_MEMORY
+    assert {key: value for key, value in other.items() if value != host.get(key)} == {
+        "Runtime": "runsc",
+        "CapAdd": ["SETUID", "SETGID", "KILL", "SYS_PTRACE"],
+        "SecurityOpt": ["no-new-privileges", "seccomp=unconfined"],
+        "Tmpfs": {
+            "/tmp": f"{tmpfs},mode=1777",
+            "/home/user": f"{tmpfs},mode=0700,uid=65534,gid=65534",
+            "/dev/shm": f"{tmpfs},mode=1777",
+        },
+        "Memory": memory,
+        "MemorySwap": memory,
+        "PidsLimit": 64 * 8 + 128,
+        "Ulimits": [*host["Ulimits"], {"Name": "nproc", "Soft": 64, "Hard": 64}],
+    }
+    assert not any("<wall 1>" in row.flag for row in flags(spec, GVISOR))
+
+
+@pytest.mark.jail
+def test_how_it_looks_from_inside(inside: tuple[JailSpec, RunningJail]) -> None:
+    spec, jail = inside
+    seen = ask(jail, "facts")
+    assert (seen["pid"], set(seen["ids"])) == (1, {0})
+    kill_setgid_setuid_ptrace = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 19
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(seen["status"][name], 16) == kill_setgid_setuid_ptrace
+    assert seen["interfaces"] == ["lo"]
+    assert seen["environment"] == spec.variables | {"LC_CTYPE": "C.UTF-8"}
+    assert (seen["hostname"], seen["model"]) == (spec.hostname, [spec.model_name])
+    for path in ("/", "/code", f"/model/{spec.model_name}", "/sys"):
+        assert "ro" in seen["mounts"][path].split(","), path
+    for path in ("/tmp", "/home/user", "/dev/shm"):
+        assert {"noexec", "size=16777216"} <= set(seen["mounts"][path].split(","))
+    assert "uid=65534" in seen["mounts"]["/home/user"]
+    limits = seen["limits"]
+    assert limits["RLIMIT_CORE"] == limits["RLIMIT_MSGQUEUE"] == [0, 0]
+    assert limits["RLIMIT_FSIZE"] == [8 * MIB] * 2
+    assert limits["RLIMIT_NOFILE"] == [128] * 2
+    assert limits["RLIMIT_NPROC"] == [64] * 2
+
+
+@pytest.mark.jail
+def test_the_model_is_the_readers_and_the_room_is_bounded(inside: tuple[JailSpec, RunningJail]) -> None:
+    _, jail = inside
+    filled = ask(jail, "fill")
+    assert (filled["/tmp"], filled["/dev/shm"]) == ("ENOSPC", "ENOSPC")
+
+
+@pytest.mark.jail
+def test_each_limit_says_what_enforces_it(inside: tuple[JailSpec, RunningJail]) -> None:
+    _, jail = inside
+    limits = {limit.name: limit for limit in jail.limits()}
+    assert limits.keys() == {"memory", "processes", "cpu", "tmp", "file size", "open files"}
+    assert limits["memory"].value == LIMITS.memory
+    assert "the host's samples" in limits["memory"].enforced_by
+    assert limits["processes"].enforced_by == "RLIMIT_NPROC, by gVisor"
+    # Whether the engine's cgroup holds it, too, is up to how runsc was registered.
+    assert ("cgroup" in limits["memory"].enforced_by) == limits["cpu"].enforced_by.startswith("cgroup")
+
+
+@pytest.mark.jail
+@pytest.mark.parametrize("command", [b"bomb\n", b"fill\n"])
+def test_what_takes_too_much_memory_is_ended_by_the_host(gvisor: Docker, spec: JailSpec, command: bytes) -> None:
+    """What is in a tmpfs counts, too. Nobody reads meanwhile but to see the end."""
+    limits = replace(LIMITS, memory=48 * MIB, tmp=256 * MIB)
+    with gvisor.start(replace(spec, limits=limits)) as jail:
+        jail.write(command)
+        assert jail.read(60) == b""
+        assert jail.stop() == REACHED
+    assert containers(spec.job) == []
+
+
+@pytest.mark.jail
+def test_memory_is_counted_once_and_as_it_is(gvisor: Docker, spec: JailSpec) -> None:
+    with gvisor.start(replace(spec, limits=replace(LIMITS, tmp=128 * MIB))) as jail:
+        sentry = sentry_of(jail)
+        ask(jail, "echo=there")
+        before = sentry.memory()
+        assert ask(jail, "fill")["/tmp"] == "did it"
+        # 64 MiB in each of two folders; PID 1 may not write to the third, the model's user's home.
+        grown = sentry.memory() - before
+        assert 128 * MIB <= grown < 128 * MIB * 1.25
+        assert before < SENTRY_MEMORY
+
+
+@pytest.mark.jail
+def test_a_busy_jail_ends_at_once_and_leaves_nothing(gvisor: Docker, spec: JailSpec) -> None:
+    with gvisor.start(spec) as jail:
+        assert ask(jail, "fork bomb") == "EAGAIN"
+        jail.write(b"flood\n")
+        assert jail.read(60)
+        identity = containers(spec.job)[0]["Id"]
+        assert len(host_processes(identity)) >= 3
+        assert jail.stop() == jail.stop() == ""
+        with pytest.raises(HostError):
+            jail.write(b"echo=x\n")
+    assert containers(spec.job) == []
+    assert host_processes(identity) == []
+
+
+@pytest.mark.jail
+def test_a_sentry_that_hangs_is_ended_all_the_same(gvisor: Docker, spec: JailSpec) -> None:
+    with gvisor.start(spec) as jail:
+        identity = containers(spec.job)[0]["Id"]
+        os.kill(sentry_of(jail).pid, signal.SIGSTOP)
+        assert jail.stop() == ""
+    assert containers(spec.job) == []
+    assert host_processes(identity) == []
+
+
+@pytest.mark.jail
+def test_why_it_ended(gvisor: Docker, spec: JailSpec) -> None:
+    with gvisor.start(spec) as jail:
+        jail.write(b"fail\n")
+        assert jail.read(60) == b""
+        assert jail.stop() == "PID 1 of the jail ended with status 3: a reason to end"
+    assert containers(spec.job) == []
+
+
+def test_a_process_that_is_not_this_containers_sentry_is_refused() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        with pytest.raises(HostError, match="can't be seen from here"):
+            Sentry(other.pid, "0" * 64)
+        other.kill()
+    with pytest.raises(HostError, match="can't be seen from here"):
+        Sentry(0, "0" * 64)
+
+
+RUNTIMES = {
+    "runc": {"path": "runc"},
+    "crun": {"path": "/usr/bin/crun"},
+    "runsc": {"path": "/usr/bin/runsc"},
+    "runsc-kvm": {"path": "/usr/local/bin/runsc"},
+    "sentry": {"runtimeType": "io.containerd.runsc.v1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("runtime", "own", "works"),
+    [
+        (None, "runc", True),
+        ("crun", "runc", True),
+        ("runsc", "runc", True),
+        ("runsc", "runsc", True),
+        ("runsc-kvm", "runc", False),
+        ("sentry", "runc", False),
+        (None, "runsc", False),
+    ],
+)
+def test_gvisor_is_never_taken_for_another_runtime(runtime: str | None, own: str, works: bool) -> None:
+    info: dict[str, Any] = {
+        "ServerVersion": "20.10.24",
+        "OSType": "linux",
+        "Architecture": "x86_64",
+        "SecurityOptions": ["name=seccomp"],
+        "MemoryLimit": True,
+        "PidsLimit": True,
+        "Runtimes": RUNTIMES,
+        "DefaultRuntime": own,
+    }
+    assert _is_gvisor(info, runtime) == (runtime not in (None, "crun") or own == "runsc")
+    readiness = _judge("docker", info, runtime, has_image=True)
+    assert (readiness.works, "use --jail gvisor" in readiness.fix) == (works, not works)
