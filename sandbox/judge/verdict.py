@@ -111,6 +111,11 @@ def _not_examined(evidence: Evidence) -> Iterator[str]:
         yield "What the file does when it is loaded: it was only read."
     else:
         yield "What the file does on another system, Python, framework version or day: it was loaded once, here."
+        yield "What the load may have told without a packet: by how long it took, how it ended, how much it printed."
+        yield (
+            "What became of a recorded call's arguments afterwards: each was read once, from memory that the load can "
+            "change. What was refused was refused whatever they said."
+        )
     absent = Counter(row.name.split(".", 1)[0] for row in evidence.dynamic.absent)
     if absent:
         named = ", ".join(_cut(name, 40) for name in sorted(absent)[:MAX_REASONS])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.abuse.case import SEEN, Act, Load
+from tests.abuse.case import SEEN, Act, Limit, Load
 
 _KERNEL = tuple(
     Act("41", name, f"call({call})", kind, {"call": name.partition(" ")[0]} | detail)
@@ -224,3 +224,11 @@ _rows = ctypes.create_string_buffer((6).to_bytes(2, "little") + bytes(2) + (0x7F
 PROGRAM = struct.pack("<H6xQ", 1, ctypes.addressof(_rows))
 """
 LOADS = (Load("kernel", (*_KERNEL, *_OTHER_CALLS, *_PRIVILEGES, *_STANDING), _PROGRAM),)
+LIMITS = (
+    Limit(
+        "54",
+        "What the rewritten arguments became",
+        "each was read once",
+        "the record shows what stood there when it was read; what was refused stays refused",
+    ),
+)

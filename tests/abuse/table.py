@@ -5,13 +5,13 @@ B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods.
 
 from __future__ import annotations
 
-from tests.abuse import acts_escape, acts_kernel, acts_resources
+from tests.abuse import acts_egress, acts_escape, acts_kernel, acts_resources, cases_egress
 from tests.abuse.case import Case, Limit, Load, Row
 
 # Each load is one jail. A room's acts stand in one load unless they get in each other's way.
-LOADS: tuple[Load, ...] = (*acts_resources.LOADS, *acts_escape.LOADS, *acts_kernel.LOADS)
-CASES: tuple[Case, ...] = ()
-LIMITS: tuple[Limit, ...] = ()
+LOADS: tuple[Load, ...] = (*acts_resources.LOADS, *acts_escape.LOADS, *acts_kernel.LOADS, *acts_egress.LOADS)
+CASES: tuple[Case, ...] = (*cases_egress.CASES,)
+LIMITS: tuple[Limit, ...] = (*acts_kernel.LIMITS, *acts_egress.LIMITS)
 ROWS: tuple[Row, ...] = (*(act for load in LOADS for act in load.acts), *CASES, *LIMITS)
 
 

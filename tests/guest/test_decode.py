@@ -75,6 +75,7 @@ def call(name: str, *args: int, memory: dict[int, bytes] | None = None) -> Decis
 
 
 INET = struct.pack("<H", socket.AF_INET) + struct.pack(">H", 443) + socket.inet_aton("192.0.2.7") + bytes(8)
+MAPPED = struct.pack("<H", socket.AF_INET6) + struct.pack(">HI", 80, 0) + bytes(10) + b"\xff\xff\xa9\xfe\xa9\xfe"
 INET6 = (
     struct.pack("<H", socket.AF_INET6) + struct.pack(">HI", 53, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8::1")
 )
@@ -85,6 +86,7 @@ INET6 = (
     [
         (INET, {"family": "AF_INET", "address": "192.0.2.7", "port": "443"}),
         (INET6 + bytes(4), {"family": "AF_INET6", "address": "2001:db8::1", "port": "53"}),
+        (MAPPED + bytes(4), {"family": "AF_INET6", "address": "::ffff:169.254.169.254", "port": "80"}),
         (b"\1\0/run/x.sock\0garbage", {"family": "AF_UNIX", "path": "/run/x.sock"}),
         (b"\1\0\0hidden", {"family": "AF_UNIX", "path": "@hidden"}),
         (b"\1\0", {"family": "AF_UNIX", "path": ""}),

@@ -105,6 +105,11 @@ def _socket(_memory: Memory, args: Arguments) -> Decision:
     return Decision(detail | {"protocol": str(protocol)})
 
 
+def _ipv6(raw: bytes) -> str:
+    address = ipaddress.IPv6Address(raw)
+    return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)
+
+
 def sockaddr(raw: bytes) -> dict[str, str]:
     """A struct sockaddr as event detail."""
     if len(raw) < 2:
@@ -114,7 +119,7 @@ def sockaddr(raw: bytes) -> dict[str, str]:
     if family == socket.AF_INET and len(raw) >= 8:
         detail |= {"address": str(ipaddress.IPv4Address(raw[4:8])), "port": str(int.from_bytes(raw[2:4], "big"))}
     elif family == socket.AF_INET6 and len(raw) >= 24:
-        detail |= {"address": str(ipaddress.IPv6Address(raw[8:24])), "port": str(int.from_bytes(raw[2:4], "big"))}
+        detail |= {"address": _ipv6(raw[8:24]), "port": str(int.from_bytes(raw[2:4], "big"))}
     elif family == socket.AF_UNIX:
         path = raw[2:]
         detail["path"] = "@" + printable(path[1:]) if path[:1] == b"\0" else printable(path.split(b"\0", 1)[0])
