@@ -5,13 +5,33 @@ B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods.
 
 from __future__ import annotations
 
-from tests.abuse import acts_egress, acts_escape, acts_kernel, acts_resources, cases_egress
+from types import ModuleType
+
+from tests.abuse import (
+    acts_egress,
+    acts_escape,
+    acts_kernel,
+    acts_resources,
+    cases_bombs,
+    cases_egress,
+    cases_resources,
+)
 from tests.abuse.case import Case, Limit, Load, Row
 
+# Each may hold LOADS, CASES and LIMITS.
+ROOMS: tuple[ModuleType, ...] = (
+    acts_resources,
+    cases_resources,
+    cases_bombs,
+    acts_escape,
+    acts_kernel,
+    acts_egress,
+    cases_egress,
+)
 # Each load is one jail. A room's acts stand in one load unless they get in each other's way.
-LOADS: tuple[Load, ...] = (*acts_resources.LOADS, *acts_escape.LOADS, *acts_kernel.LOADS, *acts_egress.LOADS)
-CASES: tuple[Case, ...] = (*cases_egress.CASES,)
-LIMITS: tuple[Limit, ...] = (*acts_kernel.LIMITS, *acts_egress.LIMITS)
+LOADS: tuple[Load, ...] = tuple(load for room in ROOMS for load in getattr(room, "LOADS", ()))
+CASES: tuple[Case, ...] = tuple(case for room in ROOMS for case in getattr(room, "CASES", ()))
+LIMITS: tuple[Limit, ...] = tuple(limit for room in ROOMS for limit in getattr(room, "LIMITS", ()))
 ROWS: tuple[Row, ...] = (*(act for load in LOADS for act in load.acts), *CASES, *LIMITS)
 
 

@@ -59,6 +59,8 @@ class NotifyObserver(Observer):
 
     def outlived(self) -> bool:
         """The kernel hangs the listener up when the last task under the filter has been reaped."""
+        if self.fd < 0:
+            return True  # the loader never came as far as its filter
         poll = select.poll()
         poll.register(self.fd, 0)
         return bool(poll.poll(0))
