@@ -243,7 +243,7 @@ def _limits(spec: JailSpec, watch: MemoryWatch | None) -> tuple[Limit, ...]:
     memory = processes = cpu = "cgroup, by Docker"
     if watch:
         memory, cpu = watch.limits()
-        processes = "RLIMIT_NPROC, by gVisor"
+        processes = "the supervisor, which traces every start of one"
     return (
         Limit("memory", limits.memory, "bytes", memory),
         Limit("processes", limits.processes, "", processes),

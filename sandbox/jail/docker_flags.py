@@ -130,6 +130,7 @@ def _gvisor_user() -> tuple[Flag, ...]:
         ("SETGID", "and its gid, and takes their groups"),
         ("KILL", "it ends processes of that other uid"),
         ("SYS_PTRACE", "it traces them; gVisor has no user notification"),
+        ("DAC_READ_SEARCH", "it reads their memory, limits and descriptors in /proc, which belong to that uid"),
     )
     return (
         _host(

@@ -331,9 +331,12 @@ def test_a_flood_of_output_is_bounded(report_of: Evaluate) -> None:
     assert len(text) <= 1 << 16
 
 
-def test_a_memory_bomb_ends_the_load_and_not_the_evaluation(report_of: Evaluate) -> None:
+def test_a_memory_bomb_ends_the_load_and_not_the_evaluation(jail: str, report_of: Evaluate) -> None:
+    """In gVisor the host may see it before PID 1, and ends the jail."""
     report = report_of("held = [bytearray(1 << 24) for _ in range(1 << 20)]", memory=512 << 20)
-    assert report.dynamic.ended
+    assert report.dynamic.ended or (
+        jail == "gvisor" and any("memory limit" in why for why in report.completeness.missing)
+    )
     assert report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
     assert not report.completeness.complete
 
