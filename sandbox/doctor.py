@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import bundle, policy
+from sandbox.controller import Request, evaluate
+from sandbox.errors import SandboxError
+from sandbox.facts import Verdict
 from sandbox.jail import cgroup
-from sandbox.jail.family import members
-from sandbox.jail.interface import Limits, Readiness
+from sandbox.jail.family import AUTOMATIC, members, runtimes
+from sandbox.jail.interface import Jail, Limits, Readiness
 from sandbox.report.neutral import neutral
+from sandbox.scratch import scratch
 
 # What the watch needs of the kernel: user notification together with TSYNC (seccomp(2), TSYNC_ESRCH).
 _LEAST_KERNEL = (5, 7)
@@ -22,18 +27,54 @@ _PROBE = Limits(memory=1 << 30, address_space=0, processes=16, tmp=0, file_size=
 
 _COLUMN = 26
 
+# A pickle that is the number 1.
+_HARMLESS = b"\x80\x04K\x01."
+_TRIAL_SECONDS = 10.0
+
 Row = tuple[str, str]
 
 
-def examine() -> tuple[Readiness, ...]:
-    """Every jail, strongest first."""
-    return tuple(jail.readiness() for jail in members())
+@dataclass(frozen=True)
+class Examined:
+    """One jail; a prepared one has been tried with a harmless model."""
+
+    readiness: Readiness
+    observer: str = ""  # what watched that model
+    failed: str = ""  # why it was not found clean, as a sentence
+
+    @property
+    def works(self) -> bool:
+        return self.readiness.works and not self.failed
 
 
-def text(diagnosis: Sequence[Readiness], facts: Sequence[Row] | None = None) -> str:
+def examine() -> tuple[Examined, ...]:
+    """Every jail, strongest first, and docker with each further runtime of the engine."""
+    gvisor, docker, bubblewrap = members()
+    return tuple(examined(jail) for jail in (gvisor, docker, *runtimes(), bubblewrap))
+
+
+def examined(jail: Jail) -> Examined:
+    """Look at it, and when it is prepared, evaluate a harmless model in it."""
+    ready = jail.readiness()
+    if not ready.prepared:
+        return Examined(ready)
+    with scratch() as folder:
+        model = folder / "harmless.pkl"
+        model.write_bytes(_HARMLESS)
+        name = jail.name.partition("+")[0]
+        request = Request(model, write=False, jail=name, runtime=jail.runtime or None, timeout=_TRIAL_SECONDS)
+        try:
+            report = evaluate(request)
+        except SandboxError as error:
+            return Examined(ready, failed=error.happened)
+    return Examined(ready, report.dynamic.observer, "" if report.verdict == Verdict.CLEAN else report.summary)
+
+
+def text(diagnosis: Sequence[Examined], facts: Sequence[Row] | None = None) -> str:
     """For a terminal. `facts` are those of this machine unless given."""
     lines = [line for row in diagnosis for line in _lines(row)]
-    chosen = next((row.name for row in diagnosis if row.prepared), "")
+    usable = [row.readiness.name for row in diagnosis if row.readiness.prepared and not row.failed]
+    chosen = next((name for name in usable if name in AUTOMATIC), "")
     works = any(row.works for row in diagnosis)
     lines += ["", _advice(chosen, works), ""]
     lines += [f"  {name:<{_COLUMN - 2}}{neutral(value)}" for name, value in (machine() if facts is None else facts)]
@@ -45,11 +86,17 @@ def machine() -> tuple[Row, ...]:
     return tuple((name, say()) for name, say in _MACHINE)
 
 
-def _lines(row: Readiness) -> list[str]:
+def _lines(one: Examined) -> list[str]:
+    row = one.readiness
     state = "ready" if row.prepared else "works here, not prepared" if row.works else "not usable"
-    why = f": {row.why}" if row.why else ""
+    if one.failed:
+        state = "not usable: a harmless model failed in it"
+    elif one.observer:
+        state += f", watched by {one.observer}"
+    why = one.failed or row.why
+    why = f": {why}" if why else ""
     title = neutral(f"{row.name} {row.version}".strip())
-    lines = [f"{title:<{_COLUMN}}{neutral(state + why, 400)}"]
+    lines = [f"{title:<{_COLUMN - 1}} {neutral(state + why, 400)}"]
     return [*lines, f"{'':<{_COLUMN}}to change that: {neutral(row.fix)}"] if row.fix else lines
 
 

@@ -6,23 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.doctor import examine, kernel, machine, ptrace_scope, text, user_namespaces
+from sandbox.doctor import Examined, examine, examined, kernel, machine, ptrace_scope, text, user_namespaces
+from sandbox.jail.family import members
 from sandbox.jail.interface import Readiness
 
-READY = Readiness("docker", works=True, prepared=True, version="20.10.24")
-WORKS = Readiness("bubblewrap", True, False, "0.8.0", "its packages are not installed yet", "sandbox-load setup")
-NOT = Readiness("gvisor", works=False, prepared=False, why="there is no Docker engine", fix="sudo apt-get install x")
+READY = Examined(Readiness("docker", works=True, prepared=True, version="20.10.24"), "notify")
+WORKS = Examined(
+    Readiness("bubblewrap", True, False, "0.8.0", "its packages are not installed yet", "sandbox-load setup")
+)
+NOT = Examined(Readiness("gvisor", False, False, why="there is no Docker engine", fix="sudo apt-get install x"))
+FAILED = Examined(Readiness("docker+crun", True, True, "20.10.24+dfsg1"), failed="it hangs")
+GVISOR = Examined(Readiness("gvisor", True, True, "1"), "trace")
 FACTS = (("kernel", "6.1"),)
 
 
 def test_each_jail_has_a_line_and_the_command_that_would_change_it() -> None:
-    lines = text((NOT, READY, WORKS), FACTS).splitlines()
-    assert lines[:5] == [
+    lines = text((NOT, READY, WORKS, FAILED), FACTS).splitlines()
+    assert lines[:6] == [
         "gvisor                    not usable: there is no Docker engine",
         "                          to change that: sudo apt-get install x",
-        "docker 20.10.24           ready",
+        "docker 20.10.24           ready, watched by notify",
         "bubblewrap 0.8.0          works here, not prepared: its packages are not installed yet",
         "                          to change that: sandbox-load setup",
+        "docker+crun 20.10.24+dfsg1 not usable: a harmless model failed in it: it hangs",
     ]
     assert lines[-1] == "  kernel                  6.1"
 
@@ -33,20 +39,38 @@ def test_each_jail_has_a_line_and_the_command_that_would_change_it() -> None:
         ((NOT, READY, WORKS), "uses docker here"),
         ((NOT, WORKS), "No jail is prepared yet: sandbox-load setup"),
         ((NOT,), "nothing is loaded without one"),
+        ((FAILED,), "nothing is loaded without one"),
+        ((GVISOR, WORKS), "No jail is prepared yet"),
+        ((GVISOR, FAILED, READY), "uses docker here"),
     ],
 )
-def test_it_says_what_an_evaluation_would_use(rows: tuple[Readiness, ...], advice: str) -> None:
+def test_it_says_what_an_evaluation_would_use(rows: tuple[Examined, ...], advice: str) -> None:
     assert advice in text(rows, FACTS)
 
 
 def test_a_tools_own_words_do_not_reach_the_terminal_raw() -> None:
     assert "\x1b" not in text(
-        (Readiness("docker", False, False, "\x1b[2J", "\x1b[31m", "\x1b"),), (("kernel", "\x1b"),)
+        (Examined(Readiness("docker", True, True, "\x1b[2J", "\x1b[31m", "\x1b"), "\x1b", "\x1b"),),
+        (("kernel", "\x1b"),),
     )
 
 
-def test_every_jail_is_examined_strongest_first() -> None:
-    assert [row.name for row in examine()] == ["gvisor", "docker", "bubblewrap"]
+@pytest.mark.jail
+def test_every_jail_is_tried_strongest_first() -> None:
+    rows = [row for row in examine() if "+" not in row.readiness.name]  # what else an engine has is its own affair
+    assert [row.readiness.name for row in rows] == ["gvisor", "docker", "bubblewrap"]
+    assert [row.failed for row in rows] == ["", "", ""]
+    assert [row.observer for row in rows] == ["trace", "notify", "notify"]
+
+
+def test_what_a_trial_says_is_why_the_jail_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine goes away between the look and the trial."""
+    gvisor = members()[0]
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    monkeypatch.setattr(gvisor, "readiness", lambda: Readiness("gvisor", works=True, prepared=True))
+    row = examined(gvisor)
+    assert "there is no Docker engine" in row.failed
+    assert not row.works
 
 
 def test_every_fact_of_the_machine_is_told() -> None:

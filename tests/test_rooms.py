@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.reporting": {"sandbox.report", *_MIDDLE},
     "sandbox.verification": {"sandbox.controller", "sandbox.scratch", "sandbox.weights", *_MIDDLE},
     "sandbox.prepare": {"sandbox.jail", *_MIDDLE},
-    "sandbox.doctor": {"sandbox.jail", *_MIDDLE},
+    "sandbox.doctor": {"sandbox.controller", "sandbox.scratch", "sandbox.jail", *_MIDDLE},
     "sandbox.cli": {
         *("sandbox.controller", "sandbox.reporting", "sandbox.verification", "sandbox.prepare", "sandbox.doctor"),
         *("sandbox.progress", *_MIDDLE),

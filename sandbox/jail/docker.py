@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -137,6 +138,20 @@ class Docker(Jail):
         return guest.base_image
 
 
+def registered() -> tuple[str, ...]:
+    """The engine's runtimes that have no jail of their own name; none when there is no engine to ask."""
+    socket = _socket()
+    if isinstance(socket, Readiness):
+        return ()
+    try:
+        with _connect(socket) as engine:
+            info = engine.api.info()
+    except Exception:  # the SDK raises many things; the row of the docker jail says what is wrong
+        return ()
+    known = {info.get("DefaultRuntime"), "runc", GVISOR}
+    return tuple(name for name in sorted(info.get("Runtimes", {})) if name not in known and "." not in name)
+
+
 def _connect(url: str) -> Engine:
     from sandbox.jail.engine import connect  # noqa: PLC0415 - see engine's docstring
 
@@ -183,12 +198,18 @@ def _named(readiness: Readiness, name: str) -> Readiness:
 
 def _judge(name: str, info: dict[str, Any], runtime: str | None, has_image: bool) -> Readiness:
     """What the engine says of itself -> whether a jail of the promised strength can be made."""
-    version = str(info.get("ServerVersion", ""))
+    version = engine_version = str(info.get("ServerVersion", ""))
+    if runtime == GVISOR:
+        version = _gvisor_version(info) or version
     options = " ".join(info.get("SecurityOptions") or ())
     table = (
         (info.get("OSType") == "linux", "the engine makes no Linux containers", "switch it to Linux containers"),
         (info.get("Architecture") == "x86_64", "only x86-64 engines are supported", "use another machine"),
-        (_numbers(version) >= _LEAST_VERSION, f"Docker {version} is too old, it takes 20.10", "upgrade Docker"),
+        (
+            _numbers(engine_version) >= _LEAST_VERSION,
+            f"Docker {engine_version} is too old, it takes 20.10",
+            "upgrade Docker",
+        ),
         ("seccomp" in options, "the engine's kernel has no seccomp", "use a kernel with CONFIG_SECCOMP_FILTER"),
         (
             bool(info.get("MemoryLimit") and info.get("PidsLimit")),
@@ -219,6 +240,15 @@ def _is_gvisor(info: dict[str, Any], runtime: str | None) -> bool:
     row = info.get("Runtimes", {}).get(runtime or info.get("DefaultRuntime"), {})
     program = row.get("path") or row.get("runtimeType") or ""
     return "runsc" in program.rpartition("/")[2]
+
+
+def _gvisor_version(info: dict[str, Any]) -> str:
+    program = info.get("Runtimes", {}).get(GVISOR, {}).get("path") or GVISOR
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return (said.splitlines() or [""])[0].removeprefix("runsc version ")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from sandbox import messages
 from sandbox.bundle import Bundle, find
 from sandbox.jail.bubblewrap import Bubblewrap
-from sandbox.jail.docker import Docker
+from sandbox.jail.docker import Docker, registered
 from sandbox.jail.docker_flags import GVISOR
 from sandbox.jail.interface import Jail, Progress, Readiness
 from sandbox.jail.packages import Guest, Packages
 
 AUTO = "auto"
 NAMES = (AUTO, "bubblewrap", "docker", "gvisor")
-# Slower than the others, and what it guards against, bugs of the host's kernel, is for the user to weigh.
-_BY_NAME_ONLY = ("gvisor",)
+# What "auto" chooses from, strongest first. gVisor guards against bugs of the host's kernel, too, but takes much longer
+# to load: that is the user's to weigh.
+AUTOMATIC = ("docker", "bubblewrap")
 
 
 def members(runtime: str | None = None, bundle: Bundle | None = None) -> tuple[Jail, ...]:
@@ -29,9 +30,16 @@ def members(runtime: str | None = None, bundle: Bundle | None = None) -> tuple[J
     )
 
 
+def runtimes() -> tuple[Jail, ...]:
+    """The docker jail with each further runtime that the engine has registered."""
+    bundle = find()
+    packages = Packages(bundle.lock, None, Guest.read(bundle.configs))
+    return tuple(Docker(packages, bundle.images, name) for name in registered())
+
+
 def named(name: str, jails: Sequence[Jail]) -> list[Jail]:
-    """Those that the name stands for; for "auto" all but those that are only chosen by name."""
-    return [jail for jail in jails if jail.name == name or (name == AUTO and jail.name not in _BY_NAME_ONLY)]
+    """Those that the name stands for, in their order."""
+    return [jail for jail in jails if jail.name in (AUTOMATIC if name == AUTO else (name,))]
 
 
 def choose(name: str, runtime: str | None, progress: Progress) -> tuple[Jail, Readiness]:

@@ -36,12 +36,13 @@ class Sentry:
                 self._handle = os.pidfd_open(pid)
                 held.callback(os.close, self._handle)
                 words = psutil.Process(pid).cmdline()
-                self.cgroup = container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+                groups = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
             except (OSError, psutil.Error) as error:
                 raise messages.error("gvisor.unseen") from error
             if container not in words:
                 raise messages.error("gvisor.unseen")
             self._held = held.pop_all()
+        self.limited = container in memory_group(groups)  # the engine's limits hold it, too
         self._memory = self._memory_file()
 
     @property
@@ -84,7 +85,10 @@ class Sentry:
 
 
 class MemoryWatch:
-    """A thread that ends the jail when the Sentry holds more than `most` bytes. It lasts no longer than the Sentry."""
+    """Ends the jail when the Sentry holds more than `most` bytes; leaves that to the engine where the engine does it.
+
+    A thread, which lasts no longer than the Sentry.
+    """
 
     def __init__(self, sentry: Sentry, most: int, end: Callable[[], None]) -> None:
         self.sentry = sentry
@@ -93,20 +97,24 @@ class MemoryWatch:
         self._reached = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sentry-memory", daemon=True)
-        self._thread.start()
+        if not sentry.limited:
+            self._thread.start()
 
     def limits(self) -> tuple[str, str]:
         """What limits memory, and what processor time."""
-        seen = "gVisor's memory file" if self.sentry.exact else "gVisor's resident memory (as root: all of its memory)"
-        by = f"the host's samples of {seen}, every {_PERIOD:g} s"
-        if self.sentry.cgroup:
-            return f"{by}, and a cgroup, by Docker", "cgroup, by Docker"
-        return by, "nothing: runsc was registered with --ignore-cgroups"
+        if self.sentry.limited:
+            return "cgroup around gVisor, by Docker", "cgroup around gVisor, by Docker"
+        if self.sentry.exact:
+            seen = "all that gVisor holds"
+        else:
+            seen = "gVisor's resident memory, which miss a part of it (register runsc without --ignore-cgroups)"
+        return f"the host's samples of {seen}, every {_PERIOD:g} s", "nothing: runsc runs with --ignore-cgroups"
 
     def stop(self) -> str:
         """Once the jail is gone. Returns why this watch has ended it, as a sentence."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident:
+            self._thread.join()
         self.sentry.close()
         return "the jail reached its memory limit and the host ended it" if self._reached else ""
 
@@ -116,6 +124,13 @@ class MemoryWatch:
                 if self.sentry.memory() > self._most:
                     self._reached = True
                     self._end()
+
+
+def memory_group(groups: str) -> str:
+    """The path of a process's control group for memory, of its /proc/PID/cgroup."""
+    rows = [line.split(":", 2) for line in groups.splitlines()]
+    first = [path for _, controllers, path in rows if "memory" in controllers.split(",")]
+    return (first or [path for number, _, path in rows if number == "0"] or [""])[0]
 
 
 def _resident(pid: int, kind: re.Pattern[str]) -> int:

@@ -17,7 +17,7 @@ from sandbox.jail.docker import Docker, _is_gvisor, _judge
 from sandbox.jail.docker_flags import GVISOR, SENTRY_MEMORY, flags, request
 from sandbox.jail.docker_run import RunningDocker
 from sandbox.jail.interface import JailSpec, RunningJail
-from sandbox.jail.sentry import Sentry
+from sandbox.jail.sentry import Sentry, memory_group
 from tests.jail.test_docker import IMAGES, LIMITS, MIB, ask, containers, docker, make_spec, spec
 
 __all__ = ["docker", "spec"]  # the fixtures
@@ -112,8 +112,7 @@ def test_each_limit_says_what_enforces_it(inside: tuple[JailSpec, RunningJail]) 
     assert limits["memory"].value == LIMITS.memory
     assert "the host's samples" in limits["memory"].enforced_by
     assert limits["processes"].enforced_by == "the supervisor, which traces every start of one"
-    # Whether the engine's cgroup holds it, too, is up to how runsc was registered.
-    assert ("cgroup" in limits["memory"].enforced_by) == limits["cpu"].enforced_by.startswith("cgroup")
+    assert "--ignore-cgroups" in limits["cpu"].enforced_by  # as the tests' engine has registered it
 
 
 @pytest.mark.jail
@@ -182,6 +181,24 @@ def test_a_process_that_is_not_this_containers_sentry_is_refused() -> None:
         other.kill()
     with pytest.raises(HostError, match="can't be seen from here"):
         Sentry(0, "0" * 64)
+
+
+ONE = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("groups", "limited"),
+    [
+        (f"9:memory:/docker/{ONE}\n1:cpu:/\n0::/", True),
+        (f"9:cpu,memory:/docker/{ONE}\n0::/", True),
+        (f"0::/system.slice/docker-{ONE}.scope", True),
+        (f"9:memory:/\n1:cpu:/docker/{ONE}\n0::/docker/{ONE}", False),
+        ("0::/user.slice", False),
+        ("", False),
+    ],
+)
+def test_whether_the_engines_limit_holds_it_is_told_by_its_group(groups: str, limited: bool) -> None:
+    assert (ONE in memory_group(groups)) == limited
 
 
 RUNTIMES = {
