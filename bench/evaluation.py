@@ -29,7 +29,7 @@ class _Noting(Session):
 
     def feed(self, untrusted_bytes: bytes) -> Iterator[tuple[Kind, Any]]:
         for kind, row in super().feed(untrusted_bytes):
-            if kind in (Kind.LOADED, Kind.END):
+            if kind == Kind.LOADED:
                 _NOTED[kind] = row
             yield kind, row
 
@@ -58,12 +58,12 @@ def _options() -> argparse.Namespace:
 def _described(report: Report, jail: str) -> dict[str, Any]:
     """What the tables need of it. Bytes and seconds."""
     processes = [end for end in (report.static.end, report.dynamic.end) if isinstance(end, ProcessEnd)]
-    loaded, end = _NOTED.get(Kind.LOADED), _NOTED.get(Kind.END)
+    loaded, used = _NOTED.get(Kind.LOADED), report.dynamic.resources
     return {
         "verdict": report.verdict.value,
         "host_peak": own_peak(),
         "jail_peak": max((process.peak_rss for process in processes), default=0),
-        "jail_private_peak": end.sampled_peak_rss if end else 0,
+        "jail_private_peak": used.peak_memory if used else 0,
         # An engine's containers are not ours to wait for, so their time is added.
         "cpu_elsewhere": sum(process.cpu_seconds for process in processes) if jail == "docker" else 0.0,
         "tensors": sum(count.tensors for count in report.tensors.values()),

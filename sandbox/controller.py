@@ -27,6 +27,7 @@ from sandbox.facts import (
     Tensor,
     TensorCount,
 )
+from sandbox.inside import everywhere, read_back
 from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
 from sandbox.judge.comparison import compare
@@ -127,12 +128,12 @@ class _Run:
         planted = Secrets(self.policy.decoys)
         spec, code_digest, copied = held.enter_context(self._specification())
         request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
-        exchange = held.enter_context(self._exchange())
+        exchange = held.enter_context(self._exchange(self.jail.promises(spec)))
         with self.jail.start(spec) as running:
             told = order(self.policy, staged, self.jail, spec, planted, asked)
             exchange.run(running, told, asked.wall)
             jail_ended = running.stop()
-            limits = running.limits()
+            limits = (*running.limits(), *everywhere(spec.limits, asked.wall))
         digest = staged.sha256()  # the whole file has been read once more before it is asked whether it changed
         outcome = exchange.outcome(jail_ended)
         hello = outcome.session.hello
@@ -141,7 +142,7 @@ class _Run:
             version=self.ready.version,
             runtime=self.jail.runtime,
             hardening=self.jail.hardening(spec),
-            limits=limits,
+            limits=read_back(limits, hello.limits if hello else {}, outcome.session.loader_limits),
             uid=spec.uid,
             code_sha256=code_digest,
             inside=vars(hello) if hello else {},
@@ -215,7 +216,7 @@ class _Run:
         self.staged.copy_to(target)
         return target
 
-    def _exchange(self) -> Exchange:
+    def _exchange(self, promised: dict[str, int]) -> Exchange:
         caps = Caps(
             total_bytes=total_cap(self.policy, self.staged),
             tensors=self.policy.read.tensors,
@@ -224,7 +225,7 @@ class _Run:
         )
         wanted = self._writer if self.group is not None or not self.request.static else None
         prefix, returned = self.request.strip_prefix, self.request.allow_returned
-        return Exchange(self.staged, caps, wanted, strip_prefix=prefix, returned=returned)
+        return Exchange(self.staged, caps, wanted, promised, strip_prefix=prefix, returned=returned)
 
     def _writer(self, plan: Sequence[Tensor], sources: dict[Label, int]) -> WeightsWriter:
         """Digests are needed for the comparison even where nothing is to be written."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox import messages
 from sandbox.errors import HostileError, ProtocolError
 from sandbox.facts import HostFacts, Label, Tensor
+from sandbox.inside import lacking
 from sandbox.jail.interface import GRACE_SECONDS, RunningJail
 from sandbox.stage import Staged
 from sandbox.untrusted import wire
@@ -46,9 +47,18 @@ class Exchange:
     """Runs one conversation. Use as a context manager: leaving it ends the writer's threads."""
 
     def __init__(
-        self, staged: Staged, caps: Caps, make_writer: MakeWriter | None, *, strip_prefix: str, returned: bool
+        self,
+        staged: Staged,
+        caps: Caps,
+        make_writer: MakeWriter | None,
+        promised: Mapping[str, int],
+        *,
+        strip_prefix: str,
+        returned: bool,
     ) -> None:
+        """`promised`: what PID 1 must find of the jail's limits, or nothing is evaluated."""
         self._staged, self._caps, self._make_writer = staged, caps, make_writer
+        self._promised = promised
         self._session = Session()
         self._check = PlanCheck(staged.size, caps, strip_prefix=strip_prefix)
         self._metadata = MetadataCheck(caps.metadata_bytes)
@@ -59,6 +69,7 @@ class Exchange:
         self._started = time.monotonic()
         self._returned = _Returned(caps) if returned else None
         self._handlers: dict[Kind, Callable[[Any], None]] = {
+            Kind.HELLO: self._hello,
             Kind.TENSOR: self._check.add,  # type: ignore[dict-item]
             Kind.PLAN_END: self._plan_end,
             Kind.DATA: self._data,
@@ -71,7 +82,10 @@ class Exchange:
         }
 
     def run(self, jail: RunningJail, order: bytes, wall: float) -> None:
-        """Until the last frame, the end of the stream, the first broken rule, or the time."""
+        """Until the last frame, the end of the stream, the first broken rule, or the time.
+
+        Raises HostError when the jail lacks a limit that it promised: nothing has been read then.
+        """
         self._started = time.monotonic()
         jail.write(order)
         deadline = self._started + wall + GRACE_SECONDS
@@ -116,6 +130,11 @@ class Exchange:
 
     def _mark(self, step: str) -> None:
         self._marks[step] = round(time.monotonic() - self._started, 4)
+
+    def _hello(self, row: wire.Hello) -> None:
+        why = lacking(self._promised, row.limits)
+        if why:
+            raise messages.error("jail.lacking", why=why)
 
     def _plan_end(self, row: wire.PlanEnd) -> None:
         self._plan = self._check.finish(row)

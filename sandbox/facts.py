@@ -164,6 +164,27 @@ class ProcessEnd:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What the loader's tree used, by PID 1's samples. Seconds, bytes, counts; the lists are one series."""
+
+    interval: float
+    samples: int
+    cpu_seconds: float
+    load_cpu_seconds: float
+    after_cpu_seconds: float
+    peak_memory: int
+    peak_threads: int
+    peak_descriptors: int
+    peak_processes: int
+    at: tuple[float, ...] = ()
+    cpu: tuple[float, ...] = ()
+    memory: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()
+    descriptors: tuple[int, ...] = ()
+    processes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class StaticFacts:
     """All that the inert readers said."""
 
@@ -200,6 +221,7 @@ class DynamicFacts:
     hints: tuple[Hint, ...] = ()
     printed: tuple[tuple[str, str, int], ...] = ()  # stream, first part, bytes in all
     end: ProcessEnd | None = None
+    resources: Resources | None = None
     observer_outlived_loader: bool = False
     ended: bool = False  # PID 1's last frame arrived
 
@@ -282,12 +304,13 @@ class Input:
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit, and what enforced it."""
+    """One limit, what enforced it, and what PID 1 read of it inside the jail."""
 
     name: str
     value: int
     unit: str
     enforced_by: str
+    inside: int | None = None  # None: nothing inside shows it
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,7 @@ _HOST: _Texts = {
     "pip.permission": ("the guest's packages can't be written", "check the owner of the cache folder"),
     "pip.network": ("no package index can be reached", _INDEX),
     "pip.failed": ("pip failed: {why}", "run setup again, or use --wheels DIR"),
+    "jail.lacking": ("the jail is weaker than it promised, so nothing was loaded ({why})", _DOCTOR),
     "bubblewrap.failed": ("the bubblewrap jail did not start ({why})", _DOCTOR),
     "docker.failed": ("Docker: {doing} failed ({why})", _LOG),
     "docker.weaker": ("the engine would start a weaker jail ({why})", _DOCTOR),

@@ -63,6 +63,9 @@ class WatchPolicy:
     sleep_ms: int
     output_bytes: int
     frames: int
+    sample_ms: int
+    cpu_base: float
+    cpu_per_byte: float
 
 
 @dataclass(frozen=True)

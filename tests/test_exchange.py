@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
+from sandbox.errors import HostError
 from sandbox.exchange import Exchange, Outcome
 from sandbox.facts import Limit
 from sandbox.jail.interface import RunningJail
@@ -25,7 +27,7 @@ HELLO = wire.Hello(1, "3.11.2", "Linux 6.1", 1000, True, 2, "0/0", ("lo",), {})
 COPIED = wire.Tensor(0, "model.a", "U8", (8,), (1,), "copied", "data/0", 16, 8, -1)
 GATHERED = wire.Tensor(1, "model.b", "U8", (4,), (2,), "gathered", "data/1", 32, 8, -1)
 READ = wire.Ranges((0,), (64,))
-END = wire.End({}, 0, 0, 0, True, 0, 0)
+END = wire.End({}, 0, 0, 0, True)
 
 
 def read_end(**changed: Any) -> wire.ReadEnd:
@@ -36,7 +38,7 @@ def read_end(**changed: Any) -> wire.ReadEnd:
 PLAN = [(Kind.HELLO, HELLO), (Kind.TENSOR, COPIED), (Kind.TENSOR, GATHERED), (Kind.PLAN_END, wire.PlanEnd(2, 12))]
 DATA = wire.data(Kind.DATA, 1, b"wxyz")
 READING = [*PLAN, DATA, (Kind.RANGES, READ), (Kind.READ_END, read_end()), (Kind.READER_GONE, GONE)]
-LOADING = [(Kind.ARMED, wire.Armed("notify", 1, (), 0.5)), (Kind.LOADED, wire.Loaded(True, "", 0.1))]
+LOADING = [(Kind.ARMED, wire.Armed("notify", 1, (), 0.5, {})), (Kind.LOADED, wire.Loaded(True, "", 0.1))]
 OVER = [(Kind.LOADER_GONE, GONE), (Kind.END, END)]
 
 
@@ -71,12 +73,20 @@ def staged(tmp_path: Path) -> Iterator[Staged]:
         yield opened
 
 
-def talk(staged: Staged, lines: list[Any], *, hangs: bool = False, returned: bool = False, **caps: int) -> Outcome:
+def talk(
+    staged: Staged,
+    lines: list[Any],
+    *,
+    hangs: bool = False,
+    returned: bool = False,
+    promised: dict[str, int] | None = None,
+    **caps: int,
+) -> Outcome:
     def digests_only(plan: Any, sources: Any) -> WeightsWriter:
         return WeightsWriter(plan, sources, None)
 
     limits = Caps(**({"total_bytes": 1 << 20} | caps))
-    with Exchange(staged, limits, digests_only, strip_prefix="model.", returned=returned) as exchange:
+    with Exchange(staged, limits, digests_only, promised or {}, strip_prefix="model.", returned=returned) as exchange:
         exchange.run(Peer(lines, hangs=hangs), b"order", 1.0)
         return exchange.outcome("")
 
@@ -95,9 +105,23 @@ def test_an_honest_guest(staged: Staged) -> None:
     assert list(outcome.marks) == ["planned", "read", "armed", "loaded", "ended"]
 
 
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        ({"tmpfs /tmp": 65, "rlimit CORE": 0}, "tmpfs /tmp is 65 instead of 64"),
+        ({"tmpfs /tmp": 64}, "rlimit CORE is not to be seen instead of 0"),
+    ],
+)
+def test_a_jail_without_a_limit_that_it_promised_is_refused(staged: Staged, seen: dict[str, int], why: str) -> None:
+    hello = dataclasses.replace(HELLO, limits=seen)
+    promised = {"tmpfs /tmp": 64, "rlimit CORE": 0}
+    with pytest.raises(HostError, match=why):
+        talk(staged, [(Kind.HELLO, hello), *READING[1:], *LOADING, *OVER], promised=promised)
+
+
 def test_the_order_is_sent(staged: Staged) -> None:
     peer = Peer([])
-    with Exchange(staged, Caps(1 << 20), None, strip_prefix="", returned=False) as exchange:
+    with Exchange(staged, Caps(1 << 20), None, {}, strip_prefix="", returned=False) as exchange:
         exchange.run(peer, b"order", 1.0)
     assert peer.heard == b"order"
 

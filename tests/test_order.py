@@ -15,14 +15,14 @@ from guest.order import Order
 
 from sandbox.bundle import find
 from sandbox.errors import CallerError
-from sandbox.jail.bubblewrap import Bubblewrap
-from sandbox.jail.docker import Docker
+from sandbox.jail import family
 from sandbox.jail.interface import HOME, MODEL, JailSpec
 from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.policy import Decoy, Policy, load
 from sandbox.stage import Staged, stage
 from sandbox.untrusted import wire
 
+MEMBERS = {jail.name: jail for jail in family.members()}
 GIB = 1 << 30
 
 
@@ -125,7 +125,7 @@ def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[
 
 
 def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None:
-    content, planted = told(policy, staged, Bubblewrap)
+    content, planted = told(policy, staged, MEMBERS["bubblewrap"])
     guest = Order(**content)
     assert (guest.model, guest.extension) == (f"{MODEL}/0123456789abcdef", ".pt")
     assert guest.variables.items() >= planted.variables.items()
@@ -135,20 +135,23 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     reader = json.loads(guest.for_reader())
     assert (guest.uid, guest.gid) == (reader["uid"], reader["gid"]) == (1000, 1001)
     assert reader["extension"] == ".pt"
+    assert guest.promised["tmpfs /tmp"] == policy.limits.tmp
+    assert {guest.promised[name] for name in ("writable /", f"writable {guest.model}", "rlimit CORE")} == {0}
+    assert guest.allowance == policy.watch.cpu_base + policy.watch.cpu_per_byte * staged.size
     assert json.loads(guest.for_loader("trace"))["rlimits"] == guest.rlimits
 
 
 def test_the_name_that_the_user_gave_stays_on_the_host(policy: Policy, staged: Staged) -> None:
-    content, _ = told(policy, staged, Bubblewrap)
+    content, _ = told(policy, staged, MEMBERS["bubblewrap"])
     assert "Model" not in json.dumps(content)
 
 
 def test_processes_are_counted_by_rlimit_only_where_they_are_the_jails_alone(policy: Policy, staged: Staged) -> None:
-    assert "NPROC" in told(policy, staged, Bubblewrap)[0]["rlimits"]
-    assert "NPROC" not in told(policy, staged, Docker)[0]["rlimits"]
+    assert "NPROC" in told(policy, staged, MEMBERS["bubblewrap"])[0]["rlimits"]
+    assert "NPROC" not in told(policy, staged, MEMBERS["docker"])[0]["rlimits"]
 
 
 def test_nothing_is_preloaded_when_nothing_is_loaded(policy: Policy, staged: Staged) -> None:
     zipped = sized(staged, staged.size, b"PK\x03\x04")
-    assert told(policy, zipped, Bubblewrap)[0]["preload"] == ["torch"]
-    assert told(policy, zipped, Bubblewrap, load=False)[0]["preload"] == []
+    assert told(policy, zipped, MEMBERS["bubblewrap"])[0]["preload"] == ["torch"]
+    assert told(policy, zipped, MEMBERS["bubblewrap"], load=False)[0]["preload"] == []

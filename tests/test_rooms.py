@@ -34,10 +34,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
     "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.order": {"sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
-    "sandbox.exchange": {"sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted", "sandbox.weights", *_MIDDLE},
+    "sandbox.inside": {"sandbox.facts", "sandbox.jail.interface"},
+    "sandbox.exchange": {
+        *("sandbox.inside", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted", "sandbox.weights"),
+        *_MIDDLE,
+    },
     "sandbox.release": {"sandbox.exchange", "sandbox.weights", *_MIDDLE},
     "sandbox.controller": {
-        *("sandbox.release", "sandbox.scratch"),
+        *("sandbox.release", "sandbox.scratch", "sandbox.inside"),
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
         *("sandbox.judge", "sandbox.weights", *_MIDDLE),
     },

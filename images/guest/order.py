@@ -23,7 +23,9 @@ class Order:
     uid: int  # of reader and loader; PID 1 has another one where the jail's kernel protects it too little otherwise
     gid: int
     processes: int  # tasks that may live at a time: threads count
+    promised: dict[str, int]  # of this jail by the host; `limits.in_force` must find no more under any name
     memory: int  # resident and private bytes of the loader's tree, for the supervisor's own watch
+    allowance: float  # CPU seconds that a load of this size may take before they are told
     wall: float  # seconds, from the order on
     linger: float
     home: str

@@ -84,9 +84,9 @@ def limit(limits: dict[str, int]) -> None:
 
 
 def read_limits(pid: int, names: list[str]) -> dict[str, int]:
-    """The limits that are really in force on a process. Unlimited reads as wire.MAX_SIZE."""
-    soft = {name: resource.prlimit(pid, getattr(resource, f"RLIMIT_{name}"))[0] for name in names}
-    return {name: wire.MAX_SIZE if value < 0 else value for name, value in soft.items()}
+    """How far a process can raise its limits by itself. Unlimited reads as wire.MAX_SIZE."""
+    hard = {name: resource.prlimit(pid, getattr(resource, f"RLIMIT_{name}"))[1] for name in names}
+    return {name: wire.MAX_SIZE if value < 0 else value for name, value in hard.items()}
 
 
 def _pipe() -> tuple[int, int]:

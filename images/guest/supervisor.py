@@ -16,7 +16,7 @@ from typing import Any
 
 import wire
 
-from guest import processes
+from guest import limits, processes
 from guest.decoys import Decoys
 from guest.events import Record
 from guest.observers import family
@@ -75,7 +75,10 @@ class Supervisor:
 
     def run(self) -> None:
         order = self._order
-        self._say(wire.Kind.HELLO, _hello(processes.read_limits(0, list(order.rlimits))))
+        seen = limits.in_force(order.promised)
+        self._say(wire.Kind.HELLO, _hello(seen))
+        if lacking := limits.lacking(order.promised, seen):
+            sys.exit(f"the jail is weaker than promised: {lacking}")  # the host has the numbers, too
         with processes.acting_as(order.uid, order.gid):
             decoys = Decoys(order.home, order.decoys)
         observer = family.make(family.choose(), order, self._record, self._reaper)
@@ -89,6 +92,7 @@ class Supervisor:
             if read.format:
                 watch.run(read.for_loader(order.frameworks))
             self._say(wire.Kind.LOADER_GONE, watch.end())
+            self._say(wire.Kind.RESOURCES, watch.samples.row())
         self._record.flush()
         self._say(wire.Kind.END, self._last_word(decoys, watch))
 
@@ -128,8 +132,6 @@ class Supervisor:
             unreadable=record.unreadable,
             decoy_overflow=decoys.overflow,
             observer_outlived_loader=watch is not None and watch.outlived,
-            sampled_peak_rss=watch.peak if watch else 0,
-            samples=watch.samples if watch else 0,
         )
 
     def _say(self, kind: wire.Kind, row: object) -> None:
@@ -141,7 +143,7 @@ class Supervisor:
             view = view[os.write(self._out, view) :]
 
 
-def _hello(limits: dict[str, int]) -> wire.Hello:
+def _hello(in_force: dict[str, int]) -> wire.Hello:
     """What the jail looks like from inside."""
     own = processes.status("/proc/self/status")
     network = Path("/proc/self/net/dev").read_text(encoding="ascii").splitlines()[2:]
@@ -154,7 +156,7 @@ def _hello(limits: dict[str, int]) -> wire.Hello:
         seccomp=int(own["Seccomp"]),
         capabilities=own["CapEff"][-10:] + "/" + own["CapBnd"][-10:],
         interfaces=tuple(line.split(":")[0].strip() for line in network),
-        limits=limits,
+        limits=in_force,
     )
 
 

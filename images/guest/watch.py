@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -18,10 +17,11 @@ from guest.observers.interface import Observer, WatchError
 from guest.order import Order
 from guest.processes import Child
 from guest.relay import Pump, Relay
+from guest.samples import Samples
 
 _SECCOMP_FILTER = "2"
-_SAMPLE_SECONDS = 0.2
 _LINE = 256
+_IDLE_SECONDS = 0.1  # of CPU in the time after a load: an idle pool of threads takes a tenth of it
 # What the loader may hold when the first hostile byte is read. A listener or a socket among them would be the watch's.
 _HARMLESS_LINKS = ("pipe:", "/dev/null", "/dev/urandom", "/dev/random", "anon_inode:[eventpoll]", "/proc/")
 
@@ -37,11 +37,10 @@ class Watch:
         self._order, self._loader, self._observer, self._pump = order, loader, observer, pump
         self._record, self._decoys = record, decoys
         self._loaded = False
+        self._limits: dict[str, int] = {}
         self._alive: tuple[str, ...] = ()
-        self._next_sample = 0.0
         self.outlived = False  # whether the observer watched until nothing of the loader was left
-        self.peak = 0
-        self.samples = 0
+        self.samples = Samples(order.watch["sample_ms"] / 1000, order.memory, record.started)
 
     def run(self, told: dict[str, Any]) -> None:
         """From the imports to the loader's exit. Returns early when it can't be armed: then nothing was loaded.
@@ -57,10 +56,13 @@ class Watch:
             self._record.send(wire.encode(wire.Kind.OUTPUT, wire.Output("supervisor", "arming", text, len(text))))
             return
         self.relay.hear()
+        self.samples.mark("armed", self._tree())
         self._loader.command("go")
         self._pump.run_until(lambda: self._loaded or self.relay.silent or self._over())
+        self._note_cpu("cpu.load", self.samples.mark("loaded", self._tree()), self._order.allowance)
         if not self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger):
             self._record.add("leftover", "linger", "continued", self._loader.pid, {"value": self._busy(baseline)})
+        self._note_cpu("cpu.after_load", self.samples.mark("watched", self._tree()), _IDLE_SECONDS)
         self._loader.command("witness")
         self._pump.run_until(lambda: self._over() or self.relay.silent)
         self._pump.run_until(self._over, self._order.linger)
@@ -91,6 +93,10 @@ class Watch:
         elif left and late:
             self._record.add("limit.time", "exit", "denied", left[0], {"value": str(self._order.wall)})
 
+    def _note_cpu(self, kind: str, seconds: float, least: float) -> None:
+        if seconds >= least:
+            self._record.add(kind, "sample", "continued", self._loader.pid, {"value": f"{seconds:.2f}"})
+
     def heard(self, kind: wire.Kind, _payload: bytes) -> None:
         """Note the word that moves the load on."""
         self._loaded = self._loaded or kind == wire.Kind.LOADED
@@ -108,7 +114,7 @@ class Watch:
         return f"{threads} threads, {len(self._children())} processes"
 
     def _over(self) -> bool:
-        if time.monotonic() >= self._next_sample:
+        if self.samples.due:
             self._sample()
         return self._loader.reap()
 
@@ -125,7 +131,7 @@ class Watch:
         self._observer.attach(self._pump)
         self._decoys.forget()
         self._pump.add(self._decoys.fd, lambda: self._decoys.drain(self._record))
-        row = wire.Armed(self._observer.name, threads, tuple(modules), self._record.now())
+        row = wire.Armed(self._observer.name, threads, tuple(modules), self._record.now(), self._limits)
         self._record.send(wire.encode(wire.Kind.ARMED, row))
         return threads
 
@@ -142,8 +148,8 @@ class Watch:
             if not link.startswith(_HARMLESS_LINKS):
                 raise WatchError(f"descriptor {name} is {link}"[:200])
         with processes.acting_as(self._order.uid, self._order.gid):
-            limits = processes.read_limits(pid, list(self._order.rlimits))
-        for name, value in limits.items():
+            self._limits = processes.read_limits(pid, list(self._order.rlimits))
+        for name, value in self._limits.items():
             if value > self._order.rlimits[name]:
                 raise WatchError(f"limit {name} is {value}")
         return len(tasks)
@@ -161,27 +167,11 @@ class Watch:
         self._pump.drop(self._loader.frames)
         return held.split(b"\n")[0].decode("ascii", "replace")
 
+    def _tree(self) -> list[int]:
+        return [self._loader.pid, *self._children()]
+
     def _sample(self) -> None:
-        """The jail's private resident memory against its limit, where no cgroup watches it."""
-        self._next_sample = time.monotonic() + _SAMPLE_SECONDS
-        used = sum(private_memory(pid) for pid in (self._loader.pid, *self._children()))
-        self.peak = max(self.peak, used)
-        self.samples += 1
-        if used > self._order.memory:
+        """The tree's use of the jail; its private memory against its limit, where no cgroup watches it."""
+        if self.samples.take(self._tree()):
             self._record.add("limit.memory", "sample", "denied", self._loader.pid, {"size": str(self._order.memory)})
             self._loader.kill()
-
-
-def private_memory(pid: int) -> int:
-    """Resident bytes of a process that aren't a mapped file's: those that the kernel can't just drop.
-
-    Shared anonymous memory counts. The first thread can end before the others: whichever lives tells.
-    """
-    import psutil  # noqa: PLC0415 - not at PID 1's start, for which everything waits
-
-    for task in processes.tasks(pid):
-        with contextlib.suppress(psutil.Error, OSError, KeyError):
-            shared = processes.status(f"/proc/{pid}/task/{task}/status")["RssShmem"]
-            memory = psutil.Process(task).memory_info()
-            return int(memory.rss - memory.shared) + 1024 * int(shared.split()[0])
-    return 0

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from sandbox import messages
-from sandbox.jail.bubblewrap_flags import PYTHON, flags
+from sandbox.jail.bubblewrap_flags import PYTHON, cpus, flags
 from sandbox.jail.bubblewrap_run import RunningBubblewrap
 from sandbox.jail.interface import Jail, JailSpec, Progress, Readiness, RunningJail
 from sandbox.jail.packages import Packages
@@ -28,9 +28,13 @@ class Bubblewrap(Jail):
     name = "bubblewrap"
     counts_its_own_processes = True
     is_the_caller = True
+    read_only = ("/", "/dev", "/proc")
 
     def __init__(self, packages: Packages) -> None:
         self._packages = packages
+
+    def promises(self, spec: JailSpec) -> dict[str, int]:
+        return super().promises(spec) | {"cpus": cpus(spec.limits)}
 
     def readiness(self) -> Readiness:
         for why, fix in self._obstacles():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.jail.interface import HOME, SHARED, TMP, JailSpec
+import math
+import os
+
+from sandbox.jail.interface import HOME, SHARED, TMP, JailSpec, Limits
 
 PYTHON = "/usr/bin/python3.11"
 # Libraries and one interpreter: no shell, no host program, nothing of /etc but what is written here.
@@ -39,4 +42,13 @@ def flags(spec: JailSpec) -> list[tuple[list[str], str]]:
         (["--remount-ro", "/proc"], "no sysctl, no sysrq"),
         (["--chdir", "/"], "no folder of the caller's"),
         ([f"RLIMIT_CORE=0 RLIMIT_FSIZE={limits.file_size} RLIMIT_NOFILE={limits.open_files}"], "no dumps, no floods"),
+        (
+            [f"taskset to {cpus(limits)} CPUs"],
+            "the host stays responsive; the loader's call to change it is denied",
+        ),
     ]
+
+
+def cpus(limits: Limits) -> int:
+    """How many whole CPUs the jail may run on."""
+    return min(max(1, math.ceil(limits.cpus)), len(os.sched_getaffinity(0)))

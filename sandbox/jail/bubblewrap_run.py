@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import selectors
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail import cgroup, wall
-from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, flags
+from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, cpus, flags
 from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, JailSpec, RunningJail
 
 _READ = 1 << 20
@@ -104,6 +105,9 @@ class RunningBubblewrap(RunningJail):
         mounts = _mounts(spec.model_name, sources)
         jail = ["bwrap", *first, *variables, *mounts, *files, *last, "--seccomp", str(filter_fd)]
         limited = ["prlimit", "--core=0", f"--fsize={limits.file_size}", f"--nofile={limits.open_files}", "--"]
+        # A choice of its own for each jail, or all jails of a machine would share the first ones.
+        chosen = random.sample(sorted(os.sched_getaffinity(0)), cpus(limits))
+        limited = ["taskset", "--cpu-list", ",".join(map(str, chosen)), *limited]
         return [*limited, *jail, PYTHON, "-I", "-B", f"{CODE}/runner.py"]
 
     def _launched(self, place: str, sources: _Sources, command: list[str]) -> list[str]:
@@ -155,9 +159,9 @@ class RunningBubblewrap(RunningJail):
         memory_by = by or "the supervisor's samples of private memory, every 0.2 s"
         return (
             Limit("memory", limits.memory, "bytes", memory_by),
-            Limit("address space", limits.address_space, "bytes", "RLIMIT_AS on the loader"),
             Limit("processes", limits.processes, "tasks", by or "RLIMIT_NPROC on the loader; forks are denied"),
-            Limit("tmpfs", limits.tmp, "bytes", "the mounts' size"),
+            Limit("cpu", cpus(limits) * 1000, "thousandths", "CPU affinity, which the loader can't change"),
+            Limit("tmp", limits.tmp, "bytes", "size of each tmpfs"),
             Limit("file size", limits.file_size, "bytes", "RLIMIT_FSIZE"),
             Limit("open files", limits.open_files, "descriptors", "RLIMIT_NOFILE"),
         )

@@ -108,6 +108,20 @@ class Jail(ABC):
     is_the_caller: bool = False
     # Whether RLIMIT_NPROC inside counts this jail's tasks alone; elsewhere it counts all that the uid runs on the host.
     counts_its_own_processes: bool = False
+    # Mount points that nothing in the jail can write to, besides the code, the packages and the model.
+    read_only: tuple[str, ...] = ("/",)
+
+    def promises(self, spec: JailSpec) -> dict[str, int]:
+        """What PID 1 must find inside before anything is read: names of its limits, and the most that each may be."""
+        limits = spec.limits
+        sealed = (*self.read_only, CODE, ENVIRONMENT, f"{MODEL}/{spec.model_name}")
+        return {
+            **{f"tmpfs {place}": limits.tmp for place in (TMP, SHARED, HOME)},
+            **{f"writable {place}": 0 for place in sealed},
+            "rlimit CORE": 0,
+            "rlimit FSIZE": limits.file_size,
+            "rlimit NOFILE": limits.open_files,
+        }
 
     @abstractmethod
     def readiness(self) -> Readiness:

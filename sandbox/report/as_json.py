@@ -93,6 +93,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "not_examined": report.not_examined,
         "timings": report.timings,
         "limits": report.jail.limits,
+        "resources": dynamic.resources,
     }
     return {key: plain(value) for key, value in top.items()}
 

@@ -35,8 +35,8 @@ def size(nbytes: int) -> str:
     return f"{nbytes} {unit}" if unit == "bytes" else f"{amount:.3g} {unit}"
 
 
-def count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def count(number: int, what: str, plural: str = "s") -> str:
+    return f"{number} {what}{'' if number == 1 else plural}"
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -220,7 +220,22 @@ def _hints(report: Report, verbose: int) -> Lines:
 def _limits(report: Report, verbose: int) -> Lines:
     for limit in report.jail.limits if verbose else ():
         amount = f"{limit.value} {neutral(limit.unit, 16)}".rstrip()
-        yield f"{neutral(limit.name, 64)} {amount}, by {neutral(limit.enforced_by)}"
+        inside = "nothing inside shows it" if limit.inside is None else f"{limit.inside} inside"
+        yield f"{neutral(limit.name, 64)} {amount}, by {neutral(limit.enforced_by)}; {inside}"
+
+
+def _resources(report: Report, verbose: int) -> Lines:
+    used = report.dynamic.resources if verbose else None
+    if used:
+        yield (
+            f"{used.cpu_seconds:.2f} s of CPU: {used.load_cpu_seconds:.2f} in the load, "
+            f"{used.after_cpu_seconds:.2f} after it"
+        )
+        yield (
+            f"at most {size(used.peak_memory)}, {count(used.peak_threads, 'thread')}, "
+            f"{count(used.peak_descriptors, 'descriptor')}, {count(used.peak_processes, 'process', 'es')}, "
+            f"in {count(used.samples, 'sample')}"
+        )
 
 
 def _hardening(report: Report, verbose: int) -> Lines:
@@ -247,6 +262,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("globals", _globals),
     ("oddities", _oddities),
     ("hints", _hints),
+    ("used", _resources),
     ("limits", _limits),
     ("jail", _hardening),
     ("unseen", _not_examined),

@@ -21,6 +21,7 @@ from sandbox.facts import (
     LeftOut,
     Oddity,
     ProcessEnd,
+    Resources,
     StaticFacts,
     Witness,
 )
@@ -40,6 +41,7 @@ class Phase(Enum):
     LOADED = "after the loader's word that it is done"
     TESTIFIED = "after the loader's testimony"
     OVER = "after the loader's death"
+    MEASURED = "after the samples"
     ENDED = "after the last frame"
 
 
@@ -57,7 +59,8 @@ ALLOWED: dict[Phase, frozenset[Kind]] = {
     Phase.LOADING: frozenset({*_LOADER, Kind.LOADED}),
     Phase.LOADED: frozenset({*_LOADER, *_TESTIMONY}),
     Phase.TESTIFIED: frozenset(_LOADER),
-    Phase.OVER: frozenset({Kind.EVENT, Kind.END}),
+    Phase.OVER: frozenset({Kind.RESOURCES, Kind.EVENT, Kind.END}),
+    Phase.MEASURED: frozenset({Kind.EVENT, Kind.END}),
     Phase.ENDED: frozenset(),
 }
 NEXT: dict[Kind, Phase] = {
@@ -69,6 +72,7 @@ NEXT: dict[Kind, Phase] = {
     Kind.LOADED: Phase.LOADED,
     Kind.TESTIFIED: Phase.TESTIFIED,
     Kind.LOADER_GONE: Phase.OVER,
+    Kind.RESOURCES: Phase.MEASURED,
     Kind.END: Phase.ENDED,
 }
 
@@ -124,6 +128,11 @@ class Session:
     @property
     def hello(self) -> wire.Hello | None:
         return self._single.get(Kind.HELLO)
+
+    @property
+    def loader_limits(self) -> dict[str, int]:
+        armed: wire.Armed | None = self._single.get(Kind.ARMED)
+        return armed.limits if armed else {}
 
     @property
     def read_end(self) -> wire.ReadEnd | None:
@@ -195,6 +204,9 @@ class Session:
         if testified:
             whole = testified.rows == len(facts.witnesses) and not testified.reason
             facts = dataclasses.replace(facts, testified=whole, testimony_gap=testified.reason)
+        used: wire.Resources | None = self._single.get(Kind.RESOURCES)
+        if used:
+            facts = dataclasses.replace(facts, resources=Resources(**_values(used)))
         end: wire.End | None = self._single.get(Kind.END)
         if end is None:
             return facts

@@ -29,6 +29,7 @@ MAX_TEXT = 4096  # characters of any other free text
 MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
+MAX_SAMPLES = 256  # points of the series in RESOURCES
 
 
 class WireError(ValueError):
@@ -63,6 +64,7 @@ class Kind(IntEnum):
     LOADER_GONE = 37  # PID 1: the loader's processes are dead
     END = 38  # PID 1: the counters; nothing follows
     TESTIFIED = 39  # loader: the last word of its witness
+    RESOURCES = 40  # PID 1: what the loader's tree used, once it is dead
 
 
 RAW = frozenset({Kind.DATA, Kind.META, Kind.RETURNED_DATA})
@@ -134,7 +136,7 @@ class Hello:
     seccomp: int = _size(2)  # /proc/self/status: 2 is a filter
     capabilities: str = _text(32)  # CapEff and CapBnd joined, hexadecimal
     interfaces: tuple[str, ...] = _list(_text(32), 32)
-    limits: dict[str, int] = _counts(32)  # as read back inside
+    limits: dict[str, int] = _counts(32)  # the jail's, as read back inside: "tmpfs /tmp", "rlimit CORE", ...
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,7 @@ class Armed:
     tasks: int = _size(1 << 20)  # threads that carry the filter
     imported: tuple[str, ...] = _list(_text(256), 512)
     at: float = _seconds()  # since the jail's start, as every `at`
+    limits: dict[str, int] = _counts(32)  # the loader's rlimits, as read back by PID 1
 
 
 @dataclass(frozen=True)
@@ -298,8 +301,27 @@ class End:
     unreadable: int = _size()  # calls whose arguments could not be read
     decoy_overflow: int = _size()  # times the decoys' watch lost records
     observer_outlived_loader: bool = _flag()
-    sampled_peak_rss: int = _size()
-    samples: int = _size()
+
+
+@dataclass(frozen=True)
+class Resources:
+    """CPU in seconds, of all that was ever in the tree; memory in bytes, without mapped files where that is told."""
+
+    interval: float = _seconds()  # between two points of the series
+    samples: int = _size()  # taken in all; the series keeps some of them
+    cpu_seconds: float = _seconds()
+    load_cpu_seconds: float = _seconds()  # from the go to the loader's word that it is done
+    after_cpu_seconds: float = _seconds()  # from there to the end of the wait for what stays
+    peak_memory: int = _size()
+    peak_threads: int = _size()
+    peak_descriptors: int = _size()
+    peak_processes: int = _size()
+    at: tuple[float, ...] = _list(_seconds(), MAX_SAMPLES)  # since the jail's start; the lists below go with it
+    cpu: tuple[float, ...] = _list(_seconds(), MAX_SAMPLES)
+    memory: tuple[int, ...] = _list(_size(), MAX_SAMPLES)
+    threads: tuple[int, ...] = _list(_size(), MAX_SAMPLES)
+    descriptors: tuple[int, ...] = _list(_size(), MAX_SAMPLES)
+    processes: tuple[int, ...] = _list(_size(), MAX_SAMPLES)
 
 
 ROWS: dict[Kind, type[Any]] = {
@@ -324,6 +346,7 @@ ROWS: dict[Kind, type[Any]] = {
     Kind.LOADER_GONE: Gone,
     Kind.END: End,
     Kind.TESTIFIED: Testified,
+    Kind.RESOURCES: Resources,
 }
 
 Row = TypeVar("Row")

@@ -150,6 +150,22 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "event.limit.time": (events(event("limit.time", value="60")), (events(event("limit.memory")),)),
     "event.limit.memory": (events(event("limit.memory", size="60")), (events(event("limit.time")),)),
     "event.limit": (events(event("limit.other", value="60")), (events(event("limit.processes")),)),
+    "event.cpu.after": (
+        events(event("cpu.after_load", "sample", value="1.93")),
+        (events(event("cpu.after_load", "sample", value="0.99")),),
+    ),
+    "event.cpu.after.some": (
+        events(event("cpu.after_load", "sample", value="0.40")),
+        (
+            events(event("cpu.after_load", "sample", value="0.39")),
+            events(event("cpu.after_load", "sample", value="1.00")),
+        ),
+    ),
+    "event.cpu.after.little": (
+        events(event("cpu.after_load", "sample", value="0.12")),
+        (events(event("cpu.after_load", "sample", value="0.40")), CLEAN),
+    ),
+    "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
     "event.other.harmless": (events(event("other.denied", "uname")), (events(event("other.denied", "vhangup")),)),
     "event.other": (events(event("other.denied", "vhangup")), (events(event("other.denied", "uname")),)),

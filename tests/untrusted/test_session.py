@@ -15,6 +15,9 @@ from sandbox.untrusted import wire
 from sandbox.untrusted.session import Phase, Session
 from sandbox.untrusted.wire import Kind
 
+RESOURCES = wire.Resources(
+    0.2, 3, 1.5, 0.5, 0.25, 1 << 28, 4, 9, 1, (0.2, 0.4), (0.1, 1.5), (1 << 20, 1 << 28), (1, 4), (9, 8), (1, 1)
+)
 GONE = wire.Gone(0, 1.0, 0.5, 1 << 20, ())
 ROWS: dict[Kind, Any] = {
     Kind.HELLO: wire.Hello(1, "3.11.2", "Linux 6.1", 1000, True, 2, "0/0", ("lo",), {"AS": 1 << 34}),
@@ -27,7 +30,7 @@ ROWS: dict[Kind, Any] = {
     Kind.RANGES: wire.Ranges((0,), (10,)),
     Kind.READ_END: wire.ReadEnd(True, "", 100, "0" * 64, 12, ("torch",)),
     Kind.READER_GONE: GONE,
-    Kind.ARMED: wire.Armed("notify", 4, ("torch",), 1.5),
+    Kind.ARMED: wire.Armed("notify", 4, ("torch",), 1.5, {"AS": 1 << 34}),
     Kind.EVENT: wire.Event(1, "net.connect", "connect", "denied", 7, 1.0, 1, {"address": "192.0.2.1"}),
     Kind.LOADED: wire.Loaded(True, "", 0.1),
     Kind.WITNESS: wire.Witness("a", "F32", (2,), "f" * 64),
@@ -37,7 +40,8 @@ ROWS: dict[Kind, Any] = {
     Kind.OUTPUT: wire.Output("loader", "stdout", "hello\n", 6),
     Kind.TESTIFIED: wire.Testified(1, ""),
     Kind.LOADER_GONE: GONE,
-    Kind.END: wire.End({"net.connect": 1}, 2, 3, 4, True, 1 << 28, 4),
+    Kind.END: wire.End({"net.connect": 1}, 2, 3, 4, True),
+    Kind.RESOURCES: RESOURCES,
 }
 RAW = {
     Kind.ORDER: b"{}",
@@ -62,6 +66,7 @@ WAY: dict[Phase, list[Kind]] = {
     Phase.LOADED: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED],
     Phase.TESTIFIED: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED, Kind.TESTIFIED],
     Phase.OVER: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED, Kind.LOADER_GONE],
+    Phase.MEASURED: [Kind.HELLO, Kind.READER_GONE, Kind.ARMED, Kind.LOADED, Kind.LOADER_GONE, Kind.RESOURCES],
     Phase.ENDED: [Kind.HELLO, Kind.READER_GONE, Kind.END],
 }
 # What each phase hears, and where that leads; "" stays. Written out once more, against the table of the code.
@@ -81,7 +86,8 @@ HEARD: dict[Phase, dict[str, str]] = {
     Phase.LOADED: dict.fromkeys(["EVENT", "HINT", "OUTPUT", "WITNESS", "ABSENT", "RETURNED", "RETURNED_DATA"], "")
     | {"TESTIFIED": "TESTIFIED", "LOADER_GONE": "OVER"},
     Phase.TESTIFIED: {"EVENT": "", "HINT": "", "OUTPUT": "", "LOADER_GONE": "OVER"},
-    Phase.OVER: {"EVENT": "", "END": "ENDED"},
+    Phase.OVER: {"EVENT": "", "RESOURCES": "MEASURED", "END": "ENDED"},
+    Phase.MEASURED: {"EVENT": "", "END": "ENDED"},
     Phase.ENDED: {},
 }
 

@@ -27,7 +27,7 @@ ROWS: list[tuple[Kind, Any]] = [
     (Kind.RANGES, wire.Ranges((0, 100), (10, 20))),
     (Kind.READ_END, wire.ReadEnd(False, "it ends early", 100, "0" * 64, 12, ("torch", "collections"))),
     (Kind.READER_GONE, wire.Gone(-9, 0.5, 0.25, 1 << 20, ())),
-    (Kind.ARMED, wire.Armed("notify", 4, ("torch",), 1.5)),
+    (Kind.ARMED, wire.Armed("notify", 4, ("torch",), 1.5, {"AS": 1 << 34})),
     (Kind.EVENT, wire.Event(1, "net.connect", "connect", "denied", 7, 1.0, 3, {"address": "192.0.2.1", "port": "443"})),
     (Kind.LOADED, wire.Loaded(False, "UnpicklingError: no", 0.001)),
     (Kind.WITNESS, wire.Witness("a", "F32", (2, 3), "f" * 64)),
@@ -37,7 +37,11 @@ ROWS: list[tuple[Kind, Any]] = [
     (Kind.OUTPUT, wire.Output("loader", "stdout", "hello\n", 6)),
     (Kind.TESTIFIED, wire.Testified(12, "they are nested too deeply")),
     (Kind.LOADER_GONE, wire.Gone(0, 1.5, 1.0, 1 << 28, ("12 sh -c id",))),
-    (Kind.END, wire.End({"net.connect": 3}, 0, 0, 0, True, 1 << 28, 4)),
+    (Kind.END, wire.End({"net.connect": 3}, 0, 0, 0, True)),
+    (
+        Kind.RESOURCES,
+        wire.Resources(0.2, 3, 1.5, 0.5, 0.2, 1 << 28, 4, 9, 1, (0.2,), (1.5,), (1 << 20,), (1,), (9,), (1,)),
+    ),
 ]
 EACH = pytest.mark.parametrize(("kind", "row"), ROWS, ids=[f"{at}-{kind.name}" for at, (kind, _) in enumerate(ROWS)])
 
