@@ -218,9 +218,14 @@ def _hints(report: Report, verbose: int) -> Lines:
 
 
 def _limits(report: Report, verbose: int) -> Lines:
-    for limit in report.jail.limits if verbose else ():
+    """With -v all, otherwise those that are not what was asked for."""
+    for limit in report.jail.limits:
+        more = limit.inside is not None and limit.inside > limit.value
+        if not verbose and not more:
+            continue
         amount = f"{limit.value} {neutral(limit.unit, 16)}".rstrip()
         inside = "nothing inside shows it" if limit.inside is None else f"{limit.inside} inside"
+        inside += ", more than was asked for" if more else ""
         yield f"{neutral(limit.name, 64)} {amount}, by {neutral(limit.enforced_by)}; {inside}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sandbox.errors import HostError
 from sandbox.facts import Verdict
 from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, RunningJail
+from sandbox.report.text import text
 from tests.jail.conftest import Evaluate
 
 pytestmark = pytest.mark.jail
@@ -101,10 +103,15 @@ def test_pid_1_loads_nothing_in_a_weaker_jail_either(
 def test_fewer_cpus_than_the_machine_has(cpus: float, tmp_path: Path, evaluated: Evaluate, jail: str) -> None:
     policies = Path(__file__).resolve().parents[2] / "configs" / "policies"
     policy = tmp_path / "own.toml"
-    text = (policies / "evaluate.toml").read_text(encoding="utf-8")
-    policy.write_text(text.replace("cpus = 2.0", f"cpus = {cpus}"), encoding="utf-8")
+    ordinary = (policies / "evaluate.toml").read_text(encoding="utf-8")
+    policy.write_text(ordinary.replace("cpus = 2.0", f"cpus = {cpus}"), encoding="utf-8")
     model = tmp_path / "model.pkl"
     model.write_bytes(b"\x80\x04N.")
     report = evaluated(model, policy=str(policy))
     (limit,) = (limit for limit in report.jail.limits if limit.name == "cpu")
-    assert limit.inside == limit.value == (1000 if jail == "bubblewrap" else int(1000 * cpus))
+    if limit.enforced_by.startswith("nothing"):  # gVisor without control groups: then that is what the report says
+        assert jail == "gvisor"
+        assert limit.inside == 1000 * len(os.sched_getaffinity(0))
+        assert "more than was asked for" in text(report)
+    else:
+        assert limit.inside == limit.value == (1000 if jail == "bubblewrap" else int(1000 * cpus))
