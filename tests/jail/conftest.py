@@ -13,7 +13,7 @@ from sandbox.controller import Request, evaluate
 from sandbox.facts import Report
 from tests.jail.payloads import running
 
-JAILS = tuple(os.environ.get("SANDBOX_LOAD_TEST_JAILS", "bubblewrap docker").split())
+JAILS = tuple(os.environ.get("SANDBOX_LOAD_TEST_JAILS", "bubblewrap docker gvisor").split())
 
 Evaluate = Callable[..., Report]
 

@@ -7,7 +7,7 @@ import pytest
 from sandbox.facts import Event, Report, Verdict
 from tests.jail.conftest import Evaluate
 
-pytestmark = pytest.mark.jail
+pytestmark = [pytest.mark.jail, pytest.mark.one_run]
 
 # What the payload does, and the kind and a detail that its event must have.
 ACTS: dict[str, tuple[str, dict[str, str]]] = {
