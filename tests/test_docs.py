@@ -11,10 +11,12 @@ from guest.readers import refused
 
 from sandbox import cli
 from sandbox.facts import EXIT_OF, Exit, Label, Verdict
+from sandbox.jail import family
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md")
+FOREIGN = {"--platform", "--network", "--ignore-cgroups"}  # gVisor's
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 COMMANDS = {"MODEL": [], "setup": ["setup"], "doctor": ["doctor"], "verify": ["verify"]}
 
@@ -52,7 +54,7 @@ def test_the_readme_has_exactly_the_options_ofhelp_of(command: str, capsys: pyte
 
 def test_every_option_named_anywhere_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
     known = {option for words in COMMANDS.values() for option in OPTION.findall(help_of(words, capsys))}
-    assert set(OPTION.findall(README)) <= known
+    assert set(OPTION.findall(README)) - FOREIGN <= known
 
 
 def test_the_exit_codes_are_those_of_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +70,15 @@ def test_the_exit_codes_are_those_of_the_facts(capsys: pytest.CaptureFixture[str
 def test_the_readme_explains_every_verdict() -> None:
     words = {verdict.value for verdict in Verdict}
     assert rows_of(section("What a verdict means"), words).keys() == words
+
+
+def test_the_readme_says_what_watches_in_every_jail(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = re.findall(r"^\| `([\w -]+)` \| `(\w+)`", section("Supported combinations"), re.MULTILINE)
+    assert {jail.partition(" ")[0] for jail, _ in rows} == {*family.NAMES} - {family.AUTO}
+    assert {observer for _, observer in rows} == {"notify", "trace"}
+    assert all((ROOT / "images/guest/observers" / f"{observer}.py").exists() for _, observer in rows)
+    jails = help_of([], capsys).partition("--jail {")[2].partition("}")[0]
+    assert tuple(jails.split(",")) == family.NAMES
 
 
 def test_the_readme_explains_every_label() -> None:

@@ -29,6 +29,12 @@ _RECIPE = ("Dockerfile", "base.py", "compile.py")
 _STALE_SECONDS = 120
 _LEAST_VERSION = (20, 10)
 _SYSTEM_SOCKET = Path("/var/run/docker.sock")
+# gVisor finds no network of its own in a container without one, and refuses, unless it is told that there is none.
+_REGISTER = {
+    GVISOR: "sudo apt-get install runsc && sudo runsc install -- --platform=ptrace --network=none && "
+    "sudo systemctl restart docker",
+    "": "install {runtime}, name it under runtimes in /etc/docker/daemon.json, sudo systemctl restart docker",
+}
 # The engine says so when its kernel has no accounting for swap; memory is limited all the same.
 _HARMLESS_WARNING = "swap limit"
 
@@ -219,7 +225,7 @@ def _judge(name: str, info: dict[str, Any], runtime: str | None, has_image: bool
         (
             not runtime or runtime in info.get("Runtimes", {}),
             f"the engine has no runtime {runtime}",
-            f"install {runtime}, name it under runtimes in /etc/docker/daemon.json, sudo systemctl restart docker",
+            _REGISTER.get(runtime or "", _REGISTER[""]).format(runtime=runtime),
         ),
         (
             runtime == GVISOR or not _is_gvisor(info, runtime),
@@ -231,7 +237,8 @@ def _judge(name: str, info: dict[str, Any], runtime: str | None, has_image: bool
         if not holds:
             return Readiness(name, False, False, version, why, fix)
     if not has_image:
-        return Readiness(name, True, False, version, "its image is not built", "sandbox-load setup --jail docker")
+        fix = f"sandbox-load setup --jail {name.partition('+')[0]}"
+        return Readiness(name, True, False, version, "its image is not built", fix)
     return Readiness(name, True, True, version)
 
 

@@ -168,6 +168,29 @@ def fork_bomb() -> str:
             os.waitpid(child, 0)  # one that still lives could take the next command
 
 
+def reach_pid_1() -> dict[str, str]:
+    """What a process of the jail's own uid can do to PID 1. Answers through a pipe, since it forks."""
+    answer, told = os.pipe()
+    child = os.fork()
+    if not child:
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+        acts = {
+            "capabilities": lambda: status()["CapEff"],
+            "output": lambda: os.open("/proc/1/fd/1", os.O_WRONLY),
+            "environment": lambda: os.open("/proc/1/environ", os.O_RDONLY),
+            "memory": lambda: os.open("/proc/1/mem", os.O_RDWR),
+            "signal": lambda: os.kill(1, 0),
+            "home": lambda: write("/home/user/x"),
+        }
+        os.write(told, json.dumps({name: attempt(act) for name, act in acts.items()}).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return json.loads(os.read(answer, 1 << 16))
+
+
 def fail() -> None:
     print("a reason to end", file=sys.stderr, flush=True)
     os._exit(3)
@@ -184,6 +207,7 @@ COMMANDS = {
     "bomb in child": bomb_in_child,
     "flood": flood,
     "fork bomb": fork_bomb,
+    "reach PID 1": reach_pid_1,
     "fail": fail,
     "end": lambda: os._exit(0),
 }

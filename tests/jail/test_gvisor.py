@@ -98,7 +98,18 @@ def test_how_it_looks_from_inside(inside: tuple[JailSpec, RunningJail]) -> None:
 
 
 @pytest.mark.jail
-def test_the_model_is_the_readers_and_the_room_is_bounded(inside: tuple[JailSpec, RunningJail]) -> None:
+def test_the_jails_uid_does_not_reach_pid_1(inside: tuple[JailSpec, RunningJail]) -> None:
+    """A process of PID 1's own uid opens its output and signals it there."""
+    _, jail = inside
+    told = ask(jail, "reach PID 1")
+    assert told.pop("capabilities") == "did it: 0000000000000000"
+    assert told.pop("home").startswith("did it")
+    assert told.pop("environment").startswith("did it")  # which is why nothing secret stands in PID 1's
+    assert told == {"output": "EACCES", "memory": "EACCES", "signal": "EPERM"}
+
+
+@pytest.mark.jail
+def test_what_can_be_written_is_bounded(inside: tuple[JailSpec, RunningJail]) -> None:
     _, jail = inside
     filled = ask(jail, "fill")
     assert (filled["/tmp"], filled["/dev/shm"]) == ("ENOSPC", "ENOSPC")
@@ -210,6 +221,15 @@ RUNTIMES = {
 }
 
 
+def test_what_registers_gvisor_is_told_in_full() -> None:
+    info = {"ServerVersion": "27.0", "OSType": "linux", "Architecture": "x86_64", "SecurityOptions": ["name=seccomp"]}
+    info |= {"MemoryLimit": True, "PidsLimit": True, "Runtimes": {"runc": {"path": "runc"}}}
+    readiness = _judge("gvisor", info, GVISOR, has_image=True)
+    assert not readiness.works
+    assert "the engine has no runtime runsc" in readiness.why
+    assert "sudo runsc install -- --platform=ptrace --network=none" in readiness.fix
+
+
 @pytest.mark.parametrize(
     ("runtime", "own", "works"),
     [
@@ -234,5 +254,5 @@ def test_gvisor_is_never_taken_for_another_runtime(runtime: str | None, own: str
         "DefaultRuntime": own,
     }
     assert _is_gvisor(info, runtime) == (runtime not in (None, "crun") or own == "runsc")
-    readiness = _judge("docker", info, runtime, has_image=True)
+    readiness = _judge("gvisor", info, runtime, has_image=True)
     assert (readiness.works, "use --jail gvisor" in readiness.fix) == (works, not works)
