@@ -95,6 +95,8 @@ MOST: dict[Kind, int] = {
 # times as much, and without a bound of their own 250,000 rows with names of 4,096 characters took 9 GB.
 MOST_HELD = 128 << 20
 
+_SERIES = ("at", "cpu", "memory", "threads", "descriptors", "processes")  # of RESOURCES: one point each
+
 _FACTS: dict[Kind, type[Any]] = {
     Kind.FORMAT: FormatFact,
     Kind.LEFT_OUT: LeftOut,
@@ -158,6 +160,8 @@ class Session:
             self._bound(kind, len(self._rows[kind]))
         elif kind in NEXT:
             self._single[kind] = row
+            if kind == Kind.RESOURCES and len({len(getattr(row, name)) for name in _SERIES}) > 1:
+                raise ProtocolError("the jail sent a series with gaps")
         return row
 
     def _hold(self, kind: Kind, size: int) -> None:

@@ -15,6 +15,7 @@ from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, RunningJail
 from sandbox.report.text import text
 from tests.jail.conftest import Evaluate
+from tests.jail.payloads import running
 
 pytestmark = pytest.mark.jail
 
@@ -32,6 +33,11 @@ def mine():
         hashlib.sha256(block).digest()  # without the interpreter's lock: as native code does
 for _ in range(2):
     threading.Thread(target=mine, daemon=True).start()
+"""
+_BURNS = """
+import time
+until = time.process_time() + 0.5
+while time.process_time() < until: pass
 """
 _IDLE = """
 import select, threading
@@ -52,8 +58,9 @@ def test_what_a_load_uses_is_told_and_what_mines_after_it_is_found(report_of: Ev
     assert used.peak_threads >= 3
     assert used.peak_descriptors >= 20
     assert used.peak_processes == 1
-    assert rules(report) & {"event.cpu.after", "event.cpu.after.some"}
-    assert used.after_cpu_seconds >= 0.4
+    # How much of the linger a miner gets is the machine's to say; what that makes of the finding is the judge's tests'.
+    assert any(rule.startswith("event.cpu.after") for rule in rules(report))
+    assert used.after_cpu_seconds >= 0.1
     assert used.cpu_seconds >= used.load_cpu_seconds + used.after_cpu_seconds
     assert len(used.at) == len(used.cpu) == len(used.memory) == len(used.threads) == used.samples
     assert max(used.memory) == used.peak_memory
@@ -100,14 +107,19 @@ def test_pid_1_loads_nothing_in_a_weaker_jail_either(
 
 
 @pytest.mark.parametrize("cpus", [1.0, 0.3])
-def test_fewer_cpus_than_the_machine_has(cpus: float, tmp_path: Path, evaluated: Evaluate, jail: str) -> None:
+def test_a_policy_of_fewer_cpus_and_of_less_time_on_them(
+    cpus: float, tmp_path: Path, evaluated: Evaluate, jail: str
+) -> None:
     policies = Path(__file__).resolve().parents[2] / "configs" / "policies"
     policy = tmp_path / "own.toml"
     ordinary = (policies / "evaluate.toml").read_text(encoding="utf-8")
-    policy.write_text(ordinary.replace("cpus = 2.0", f"cpus = {cpus}"), encoding="utf-8")
-    model = tmp_path / "model.pkl"
-    model.write_bytes(b"\x80\x04N.")
+    policy.write_text(
+        ordinary.replace("cpus = 2.0", f"cpus = {cpus}").replace("cpu_base = 10.0", "cpu_base = 0.1"), encoding="utf-8"
+    )
+    model = running(_BURNS, tmp_path / "model.pkl")
     report = evaluated(model, policy=str(policy))
+    assert "event.cpu.load" in rules(report)
+    assert "event.cpu.after" not in rules(report)
     (limit,) = (limit for limit in report.jail.limits if limit.name == "cpu")
     if limit.enforced_by.startswith("nothing"):  # gVisor without control groups: then that is what the report says
         assert jail == "gvisor"

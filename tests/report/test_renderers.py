@@ -41,6 +41,21 @@ def test_an_ordinary_checkpoint_fits_in_a_dozen_lines() -> None:
     assert text(CLEAN).count("\n") <= 12
 
 
+def test_what_was_used_and_each_limit_are_told_when_asked() -> None:
+    lines = [line[10:] for line in text(CLEAN, verbose=1).splitlines()]
+    assert "2.25 s of CPU: 0.50 in the load, 0.01 after it" in lines
+    assert "at most 310 MB, 3 threads, 9 descriptors, 1 process, in 2 samples" in lines
+    assert "memory 2147483648 bytes, by RLIMIT_AS; nothing inside shows it" in lines
+    assert "tmp 67108864 bytes, by size of each tmpfs; 67108864 inside" in lines
+
+
+def test_a_limit_that_is_not_what_was_asked_for_is_told_unasked() -> None:
+    limits = tuple(replace(limit, inside=limit.value + number) for number, limit in enumerate(CLEAN.jail.limits))
+    page = text(replace(CLEAN, jail=replace(CLEAN.jail, limits=limits)))
+    assert "67108865 inside, more than was asked for" in page
+    assert "2147483648" not in page
+
+
 def test_colour_is_only_in_the_verdict() -> None:
     coloured = text(MALICIOUS, colour=True)
     assert coloured.startswith("\033[1;31mMALICIOUS\033[0m:")

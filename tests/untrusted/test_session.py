@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -112,6 +113,18 @@ def test_every_kind_in_every_phase(phase: Phase, kind: Kind) -> None:
     assert heard is kind
     assert row == (RAW[kind] if kind in RAW else ROWS[kind])
     assert session.phase is Phase[HEARD[phase][kind.name] or phase.name]
+
+
+def test_a_series_has_a_value_for_each_of_its_points() -> None:
+    session = at(Phase.OVER)
+    with pytest.raises(HostileError, match="gaps"):
+        list(session.feed(wire.encode(Kind.RESOURCES, dataclasses.replace(RESOURCES, memory=(1,)))))
+
+
+def test_what_was_used_is_a_fact() -> None:
+    used = at(Phase.MEASURED).dynamic(asked=True).resources
+    assert used is not None
+    assert vars(used) == vars(RESOURCES)
 
 
 def test_the_plan_is_closed_before_the_load() -> None:
