@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -139,7 +140,7 @@ def test_what_takes_too_much_memory_is_ended_by_the_host(gvisor: Docker, spec: J
 
 
 @pytest.mark.jail
-def test_memory_is_counted_once_and_as_it_is(gvisor: Docker, spec: JailSpec) -> None:
+def test_memory_is_counted_once_and_as_it_is(gvisor: Docker, spec: JailSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     with gvisor.start(replace(spec, limits=replace(LIMITS, tmp=128 * MIB))) as jail:
         sentry = sentry_of(jail)
         ask(jail, "echo=there")
@@ -149,6 +150,9 @@ def test_memory_is_counted_once_and_as_it_is(gvisor: Docker, spec: JailSpec) -> 
         grown = sentry.memory() - before
         assert 128 * MIB <= grown < 128 * MIB * 1.25
         assert before < SENTRY_MEMORY
+        assert sentry.exact
+        monkeypatch.setattr(sentry, "_memory", None)  # as for a user who may not see gVisor's descriptors
+        assert sentry.memory() >= 128 * MIB
 
 
 @pytest.mark.jail
@@ -174,6 +178,29 @@ def test_a_sentry_that_hangs_is_ended_all_the_same(gvisor: Docker, spec: JailSpe
         assert jail.stop() == ""
     assert containers(spec.job) == []
     assert host_processes(identity) == []
+
+
+@pytest.mark.jail
+def test_a_sentry_that_hangs_and_may_not_be_ended_is_named(
+    gvisor: Docker, spec: JailSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a user who is in the docker group and not root. The engine's kill and its removal hang, too."""
+    monkeypatch.setattr(Sentry, "kill", lambda _self: False)
+    monkeypatch.setattr("sandbox.jail.engine._KILL_SECONDS", 0.5)
+    monkeypatch.setattr("sandbox.jail.docker_run.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("sandbox.jail.docker_run.REMOVAL_SECONDS", 1.5)
+    jail = gvisor.start(spec)
+    hanging = psutil.Process(sentry_of(jail).pid)
+    hanging.suspend()
+    try:
+        with pytest.raises(HostError, match=f"gVisor hangs.*sudo kill -9 {hanging.pid} && docker rm -f"), jail:
+            jail.stop()
+    finally:
+        hanging.kill()
+    until = time.monotonic() + 30
+    while containers(spec.job):
+        assert time.monotonic() < until, "the container is still there"
+        time.sleep(0.05)
 
 
 @pytest.mark.jail
