@@ -113,6 +113,7 @@ class Docker(Jail):
     def _start(self, engine: Engine, spec: JailSpec) -> RunningJail:
         from sandbox.jail.docker_run import RunningDocker, watched  # noqa: PLC0415
         from sandbox.jail.engine import explained  # noqa: PLC0415
+        from sandbox.jail.sentry import end_leftovers  # noqa: PLC0415
 
         with explained("starting the jail"):
             if not engine.has_image(self.image):
@@ -131,6 +132,8 @@ class Docker(Jail):
                 return RunningDocker(engine, created["Id"], spec.job, stream, _limits(spec, watch), watch)
             except BaseException:
                 stream.close()
+                if self._runtime == GVISOR:
+                    end_leftovers(created["Id"])
                 raise
 
     def _base(self, engine: Engine, progress: Progress, offline: bool) -> str:

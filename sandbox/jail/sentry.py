@@ -21,6 +21,7 @@ from sandbox import messages
 _PERIOD = 0.05  # seconds; a jail that writes to memory as fast as it can takes 40 MiB in it
 _BLOCK = 512  # bytes, of st_blocks
 _MEMORY_FILE = "/memfd:runsc-memory"
+_PROGRAMS = ("runsc-", "containerd-shim")
 _ANONYMOUS = re.compile(r"^RssAnon:\s+(\d+) kB$", re.MULTILINE)
 _SHARED = re.compile(r"^RssShmem:\s+(\d+) kB$", re.MULTILINE)
 
@@ -124,6 +125,18 @@ class MemoryWatch:
                 if self.sentry.memory() > self._most:
                     self._reached = True
                     self._end()
+
+
+def end_leftovers(container: str) -> None:
+    """After a start that failed: runsc then leaves its processes behind, and the engine forgets them.
+
+    Those of another user, which is to say all unless this is root, stay.
+    """
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or [""]
+        if Path(words[0]).name.startswith(_PROGRAMS) and any(container in word for word in words):
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def memory_group(groups: str) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from sandbox.errors import HostError
 from sandbox.jail.docker import Docker, _is_gvisor, _judge
 from sandbox.jail.docker_flags import GVISOR, SENTRY_MEMORY, flags, request
 from sandbox.jail.docker_run import RunningDocker
+from sandbox.jail.engine import Engine
 from sandbox.jail.interface import JailSpec, RunningJail
 from sandbox.jail.sentry import Sentry, memory_group
 from tests.jail.test_docker import IMAGES, LIMITS, MIB, ask, containers, docker, make_spec, spec
@@ -49,6 +50,13 @@ def host_processes(identity: str) -> list[int]:
     """Whatever on the host has the container's id in its command line: shim, gofer, Sentry."""
     found = psutil.process_iter(["cmdline"])
     return [process.pid for process in found if any(identity in word for word in process.info["cmdline"] or [])]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
 
 
 def test_the_hardening_differs_from_dockers_in_this_and_nothing_else(spec: JailSpec) -> None:
@@ -197,10 +205,26 @@ def test_a_sentry_that_hangs_and_may_not_be_ended_is_named(
             jail.stop()
     finally:
         hanging.kill()
-    until = time.monotonic() + 30
-    while containers(spec.job):
-        assert time.monotonic() < until, "the container is still there"
-        time.sleep(0.05)
+    wait_for(lambda: not containers(spec.job))
+
+
+@pytest.mark.jail
+def test_a_start_that_fails_leaves_no_process(gvisor: Docker, spec: JailSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where runsc itself fails the engine forgets the processes, so they are ended one by one."""
+    started: list[str] = []
+
+    def ended(_engine: Engine, identity: str) -> int:
+        started.append(identity)
+        assert len(host_processes(identity)) >= 3
+        return 0
+
+    monkeypatch.setattr(Engine, "main_process", ended)
+    monkeypatch.setattr(Engine, "containers", lambda *_: [])  # forgotten
+    with pytest.raises(HostError, match="can't be seen from here"):
+        gvisor.start(spec)
+    monkeypatch.undo()
+    wait_for(lambda: not host_processes(started[0]))
+    wait_for(lambda: not containers(spec.job))
 
 
 @pytest.mark.jail
