@@ -61,11 +61,14 @@ def _vfork_bomb(bench: Bench) -> Evidence:
         """,
         timeout=_SHORT,
     )
+    assert not report.completeness.complete
+    if bench.jail == "gvisor":  # each takes it so long that time runs out first, which PID 1 or the host notices
+        assert any(event.kind == "process.fork" for event in report.dynamic.events)
+        return Evidence("ended when its time was up", "event process.fork; not complete")
     watched(report)
     found = re.fullmatch(r"refused 11 after (\d+)", printed(report))
     assert found, printed(report)
     assert int(found[1]) < 256
-    assert not report.completeness.complete
     return Evidence("refused EAGAIN below the limit of 256 tasks", f"{recorded(report, 'process.fork')}; not complete")
 
 
@@ -92,7 +95,9 @@ def _thread_bomb(bench: Bench) -> Evidence:
 def _memory_bomb(bench: Bench) -> Evidence:
     before = psutil.swap_memory().used
     report = bench.load("held = [bytearray(b'x' * (1 << 24)) for _ in range(1 << 20)]", memory=256 * _MIB)
-    watched(report)
+    by_host = bench.jail == "gvisor" and any(row.rule == "host.jail" for row in report.findings)
+    if not by_host:
+        watched(report)
     assert not report.completeness.complete
     assert report.dynamic.loaded is not True
     assert psutil.swap_memory().used - before < 64 * _MIB
@@ -125,7 +130,13 @@ def _stopped(report: Report) -> Evidence:
 
 
 def _stops_itself(bench: Bench) -> Evidence:
-    return _stopped(bench.load("import signal; signal.raise_signal(signal.SIGSTOP)", timeout=_SHORT))
+    """Where PID 1 traces, a stop is no more than a breath."""
+    report = bench.load("import signal; signal.raise_signal(signal.SIGSTOP)", timeout=_SHORT)
+    if bench.jail != "gvisor":
+        return _stopped(report)
+    watched(report)
+    assert report.completeness.complete
+    return Evidence("went on, and came to its end", finding(report, "global.dangerous.called"))
 
 
 def _stays(bench: Bench) -> Evidence:

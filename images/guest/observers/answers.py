@@ -46,8 +46,9 @@ class Answers:
         return answer
 
     def _judge(self, task: int, number: int, args: tuple[int, ...], foreign: str) -> tuple[Call, Decision]:
-        if foreign or (number & _X32_BIT and number >= 0):
-            detail = {"value": str(number), "flags": foreign or "x32"}
+        x32 = bool(number & _X32_BIT and number >= 0)
+        if foreign or x32:
+            detail = {"value": str(number), "flags": "x32" if x32 else foreign}
             return Call("foreign", "abi.foreign", "ENOSYS"), Decision(detail)
         call = self._calls.get(number)
         if call is None:

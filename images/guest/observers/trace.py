@@ -51,6 +51,7 @@ class TraceObserver(Observer, Tracer):
         self._libc.ptrace.restype = ctypes.c_long
         self._libc.ptrace.argtypes = [ctypes.c_long] * 4
         self._clone = next(iter(filters.numbers(["clone"])))
+        self._starting = filters.numbers(["clone", "fork", "vfork"])
 
     def take(self, pid: int, listener: int) -> None:
         """Each thread by itself. Those that start meanwhile start traced, or are in the next look's list."""
@@ -102,11 +103,12 @@ class TraceObserver(Observer, Tracer):
 
     def _answer(self, task: int, number: int, foreign: str) -> str:
         arguments = self._registers.arguments
-        if number == self._clone and not foreign and filters.starts_plain_thread(arguments[0]):
-            if len(self._tasks) < self._most_tasks:
-                return CONTINUE
+        starts = number in self._starting and not foreign
+        if starts and len(self._tasks) >= self._most_tasks:
             self._answers.record.add("limit.processes", "clone", "denied", task, {"value": str(self._most_tasks)})
             return "EAGAIN"
+        if starts and number == self._clone and filters.starts_plain_thread(arguments[0]):
+            return CONTINUE
         return self._answers.to(task, number, arguments, foreign)
 
     def _message(self, task: int) -> int:
