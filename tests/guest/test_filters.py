@@ -162,6 +162,8 @@ def test_a_call_of_the_32_bit_abi_is_denied_and_recorded(supervised: Supervise) 
     [
         ("clone_thread_with_new_user", "escape.namespace"),
         ("fork", "process.fork"),
+        ("child_that_no_tracer_follows", "process.fork"),
+        ("thread_that_no_tracer_follows", "process.fork"),
         ("upper_bits", "watch.tamper"),
     ],
 )
@@ -169,6 +171,8 @@ def test_an_argument_test_can_t_be_passed_by_other_bits(supervised: Supervise, c
     after = {
         "clone_thread_with_new_user": "libc.syscall(56, ctypes.c_ulong(0x10010900), 0, 0, 0, 0)",
         "fork": "libc.fork()",
+        "child_that_no_tracer_follows": "libc.syscall(56, ctypes.c_ulong(0x804111), 0, 0, 0, 0)",
+        "thread_that_no_tracer_follows": "libc.syscall(56, ctypes.c_ulong(0x810900), 0, 0, 0, 0)",
         "upper_bits": "libc.syscall(157, ctypes.c_ulong(1 << 32 | 15), b'name', 0, 0, 0)",
     }[call]
     with supervised("libc = ctypes.CDLL(None)", after) as child:
