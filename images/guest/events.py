@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import wire
 
-# Kinds that a benign load makes by the hundred. Beyond their rows they are counted, and nothing is lost by that.
+# What a benign load does by the hundred: kinds, and places that tell nothing. Beyond their rows such events are
+# counted, and nothing is lost by that. Their rows are their own: a late import would use up those of a payload's looks.
 HARMLESS = frozenset({"file.read", "file.probe", "memory.library"})
+INSTALLED = ("/usr/", "/lib", "/env", "/code", "/sys/devices/system/")
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Record:
     """Sends the first `raw` distinct events of each kind as rows at once; like ones only raise a count.
 
     `flush` sends the rows whose count grew once more, under the same id. An event beyond the rows is in `counts`, and
-    in `dropped` unless its kind is harmless.
+    in `dropped` unless it is harmless.
     """
 
     send: Callable[[bytes], None]
@@ -28,20 +30,21 @@ class Record:
     dropped: int = 0
     unreadable: int = 0
     _rows: dict[tuple[object, ...], wire.Event] = field(default_factory=dict)
-    _slots: Counter[str] = field(default_factory=Counter)
+    _slots: Counter[tuple[str, bool]] = field(default_factory=Counter)
     _grown: Counter[tuple[object, ...]] = field(default_factory=Counter)
 
     def add(self, kind: str, call: str, answer: str, pid: int, detail: dict[str, str]) -> None:
         self.counts[kind] += 1
         key = (kind, call, answer, *detail.items())
+        harmless = kind in HARMLESS and detail.get("path", INSTALLED[0]).startswith(INSTALLED)
         if key in self._rows:
             self._grown[key] += 1
-        elif self._slots[kind] < self.raw:
-            self._slots[kind] += 1
+        elif self._slots[kind, harmless] < self.raw:
+            self._slots[kind, harmless] += 1
             row = wire.Event(len(self._rows) + 1, kind, call, answer, pid, self.now(), 1, detail)
             self._rows[key] = row
             self.send(wire.encode(wire.Kind.EVENT, row))
-        elif kind not in HARMLESS:
+        elif not harmless:
             self.dropped += 1
 
     def now(self) -> float:

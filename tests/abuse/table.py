@@ -1,6 +1,7 @@
 """All rows of the suite, by room. The numbers are those of the reviewers' list; what goes beyond it has its own prefix.
 
-B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods.
+B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods. K: a loader that knows
+this source.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from types import ModuleType
 from tests.abuse import (
     acts_egress,
     acts_escape,
+    acts_evasion,
     acts_kernel,
+    acts_knowing,
     acts_resources,
     cases_bombs,
     cases_egress,
+    cases_escape,
+    cases_evasion,
+    cases_knowing,
     cases_resources,
 )
 from tests.abuse.case import Case, Limit, Load, Row
@@ -25,8 +31,13 @@ ROOMS: tuple[ModuleType, ...] = (
     cases_bombs,
     acts_escape,
     acts_kernel,
+    cases_escape,
     acts_egress,
     cases_egress,
+    acts_evasion,
+    cases_evasion,
+    acts_knowing,
+    cases_knowing,
 )
 # Each load is one jail. A room's acts stand in one load unless they get in each other's way.
 LOADS: tuple[Load, ...] = tuple(load for room in ROOMS for load in getattr(room, "LOADS", ()))

@@ -75,6 +75,17 @@ def test_what_a_benign_load_does_by_the_hundred_is_counted_and_not_dropped(kind:
     assert told.record.dropped == 0
 
 
+@pytest.mark.parametrize("kind", ["file.read", "file.probe"])
+def test_a_late_import_hides_no_look_at_anything_else(kind: str) -> None:
+    told = Told(2)
+    for number in range(1000):
+        told.record.add(kind, "openat", "continued", 7, {"path": f"/env/numpy/{number}"})
+    for number in range(3):
+        told.record.add(kind, "openat", "continued", 7, {"path": f"/proc/{number}"})
+    assert [row.detail["path"] for row in told.rows[2:]] == ["/proc/0", "/proc/1"]
+    assert told.record.dropped == 1
+
+
 def test_what_the_record_holds_is_bounded() -> None:
     told = Told(2)
     for number in range(1000):

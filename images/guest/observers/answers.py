@@ -10,6 +10,7 @@ from guest.events import Record
 from guest.observers.decode import CONTINUE, FAKE, Decision, decoder
 from guest.observers.memory import Memory, UnreadableError
 
+_PAGE = 4096
 _X32_BIT = 0x40000000
 _WORDS = {CONTINUE: "continued", FAKE: "faked"}
 
@@ -53,7 +54,8 @@ class Answers:
         call = self._calls.get(number)
         if call is None:
             name = filters.name_of(number)
-            return Call(name, "other.denied", "EPERM"), Decision({"value": hex(args[0])})
+            # An address differs each time, and would make each call a row of its own.
+            return Call(name, "other.denied", "EPERM"), Decision({"value": hex(args[0])} if args[0] < _PAGE else {})
         try:
             with Memory(task) as memory:
                 decision = decoder(call.name)(memory, args)
