@@ -68,11 +68,11 @@ _PROBES = tuple(
 _DISGUISED = Act(
     "74",
     "Look at /.dockerenv by another spelling",
-    "os.stat('/proc/self/root/tmp/..//.dockerenv')",
+    "os.stat('/proc/self/root/tmp/..//.dockerenv')\nreturn 'looked'",
     "file.probe",
     {"path": "/.dockerenv", "path_spelled": "/proc/self/root"},
     rule="event.read.sandbox",
-    contained="0|os.stat_result.*|refused ENOENT",
+    contained="looked|refused ENOENT",
     answers=SEEN,
 )
 _BAIT = (

@@ -148,9 +148,8 @@ def _forged(bench: Bench) -> Evidence:
         """
         import os, sys
         wire = sys.modules["wire"]
-        quiet = wire.End(counts={}, dropped=0, unreadable=0, decoy_overflow=0, observer_outlived_loader=True,
-                         sampled_peak_rss=0, samples=0)
-        os.write(3, wire.encode(wire.Kind.LOADED, wire.Loaded(True, "", 0.0)) + wire.encode(wire.Kind.END, quiet))
+        done = wire.encode(wire.Kind.LOADED, wire.Loaded(True, "", 0.0))
+        os.write(3, done + wire.frame(wire.Kind.END, b'{"counts": {}, "dropped": 0}'))
         os.system("id")
         """
     )
