@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox import messages
 from sandbox.controller import Request, evaluate
 from sandbox.facts import Exit
+from sandbox.report.neutral import neutral
 from sandbox.scratch import scratch
 from sandbox.weights.group import output_paths
 from sandbox.weights.verify import VerifyResult, load_manifest, verify, verify_plan
@@ -46,7 +47,7 @@ def _replanned(result: VerifyResult, output: Path, source: Path, jail: str) -> V
 def _text(output: Path, result: VerifyResult) -> str:
     """Verdict first, then what was proven and what was not."""
     word = "verified" if result.exit_code == Exit.QUIET else "MISMATCH"
-    lines = [f"{word}: {output.name}"]
+    lines = [f"{word}: {neutral(output.name)}"]
     lines += [f"  wrong: {line}" for line in result.mismatches]
     lines += [f"  proven: {line}" for line in result.proven]
     lines += [f"  not proven: {line}" for line in result.not_proven]
