@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -253,6 +254,13 @@ def _fill_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(os.dup(_STDERR), "w", encoding="utf-8")
 
 
+def _show_all_text() -> None:
+    """What the locale's encoding has no place for is escaped; a name in a report is no reason to have none."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -260,6 +268,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 def main() -> int:
     """The console script."""
     _fill_standard_streams()
+    _show_all_text()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup's stay ignored
             signal.signal(number, _interrupt)

@@ -12,6 +12,8 @@ from typing import TextIO
 
 import pytest
 
+from bench.fuzz import corpus
+from bench.fuzz.targets import unpack
 from sandbox import __version__, cli, controller, prepare
 from sandbox.facts import Exit
 from sandbox.jail import family
@@ -215,6 +217,20 @@ def test_the_file_in_front_is_the_model_whatever_else_was_said(model: Path, caps
 def test_a_hostile_name_never_reaches_the_terminal_raw(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(["\x1b[2J\u202egnp\nsandbox-load: clean\udcff.pt"], capsys)
     assert line.endswith("no such file; check the path")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_name_that_the_locale_can_not_spell_is_no_crash(encoding: str, tmp_path: Path) -> None:
+    source, output, manifest = unpack(corpus.read("verify")["clean.bin"])
+    for ending, content in (("pt", source), ("safetensors", output), ("manifest.json", manifest)):
+        (tmp_path / f"日\x1b.{ending}").write_bytes(content)
+    words = [str(tmp_path / "日\x1b.safetensors"), "--source", str(tmp_path / "日\x1b.pt")]
+    command = [sys.executable, "-c", "from sandbox.cli import main; raise SystemExit(main())", "verify", *words]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ended = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (ended.returncode, ended.stderr) == (Exit.QUIET, b"")
+    assert ended.stdout.startswith(b"verified: ")
+    assert b"\x1b" not in ended.stdout
 
 
 def test_verify_names_what_it_lacks(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

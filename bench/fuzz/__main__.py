@@ -131,6 +131,12 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
+def _guided(options: argparse.Namespace, seed: str) -> int:
+    name = (options.target or ["session"])[0]
+    words = [name, str(options.seconds), seed, str(options.finds)]
+    return subprocess.run([sys.executable, "-m", "bench.fuzz.guided", *words], check=False).returncode
+
+
 def _jobs(options: argparse.Namespace, seed: str) -> int:
     command = [sys.executable, "-m", "bench.fuzz", *_without_values(sys.argv[1:], ("--jobs", "--seed"))]
     started = [subprocess.Popen([*command, "--seed", f"{seed}.{number}"]) for number in range(options.jobs)]
@@ -154,9 +160,7 @@ def main() -> int:
     seed = options.seed or secrets.token_hex(4)
     print(f"bench.fuzz: --seed {seed}", file=sys.stderr)
     if options.engine == "atheris":
-        from bench.fuzz.coverage import fuzz  # noqa: PLC0415 - not everybody has it
-
-        return fuzz(options, seed)
+        return _guided(options, seed)
     return _jobs(options, seed) if options.jobs > 1 else _campaign(options, seed)
 
 

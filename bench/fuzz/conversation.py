@@ -56,7 +56,7 @@ class _Replay(RunningJail):
     def write(self, data: bytes) -> None:
         """It listens as little as a hostile one."""
 
-    def read(self, timeout: float) -> bytes:
+    def read(self, timeout: float) -> bytes:  # noqa: ARG002 - as the interface has it
         if not self._left and self._hangs:
             raise TimeoutError
         piece, self._left = self._left[: self._piece], self._left[self._piece :]
@@ -86,10 +86,10 @@ class ReplayJail(Jail):
     def remove(self, progress: Progress) -> None:
         """Nothing was made."""
 
-    def hardening(self, spec: JailSpec) -> tuple[tuple[str, str], ...]:
+    def hardening(self, spec: JailSpec) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - likewise
         return ()
 
-    def start(self, spec: JailSpec) -> RunningJail:
+    def start(self, spec: JailSpec) -> RunningJail:  # noqa: ARG002 - likewise
         return _Replay(self._conversation)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bench.fuzz.conversation import Conversation
 from bench.measure import ROOT
 

@@ -21,6 +21,7 @@ from sandbox.weights.dtypes import BITS, size_of
 
 Frame = tuple[int, bytes]
 
+_TRIES = 20
 _MOST_DATA = 1 << 16  # bytes that `repaired` sends for one tensor
 
 
@@ -96,8 +97,17 @@ def random_frame(chance: random.Random, kind: Kind) -> Frame:
     """One that the wire takes, more often than not."""
     if kind in wire.RAW or kind not in wire.ROWS:
         return kind, wire.DATA_HEAD.pack(chance.randrange(3)) + chance.randbytes(chance.randrange(1, 40))
-    specs = dataclasses.fields(wire.ROWS[kind])
-    return kind, json.dumps({spec.name: _VALUES[str(spec.type)](chance, spec.name) for spec in specs}).encode("ascii")
+    row = {spec.name: _value(chance, spec) for spec in dataclasses.fields(wire.ROWS[kind])}
+    return kind, json.dumps(row).encode("ascii")
+
+
+def _value(chance: random.Random, spec: Any) -> Any:
+    """One that the field takes, if a few tries find one."""
+    for _ in range(_TRIES):
+        value = _VALUES[str(spec.type)](chance, spec.name)
+        if spec.metadata["check"](value):
+            break
+    return value
 
 
 def random_stream(chance: random.Random) -> list[Frame]:
@@ -170,6 +180,8 @@ def _repaired(
             index += 1
         elif frame[0] == Kind.PLAN_END:
             yield _with(frame, **changes[Kind.PLAN_END])
-            yield from ((Kind.DATA, wire.DATA_HEAD.pack(at) + bytes(min(size, _MOST_DATA))) for at, size in sent if size)
+            yield from (
+                (Kind.DATA, wire.DATA_HEAD.pack(at) + bytes(max(0, min(size, _MOST_DATA)))) for at, size in sent if size
+            )
         elif frame[0] != Kind.DATA:
             yield _with(frame, **changes[frame[0]]) if frame[0] in changes else frame

@@ -60,17 +60,8 @@ def value(chance: random.Random, old: Any) -> Any:
     """Another value, mostly of the same type."""
     if chance.random() < 0.1:
         return chance.choice((*_OTHERS, *_BEYOND))
-    if isinstance(old, bool):
-        return not old
-    if isinstance(old, int | float):
-        return _number(chance, old)
-    if isinstance(old, str):
-        return _text(chance, old)
-    if isinstance(old, list):
-        return _list(chance, old)
-    if isinstance(old, dict):
-        return _object(chance, old)
-    return chance.choice(_OTHERS)
+    change = _OF_TYPE.get(type(old))
+    return change(chance, old) if change else chance.choice(_OTHERS)
 
 
 def _list(chance: random.Random, old: list[Any]) -> list[Any]:
@@ -103,7 +94,17 @@ def _object(chance: random.Random, old: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
-def _twice(chance: random.Random, text: str) -> str:
+_OF_TYPE: dict[type, Callable[[random.Random, Any], Any]] = {
+    bool: lambda _, old: not old,
+    int: _number,
+    float: _number,
+    str: _text,
+    list: _list,
+    dict: _object,
+}
+
+
+def _twice(text: str) -> str:
     key = re.search(r'"[^"]*":', text)
     return text.replace("{", "{" + key[0] + "1,", 1) if key else text
 
@@ -114,7 +115,9 @@ def _token(chance: random.Random, text: str) -> str:
     if not found:
         return text
     at = chance.choice(found)
-    word = chance.choice(("NaN", "-Infinity", "1e999", "9" * 5000, "0x10", "01", "+1", "1.", "[" * 3000, '{"a":' * 3000))
+    word = chance.choice(
+        ("NaN", "-Infinity", "1e999", "9" * 5000, "0x10", "01", "+1", "1.", "[" * 3000, '{"a":' * 3000)
+    )
     return text[: at.start()] + word + text[at.end() :]
 
 
@@ -129,7 +132,7 @@ def json_text(chance: random.Random, raw: bytes) -> bytes:
         return flipped(chance, raw)
     if act < 0.9:
         return _token(chance, text).encode("utf-8")
-    return chance.choice((_twice(chance, text).encode("utf-8"), b"\xef\xbb\xbf" + raw, raw + b"\0", flipped(chance, raw)))
+    return chance.choice((_twice(text).encode("utf-8"), b"\xef\xbb\xbf" + raw, raw + b"\0", flipped(chance, raw)))
 
 
 def flipped(chance: random.Random, raw: bytes) -> bytes:

@@ -1,11 +1,12 @@
-"""Makes the corpus: `python -m bench.fuzz.record` evaluates small checkpoints in the real bubblewrap jail and keeps
-what it said. What names the machine is left out; nothing else is."""
+"""Makes the corpus: `python -m bench.fuzz.record [NAME...]` evaluates small checkpoints in the real bubblewrap jail
+and keeps what it said. What names the machine is left out; nothing else is."""
 
 from __future__ import annotations
 
 import io
 import json
 import pickle
+import sys
 import tempfile
 import time
 from collections import OrderedDict
@@ -77,9 +78,14 @@ _CHECKPOINTS: dict[str, tuple[Callable[[], bytes], int]] = {
     "legacy": (lambda: _saved(_weights(), _use_new_zipfile_serialization=False), LOAD),
     "pickle": (lambda: pickle.dumps({"w": [1.5, 2], "name": "\u202eevil"}, protocol=4), LOAD),
     "malicious": (lambda: pickle.dumps({"hook": _Calls(exec, _ATTACK, {})}, protocol=4), LOAD | SALVAGE),
-    "returned": (lambda: _saved({"w": torch.ones(2), "made": _Calls(torch.full, (3,), 7.0)}), LOAD | RETURNED | SALVAGE),
+    "returned": (
+        lambda: _saved({"w": torch.ones(2), "made": _Calls(torch.full, (3,), 7.0)}),
+        LOAD | RETURNED | SALVAGE,
+    ),
     "failed": (lambda: pickle.dumps({"hook": _Calls(int, "not a number")}, protocol=2), LOAD | SALVAGE),
     "cut": (lambda: _saved(_weights())[:-_CUT], LOAD),
+    "absent": (lambda: b"\x80\x02cnosuch.module\nThing\n)\x81}b.and more", LOAD | SALVAGE),
+    "sparse": (lambda: _saved({"left": torch.eye(2).to_sparse(), "w": torch.ones(1)}), LOAD),
     "unknown": (lambda: b"neither a pickle nor an archive", LOAD),
 }
 
@@ -163,7 +169,9 @@ def _keep_outputs(name: str, conversation: Conversation, folder: Path) -> None:
 
 
 def main() -> None:
-    for name, (make, flags) in _CHECKPOINTS.items():
+    """Of all checkpoints, or of those named."""
+    for name in sys.argv[1:] or _CHECKPOINTS:
+        make, flags = _CHECKPOINTS[name]
         with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
             Path(place).chmod(0o755)
             conversation = _recorded(make(), flags, Path(place))

@@ -10,14 +10,14 @@ import random
 import struct
 import tempfile
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import safetensors
 
-from bench.fuzz import frames, mutations
+from bench.fuzz import flood, frames, mutations
 from bench.fuzz.checks import page, plain, require, strict_json
 from bench.fuzz.conversation import Conversation, evaluate
 from sandbox.errors import CallerError, HostError, HostileError, ProtocolError
@@ -49,6 +49,12 @@ def new_folder(prefix: str = "fuzz-") -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=prefix, dir=_MEMORY if _MEMORY.is_dir() else None)
 
 
+def _library(raw: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """What the official library reads; it raises what it doesn't take."""
+    read: list[tuple[str, dict[str, Any]]] = safetensors.deserialize(raw)  # type: ignore[no-untyped-call]
+    return read
+
+
 def _shown(report: Report) -> None:
     for verbose in range(3):
         page(text(report, verbose=verbose))
@@ -63,7 +69,7 @@ def _released(report: Report) -> None:
     weights = Path(report.outputs[0].path)
     result = verify(weights, Path(report.input.path))
     require(result.exit_code == Exit.QUIET, f"what was released doesn't verify: {result.mismatches[:3]}")
-    safetensors.deserialize(weights.read_bytes())
+    _library(weights.read_bytes())
     for output in report.outputs[1:]:
         raw = Path(output.path).read_bytes()
         require(raw.isascii() and sha256(raw).hexdigest() == output.sha256, f"the {output.kind} is not what was told")
@@ -78,6 +84,10 @@ def _conversation(raw: bytes, folder: Path) -> Hashable:
     require(leftover == {request.path.name}, f"left behind: {sorted(leftover)}")
     rules = tuple(sorted(finding.rule for finding in report.findings))
     return report.verdict, rules, report.not_written[:20], report.dynamic.ended
+
+
+def _flood(raw: bytes, folder: Path) -> Hashable:
+    return _conversation(flood.conversation(raw), folder)
 
 
 def _session(raw: bytes, _folder: Path) -> Hashable:
@@ -166,7 +176,7 @@ def _header(raw: bytes, folder: Path) -> Hashable:
     except HostileError as error:
         plain(str(error))
         return str(error)[:40]
-    theirs = {name: (row["dtype"], tuple(row["shape"]), len(row["data"])) for name, row in safetensors.deserialize(raw)}
+    theirs = {name: (row["dtype"], tuple(row["shape"]), len(row["data"])) for name, row in _library(raw)}
     ours = {entry.name: (entry.dtype, entry.shape, entry.end - entry.begin) for entry in header.entries}
     require(ours.keys() == theirs.keys(), "the library sees other names")
     for name, (dtype, shape, size) in ours.items():
@@ -242,6 +252,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target("conversation", "conversation", _make_conversation, _conversation),
         Target("order", "conversation", _make_order, _conversation),
+        Target("flood", "flood", flood.recipe, _flood),
         Target("session", "session", _make_session, _session),
         Target("demultiplexer", "demultiplexer", _make_bytes, _demultiplexed),
         Target("verify", "verify", _make_verified, _verified),

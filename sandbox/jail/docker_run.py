@@ -142,6 +142,8 @@ class RunningDocker(RunningJail):
             out = self._demultiplexer.feed(received)
             if out or self._at_end:
                 return out
+            if time.monotonic() > until:  # there is always something to read when PID 1 floods standard error
+                raise TimeoutError
 
     def stop(self) -> str:
         if self._stopped:

@@ -75,21 +75,30 @@ def event_line(event: Event) -> str:
 
 def secrets(dynamic: DynamicFacts, decoys: dict[str, str]) -> Iterator[Fact]:
     """The planted secrets that turned up in an event, or in what the load printed or said."""
+    # Put in lower case once: a guest may send a hundred megabytes, and there are a hundred spellings.
+    events = [(event, _lower(event.detail.values())) for event in dynamic.events]
+    printed = [text for _, text, _ in dynamic.printed]
+    said = _lower(
+        [*printed, dynamic.load_error, *(text for hint in dynamic.hints for text in (hint.detail, hint.because))]
+    )
     for what, value in sorted(decoys.items()):
         if len(value) < _SHORTEST_SECRET:
             continue
         spellings = _spellings(value)
-        for event in dynamic.events:
-            if _holds(event.detail.values(), spellings):
+        for event, detail in events:
+            if _holds(detail, spellings):
                 yield "decoy.sent", f"{event_line(event)}: holds {what}", what, subject(event)
-        said = [text for _, text, _ in dynamic.printed] + [dynamic.load_error]
-        said += [text for hint in dynamic.hints for text in (hint.detail, hint.because)]
         if _holds(said, spellings):
             yield "decoy.printed", f"output of the load: holds {what}", what, ""
 
 
-def _holds(untrusted_texts: Iterable[str], spellings: frozenset[str]) -> bool:
-    return any(spelling in text.lower() for text in untrusted_texts for spelling in spellings)
+def _lower(untrusted_texts: Iterable[str]) -> str:
+    """All of them in one; no spelling of a secret holds a line break."""
+    return "\n".join(untrusted_texts).lower()
+
+
+def _holds(untrusted_text: str, spellings: frozenset[str]) -> bool:
+    return any(spelling in untrusted_text for spelling in spellings)
 
 
 def _spellings(value: str) -> frozenset[str]:

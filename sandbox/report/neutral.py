@@ -18,18 +18,28 @@ _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+_MOST_LOOKED_UP = 1 << 16
 # A name spelled with accents needs one or two; a tower of them writes over the neighbouring lines.
 _MAX_MARKS = 2
 
 
-def _character(letter: str) -> str:
-    kind = category(letter)
-    if kind in _UNSHOWN:
-        return MARK
-    return " " if kind == "Zs" else letter
+class _Shown(dict[int, int]):
+    """What each character is shown as, for `str.translate`; looked up once each, since reports can be long."""
+
+    def __missing__(self, code: int) -> int:
+        kind = category(chr(code))
+        shown = ord(MARK) if kind in _UNSHOWN else ord(" ") if kind == "Zs" else code
+        if len(self) < _MOST_LOOKED_UP:
+            self[code] = shown
+        return shown
+
+
+_SHOWN = _Shown()
 
 
 def _low_towers(text: str) -> str:
+    if not any(category(letter) in ("Mn", "Me") for letter in set(text)):
+        return text
     shown = []
     marks = 0
     for letter in text:
@@ -42,7 +52,7 @@ def visible(untrusted: str) -> str:
     """The same text with everything that acts instead of being seen replaced; no shorter, no longer."""
     if untrusted.isascii() and untrusted.isprintable():
         return untrusted
-    return _low_towers("".join(map(_character, _INVISIBLE.sub(MARK, untrusted))))
+    return _low_towers(_INVISIBLE.sub(MARK, untrusted).translate(_SHOWN))
 
 
 def neutral(untrusted: str, limit: int = 200) -> str:

@@ -91,6 +91,8 @@ MOST: dict[Kind, int] = {
     Kind.OUTPUT: 8,
 }
 
+# What a value takes of the host's memory beyond its text, about: a shape of 64 small numbers is 36 bytes each.
+_VALUE = 16
 # Bytes of frames whose rows are kept: twice what the longest honest plan needs. As Python's text they take up to four
 # times as much, and without a bound of their own 250,000 rows with names of 4,096 characters took 9 GB.
 MOST_HELD = 128 << 20
@@ -150,7 +152,7 @@ class Session:
         self.phase = NEXT.get(kind, self.phase)
         if kind in wire.RAW:
             return untrusted_payload
-        self._hold(kind, len(untrusted_payload))
+        self._hold(kind, len(untrusted_payload) + _VALUE * untrusted_payload.count(b","))
         row = wire.decode(kind, untrusted_payload)
         if kind == Kind.EVENT:
             self._events[row.id] = Event(**_values(row))

@@ -12,6 +12,7 @@ the declared types, within the declared bounds. Only `WireError` leaves it.
 from __future__ import annotations
 
 import json
+import re
 import struct
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -381,8 +382,31 @@ def _no_constant(untrusted_word: str) -> object:
     raise WireError(f"{untrusted_word[:16]} is not a number")
 
 
-def parse_json(untrusted_payload: bytes) -> object:
-    """Strict JSON: no duplicate keys, no NaN, no invalid UTF-8, no nesting beyond Python's own limit."""
+# Up to the next object or list of a JSON text; strings, and what is left of one without an end, are passed over.
+# Possessive throughout: no text makes it look twice.
+_TO_NEXT = re.compile(rb'[^"\[{]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?[^"\[{]*+)*+[\[{]', re.DOTALL)
+
+
+def _opens_more(untrusted_payload: bytes, most: int) -> bool:
+    """Whether parsing it would make more objects and lists, each of up to a hundred times the memory of its text."""
+    if untrusted_payload.count(b"[") + untrusted_payload.count(b"{") <= most:
+        return False
+    at = 0
+    for _ in range(most + 1):  # `finditer` would begin again inside a string
+        found = _TO_NEXT.match(untrusted_payload, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
+
+
+def parse_json(untrusted_payload: bytes, most: int = MAX_PAYLOAD) -> object:
+    """Strict JSON: no duplicate keys, no NaN, no invalid UTF-8, no nesting beyond Python's own limit.
+
+    `most`: objects and lists that it may hold. A frame can't hold more than the default.
+    """
+    if len(untrusted_payload) > most and _opens_more(untrusted_payload, most):
+        raise WireError(f"text with more than {most} objects and lists")
     try:
         return json.loads(untrusted_payload.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_no_constant)
     except WireError:

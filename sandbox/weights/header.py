@@ -25,6 +25,10 @@ METADATA = {"format": "pt"}  # what transformers asks for before it reads a file
 ALIGNMENT = 8  # of the data's start
 MAX_DIGITS = 20  # of any 64-bit number, its sign included
 
+# An entry holds three objects and lists in at least 50 bytes. Denser text is no header, and would only take memory.
+_LEAST_TEXT = 16
+_SPARE = 8
+
 _ENTRY_KEYS = {"dtype", "shape", "data_offsets"}
 
 
@@ -156,7 +160,7 @@ def strict_header(fd: int) -> Header:
     size = os.fstat(fd).st_size
     text = _read_text(fd, size)
     try:
-        untrusted_header = parse_json(text)
+        untrusted_header = parse_json(text, len(text) // _LEAST_TEXT + _SPARE)
     except WireError as error:
         raise HostileError(f"its header is {error}") from None
     if not isinstance(untrusted_header, dict):

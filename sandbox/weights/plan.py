@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import getsizeof
 
 from sandbox.errors import HostileError
 from sandbox.facts import Label, Tensor
@@ -18,6 +19,10 @@ from sandbox.weights.header import LIBRARY_MAX_HEADER, MAX_DIGITS, METADATA_KEY,
 READER_LABELS = {label.value: label for label in (Label.COPIED, Label.GATHERED, Label.DECODED)}
 
 MAX_MANIFEST = 1 << 29  # bytes, of what `verify` takes into memory; a million ordinary tensors take about 350 MB
+MEMORY_PER_TENSOR = 2048  # bytes that a tensor of the plan may take of the host, on average over as many as may be
+_FEW = 10_000  # a plan of fewer tensors is small whatever they are called
+_MEMORY_FIXED = 500  # the objects of a row, besides its texts and its numbers
+_MEMORY_NUMBER = 36  # one that isn't small, and the place it is kept in
 _ROW_FIXED = 250  # keys, label, dtype and digest
 _ROW_NUMBERS = 3  # offset, length, alias
 
@@ -118,6 +123,12 @@ def manifest_row_size(tensor: Tensor) -> int:
     return _ROW_FIXED + sizes + len(json.dumps(tensor.name)) + len(json.dumps(tensor.record))
 
 
+def memory_size(tensor: Tensor) -> int:
+    """Bytes that a tensor takes of the host's memory, about: one odd letter makes a whole text four times as large."""
+    numbers = len(tensor.shape) + len(tensor.strides)
+    return _MEMORY_FIXED + _MEMORY_NUMBER * numbers + getsizeof(tensor.name) + getsizeof(tensor.record)
+
+
 class Budget:
     """What is spent so far of the caps, and which names are taken. Raises HostileError before one is overspent."""
 
@@ -127,6 +138,7 @@ class Budget:
         self.total_bytes = 0
         self._header_bytes = 0
         self._manifest_bytes = 0
+        self._memory = 0
 
     @classmethod
     def of(cls, caps: Caps, tensors: Iterable[Tensor]) -> Budget:
@@ -143,11 +155,13 @@ class Budget:
         self.total_bytes += tensor.nbytes
         self._header_bytes += entry_size(tensor.name, tensor.dtype, tensor.shape)
         self._manifest_bytes += manifest_row_size(tensor)
+        self._memory += memory_size(tensor)
         asked = (
             ("tensors", len(self._names), self._caps.tensors),
             ("bytes of output", self.total_bytes, self._caps.total_bytes),
             ("bytes of header", self._header_bytes, min(self._caps.header_bytes, LIBRARY_MAX_HEADER)),
             ("bytes of manifest", self._manifest_bytes, MAX_MANIFEST),
+            ("bytes of memory", self._memory, MEMORY_PER_TENSOR * max(self._caps.tensors, _FEW)),
         )
         for what, amount, most in asked:
             if amount > most:

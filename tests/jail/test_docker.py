@@ -8,6 +8,7 @@ import resource
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from sandbox.jail import engine as engine_module
 from sandbox.jail.docker import Docker
 from sandbox.jail.docker_flags import JOB_LABEL, flags, request, seccomp_profile
 from sandbox.jail.docker_run import Demultiplexer, RunningDocker
-from sandbox.jail.engine import connect
+from sandbox.jail.engine import Engine, Stream, connect
 from sandbox.jail.interface import JailSpec, Limits, RunningJail
 from sandbox.jail.packages import Guest, Packages
 
@@ -219,6 +220,32 @@ def test_of_standard_error_only_the_last_words_are_kept() -> None:
 def test_what_is_no_such_stream_is_refused(header: bytes) -> None:
     with pytest.raises(HostError, match="stream"):
         Demultiplexer().feed(header)
+
+
+class Wrapped:
+    """What the SDK puts around a socket, as far as a stream needs it."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._sock, self._response = end, end
+
+
+def test_a_flood_on_standard_error_does_not_outlast_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is always something to read, and never anything to give back."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        jail = RunningDocker(Engine.__new__(Engine), "", "", Stream(Wrapped(ours)), ())
+        theirs.setblocking(False)
+        flood = b"\2\0\0\0\0\0\0\1x"
+        received = Demultiplexer.feed
+
+        def refilled(self: Demultiplexer, piece: bytes) -> bytes:
+            theirs.send(flood)
+            return received(self, piece)
+
+        monkeypatch.setattr(Demultiplexer, "feed", refilled)
+        theirs.send(flood)
+        with pytest.raises(TimeoutError):
+            jail.read(0.05)
 
 
 # From inside.

@@ -253,3 +253,12 @@ def test_only_hostile_errors_leave_it_whatever_the_bytes(raw: bytes, phase: Phas
         list(session.feed(raw))
     except HostileError:
         return
+
+
+def test_many_numbers_weigh_more_than_their_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes of 64 numbers took nine times the memory of their text."""
+    wide = wire.encode(Kind.WITNESS, wire.Witness("x", "F32", (999,) * 64, ""))
+    session = at(Phase.LOADED)
+    monkeypatch.setattr(session_module, "MOST_HELD", 3 * len(wide))
+    with pytest.raises(HostileError, match="of rows"):
+        list(session.feed(wide * 2))

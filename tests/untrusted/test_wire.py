@@ -265,3 +265,23 @@ def test_only_wire_errors_leave_the_reader_of_a_changed_stream(changes: list[tup
     for at, byte in changes:
         raw[at] = byte
     only_wire_errors(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    ("text", "opened"),
+    [
+        (b'{"a": [1, [], {}]}', 4),
+        (b'["[{", "\\"[{", "\\\\", []]', 2),
+        (b'["no end [[[', 1),
+        (b'"\\' + b'\\"' * 1000, 0),
+    ],
+)
+def test_objects_and_lists_are_counted_outside_of_strings(text: bytes, opened: int) -> None:
+    assert not wire._opens_more(text, opened)
+    assert not opened or wire._opens_more(text, opened - 1)
+
+
+def test_a_text_with_more_objects_and_lists_than_allowed_is_not_parsed() -> None:
+    assert wire.parse_json(b"[[],[]]", 3) == [[], []]
+    with pytest.raises(WireError, match="more than 2"):
+        wire.parse_json(b"[[],[]]", 2)

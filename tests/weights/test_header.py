@@ -170,3 +170,23 @@ def test_what_the_library_refuses_so_do_we(plan: tuple[Tensor, ...], choice: st.
     assert {(entry.name, entry.dtype, entry.shape) for entry in ours} == {
         (name, entry["dtype"], tuple(entry["shape"])) for name, entry in oracle.items()
     }
+
+
+def test_a_header_denser_than_entries_are_is_refused_unparsed(tmp_path: Path) -> None:
+    text = b'{"a":[' + b"[]," * 1000 + b"[]]}"
+    text += b" " * (-len(text) % 8)
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    with path.open("rb") as opened, pytest.raises(HostileError, match="objects and lists"):
+        strict_header(opened.fileno())
+
+
+def test_the_densest_sound_header_passes(tmp_path: Path) -> None:
+    entries = {chr(number): {"dtype": "U8", "shape": [], "data_offsets": [0, 1]} for number in (97,)}
+    entries |= {f"{number}": {"dtype": "U8", "shape": [0], "data_offsets": [1, 1]} for number in range(1000)}
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"x")
+    with path.open("rb") as opened:
+        assert len(strict_header(opened.fileno()).entries) == 1001

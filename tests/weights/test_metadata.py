@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import HostileError
+from sandbox.weights import metadata
 from sandbox.weights.metadata import SCHEMA, MetadataCheck
 
 
@@ -73,3 +74,20 @@ def test_nesting_is_kept_as_far_as_python_can_parse_it() -> None:
 def test_more_than_the_limit_is_refused_while_it_comes() -> None:
     with pytest.raises(HostileError, match="more than 10 bytes"):
         check(b" " * 11, 10)
+
+
+@pytest.mark.parametrize("item", [b"[]", b"{}", b'{"a":1}', b'["[{"]'])
+def test_objects_and_lists_are_counted_before_any_is_made(item: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-four megabytes of the shortest took two gigabytes of the host."""
+    text = b'{"format": "%s", "x": [%s]}' % (SCHEMA.encode(), b",".join([item] * 100))
+    monkeypatch.setattr(metadata, "MOST_VALUES", 102)
+    check(text)
+    monkeypatch.setattr(metadata, "MOST_VALUES", 101)
+    with pytest.raises(HostileError, match="more than 101 objects and lists"):
+        check(text)
+
+
+def test_deep_nesting_makes_no_long_text() -> None:
+    """Indented, each of these numbers had a line of ninety blanks to itself."""
+    text = b'{"format": "%s", "x": %s%s%s}' % (SCHEMA.encode(), b"[" * 90, b",".join([b"1"] * 1000), b"]" * 90)
+    assert len(check(text)) < 2 * len(text)

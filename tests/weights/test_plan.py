@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sandbox.errors import HostileError
 from sandbox.facts import Label
 from sandbox.untrusted import wire
+from sandbox.weights import plan as plan_module
 from sandbox.weights.dtypes import BITS
 from sandbox.weights.plan import Caps, PlanCheck, default_total
 from tests.weights.rows import CAPS, plan, row
@@ -154,3 +155,17 @@ def test_only_hostile_errors_leave_the_check_and_what_passes_lies_in_the_file(
         total += tensor.nbytes
         assert tensor.offset + tensor.length <= file_size
         assert total <= CAPS.total_bytes
+
+
+@pytest.mark.parametrize(
+    "wide", [{"record": "x" * 4000 + "\U0001f600"}, {"shape": (1,) * 64, "strides": (999,) * 64, "length": 4}]
+)
+def test_what_a_plan_takes_of_memory_is_bounded(wide: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record with one odd letter takes four bytes for each of its characters, and each number 36."""
+    monkeypatch.setattr(plan_module, "_FEW", 10)
+    caps = Caps(total_bytes=1 << 30, tensors=10)
+    honest, hostile = PlanCheck(SIZE, caps), PlanCheck(SIZE, caps)
+    for index in range(10):
+        honest.add(row(index))
+    with pytest.raises(HostileError, match="more than 20480 bytes of memory"):
+        list(map(hostile.add, (row(index, **wide) for index in range(10))))

@@ -281,3 +281,19 @@ def test_a_changed_manifest_proves_nothing_even_when_replanned(made: Made) -> No
     result = made.verify()
     assert result.manifest is None
     assert verify_plan(result, made.plan, {}).exit_code is Exit.ALARM
+
+
+def test_a_manifest_denser_than_its_rows_are_is_refused_unparsed(made: Made) -> None:
+    body = (
+        made.manifest.read_bytes()
+        .rpartition(b'"sha256": ')[0]
+        .replace(b'"left_out": [', b'"left_out": [' + b"[]," * 999)
+    )
+    made.manifest.write_bytes(body + b'"sha256": "%s"\n}\n' % sha256(body).hexdigest().encode())
+    with pytest.raises(CallerError, match="objects and lists"):
+        made.verify()
+
+
+def test_the_densest_sound_manifest_passes(made: Made) -> None:
+    rewrite(made, left_out=tuple(LeftOut("", "") for _ in range(1000)))
+    assert len(read_manifest(made.manifest.read_bytes()).left_out) == 1000

@@ -23,6 +23,7 @@ FORMAT = "sandbox-load/metadata/1"
 
 _DEPTH = 96  # of JSON; a reader of the file may recurse
 _ATOM = 1 << 16  # bytes of one string
+_CONTAINERS_MOST = 1_000_000  # the host takes twice as many, and holds them all at once
 _SAFE_INT = 1 << 53  # what every JSON reader takes exactly
 
 
@@ -47,6 +48,7 @@ class Sidecar:
         self._limit = limit
         self._atom = min(_ATOM, limit // 8)
         self._written = 0
+        self._opened = 0
         self._path: list[int] = []
 
     def text(self, root: Any, sources: list[tuple[str, str, Any]]) -> Iterator[str]:
@@ -63,6 +65,7 @@ class Sidecar:
                     self._path.pop()
             elif isinstance(part, str):
                 self._written += len(part)
+                self._opened += part.startswith(("{", "[", ",{", ",["))
                 yield part
             else:
                 self._enter(part.value, stack)
@@ -81,7 +84,7 @@ class Sidecar:
 
     @property
     def full(self) -> bool:
-        return self._written > self._limit // 2
+        return self._written > self._limit // 2 or self._opened > _CONTAINERS_MOST
 
     def string(self, value: str) -> str:
         text = json.dumps(value) if len(value) <= self._atom else ""

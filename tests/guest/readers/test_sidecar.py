@@ -87,3 +87,10 @@ def test_always_a_document_within_its_bound(read: Read, value: Any, copies: int)
     assert len(result.metadata) <= 1 << 17
     wire.parse_json(result.metadata)
     assert json.loads(result.metadata)
+
+
+def test_more_lists_than_the_host_takes_are_left_out_and_said(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guest.readers.sidecar._CONTAINERS_MOST", 10)
+    told = root(read, [[number] for number in range(100)])
+    assert len(told) < 20
+    assert "$omitted" in told[-1]
