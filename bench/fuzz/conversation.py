@@ -89,6 +89,10 @@ class ReplayJail(Jail):
     def hardening(self, spec: JailSpec) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - likewise
         return ()
 
+    def promises(self, spec: JailSpec) -> dict[str, int]:  # noqa: ARG002 - likewise
+        """Nothing, so that nothing is refused at the first word."""
+        return {}
+
     def start(self, spec: JailSpec) -> RunningJail:  # noqa: ARG002 - likewise
         return _Replay(self._conversation)
 

@@ -40,6 +40,7 @@ _UNITS = (
     ".",
     "1",
 )
+_ITEMS = ("[]", "{}", "1", '{"a":1}', "0.1", "")  # of a list in the metadata; the last stands for the text
 _DEEP = 90
 KINDS = tuple(sorted({Kind.TENSOR, Kind.META, *MOST}))
 
@@ -50,7 +51,7 @@ def recipe(chance: random.Random, _pool: Sequence[bytes]) -> bytes:
     front = chance.choice(("", "", "(", "builtins.", "/home/user/"))
     name = chance.choice(("", "builtins.getattr", "torch.nn.Module", "functools.partial", "posix.system"))
     told = {"kind": int(chance.choice(KINDS)), "unit": unit, "front": front, "name": name, "chance": chance.random()}
-    return json.dumps(told).encode("ascii")
+    return json.dumps(told | {"item": chance.choice(_ITEMS), "fill": chance.choice((0.7, 1.0))}).encode("ascii")
 
 
 def conversation(raw: bytes) -> bytes:
@@ -58,10 +59,10 @@ def conversation(raw: bytes) -> bytes:
     try:
         told = json.loads(raw)
         kind, texts = Kind(told["kind"]), (str(told["front"]), str(told["unit"]), str(told["name"]))
-        chance = random.Random(str(told["chance"]))
+        chance, item, fill = random.Random(str(told["chance"])), str(told["item"]), float(told["fill"])
     except (ValueError, KeyError, TypeError):
         return b""
-    many = _metadata(chance, texts[1]) if kind == Kind.META else _rows(chance, kind, texts)
+    many = _metadata(item or json.dumps(texts[1])) if kind == Kind.META else _rows(chance, kind, texts, fill)
     return Conversation(LOAD | SALVAGE, bytes(64), join(_around(chance, kind, many))).pack()
 
 
@@ -78,13 +79,13 @@ def _around(chance: random.Random, kind: Kind, many: list[Frame]) -> list[Frame]
     return repaired(said, bytes(64))
 
 
-def _rows(chance: random.Random, kind: Kind, texts: tuple[str, str, str]) -> list[Frame]:
+def _rows(chance: random.Random, kind: Kind, texts: tuple[str, str, str], fill: float) -> list[Frame]:
     front, unit, name = texts
     row = json.loads(random_frame(chance, kind)[1])
     for spec in dataclasses.fields(wire.ROWS[kind]):
         if spec.name == "name" and name:
             row[spec.name] = name
-        elif chance.random() < 0.7:
+        elif chance.random() < fill:
             row[spec.name] = _longest(spec, row[spec.name], front, unit)
     size = len(json.dumps(row)) + 16
     return [_numbered(kind, row, number) for number in range(min(_ROWS_BYTES // size, MOST.get(kind, 200_000)))]
@@ -111,8 +112,7 @@ def _longest(spec: Any, old: Any, front: str, unit: str) -> Any:
     return old
 
 
-def _metadata(chance: random.Random, unit: str) -> list[Frame]:
-    item = chance.choice(("[],", "{},", "1,", '{"a":1},', "0.1,", json.dumps(unit) + ","))
+def _metadata(item: str) -> list[Frame]:
     head = '{"format": "sandbox-load/metadata/1", "x": ' + "[" * _DEEP
-    text = (head + item * (_META_BYTES // len(item)) + "1" + "]" * _DEEP + "}").encode("ascii")
+    text = (head + f"{item}," * (_META_BYTES // (len(item) + 1)) + "1" + "]" * _DEEP + "}").encode("utf-8", "replace")
     return [(Kind.META, text[at : at + wire.MAX_PAYLOAD]) for at in range(0, len(text), wire.MAX_PAYLOAD)]

@@ -87,6 +87,7 @@ _VALUES: dict[str, Any] = {
     "float": lambda chance, _: chance.choice((0.0, 0.5, 1.5, 60.0)),
     "str": _text,
     "tuple[int, ...]": lambda chance, _: [chance.choice((0, 1, 1, 2, 3)) for _ in range(chance.randrange(4))],
+    "tuple[float, ...]": lambda chance, _: [chance.choice((0.0, 0.5, 60.0)) for _ in range(chance.randrange(4))],
     "tuple[str, ...]": lambda chance, name: [_text(chance, name) for _ in range(chance.randrange(3))],
     "dict[str, int]": lambda chance, _: {_text(chance, "kind"): _count(chance, "") for _ in range(chance.randrange(3))},
     "dict[str, str]": lambda chance, _: {_text(chance, "key"): _text(chance, "") for _ in range(chance.randrange(4))},

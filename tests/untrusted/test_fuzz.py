@@ -79,6 +79,7 @@ def fitting(spec: dataclasses.Field[Any]) -> st.SearchStrategy[Any]:
         "float": st.floats(0, 1e8) | st.integers(0, 10),
         "str": texts,
         "tuple[int, ...]": st.lists(sizes, max_size=5).map(tuple),
+        "tuple[float, ...]": st.lists(st.floats(0, 1e8), max_size=5).map(tuple),
         "tuple[str, ...]": st.lists(texts, max_size=5).map(tuple),
         "dict[str, int]": st.dictionaries(texts, sizes, max_size=5),
         "dict[str, str]": st.dictionaries(texts, texts, max_size=5),
