@@ -16,7 +16,7 @@ from typing import NoReturn
 from sandbox import messages
 from sandbox.errors import HostileError, MismatchError, SandboxError
 from sandbox.facts import TOOL, Exit
-from sandbox.progress import Progress
+from sandbox.progress import Progress, tell
 from sandbox.report.neutral import neutral
 
 _PROGRAM = "sandbox-load"
@@ -233,10 +233,10 @@ def run(words: Sequence[str]) -> int:
         about = neutral(vars(options).get(command.about, ""))
         return command.act(options)
     except SandboxError as error:
-        print(_PROGRAM, *filter(None, [about]), error, sep=": ", file=sys.stderr)
+        tell(": ".join([_PROGRAM, *filter(None, [about]), str(error)]) + "\n")
         return Exit.ALARM if isinstance(error, MismatchError | HostileError) else Exit.USAGE
     except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted; {command.interrupted}", file=sys.stderr)
+        tell(f"{_PROGRAM}: interrupted; {command.interrupted}\n")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the report has gone; so may we
@@ -252,6 +252,8 @@ def _fill_standard_streams() -> None:
     os.close(opened)
     sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w", encoding="utf-8")
     sys.stderr = sys.stderr or os.fdopen(os.dup(_STDERR), "w", encoding="utf-8")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a locale without the report's characters: an escape stands for each
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _show_all_text() -> None:
@@ -276,5 +278,6 @@ def main() -> int:
         return run(sys.argv[1:])
     except Exception:  # ours to mend; Python's own exit code for it would say "suspicious"
         shown = [neutral(line) for line in traceback.format_exc().splitlines()]
-        print(*shown, f"{_PROGRAM}: this is a bug, and nothing was judged; please report it", sep="\n", file=sys.stderr)
+        shown.append(f"{_PROGRAM}: this is a bug, and nothing was judged; please report it")
+        tell("\n".join(shown) + "\n")
         return Exit.USAGE

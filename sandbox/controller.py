@@ -187,16 +187,14 @@ class _Run:
     def _specification(self) -> Iterator[tuple[JailSpec, str, bool]]:
         """The jail to start, the digest of the code it gets, and whether the model had to be copied for it."""
         uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (NOBODY, NOBODY)
-        with scratch() as folder:
-            code = folder / "code"
-            code.mkdir()
-            digest = self.bundle.write_code(code)
+        with ExitStack() as held:
+            folder, digest = self._code(held)
             foreign = not self.jail.is_the_caller or uid == NOBODY
             copy = foreign and not self.staged.readable_by(uid, gid)
             spec = JailSpec(
-                model=self._copy(folder) if copy else self.staged.path,
+                model=self._copy(folder) if copy else self._named(folder),
                 model_name=secrets.token_hex(8),
-                code=code,
+                code=folder / "code",
                 hostname=f"node-{secrets.token_hex(4)}",
                 uid=uid,
                 gid=gid,
@@ -206,6 +204,25 @@ class _Run:
                 job=secrets.token_hex(8),
             )
             yield spec, digest, copy
+
+    def _code(self, held: ExitStack) -> tuple[Path, str]:
+        """A private folder with the guest's code in it, and the digest of that. Raises HostError."""
+        try:
+            folder = held.enter_context(scratch())
+            (folder / "code").mkdir()
+            return folder, self.bundle.write_code(folder / "code")
+        except OSError as error:
+            raise messages.error("scratch", why=error.strerror or error) from None
+
+    def _named(self, folder: Path) -> Path:
+        """The file itself; by a link to it where its name is no UTF-8, which an engine's API can't carry."""
+        try:
+            str(self.staged.path).encode("utf-8")
+        except UnicodeEncodeError:
+            link = folder / "model"
+            link.symlink_to(self.staged.path)
+            return link
+        return self.staged.path
 
     def _copy(self, folder: Path) -> Path:
         """The jail's user may not read the file itself: a private copy, announced."""

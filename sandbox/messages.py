@@ -112,6 +112,7 @@ _HOST: _Texts = {
     "output.shrank": ("the output became shorter while it was written", "keep others from writing to it"),
     "output.copy": ("copying stopped ({why})", "check the disk"),
     "output.spool": ("the returned tensors can't be kept ({why})", "free some space"),
+    "scratch": ("no temporary folder can be used ({why})", "free some space there, or name another with TMPDIR"),
     "report.failed": ("the report can't be written to {path} ({why})", "choose another place"),
     "configuration.unread": ("{file} can't be read ({why})", "check its permissions"),
     "installation": ("this installation lacks its guest code", "reinstall sandbox-load"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -9,7 +10,17 @@ from sandbox.report.neutral import neutral
 
 _EVERY = 0.1  # seconds between two rewritings
 _MB = 1_000_000
+_STDERR = 2
 _CLEAR = "\r\x1b[K"
+
+
+def tell(text: str) -> None:
+    """On standard error, where it can be written to: a full or closed one changes no exit code."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)  # Python would try again as it ends
 
 
 class Progress:
@@ -37,8 +48,7 @@ class Progress:
 
     def _show(self, text: str) -> None:
         if not self._quiet:
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            tell(text)
 
     def __enter__(self) -> Progress:
         return self

@@ -21,6 +21,7 @@ from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, Jail
 
 _READ = 1 << 20
 _STDERR_KEPT = 4096
+_UMASK = 0o022  # the caller's own would close the jail's folders to whom they are for
 # The root launcher covers one of these with a tmpfs, in a namespace that only it sees, and mounts the parts there.
 _NEUTRAL = ("/mnt", "/media", "/srv", "/opt")
 _LAUNCH = """
@@ -92,6 +93,7 @@ class RunningBubblewrap(RunningJail):
                 pass_fds=(*etc, filter_fd),
                 env={"PATH": os.environ.get("PATH", os.defpath)},
                 cwd="/",
+                umask=_UMASK,
             )
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._out, selectors.EVENT_READ)

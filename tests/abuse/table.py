@@ -16,10 +16,14 @@ from tests.abuse import (
     acts_knowing,
     acts_resources,
     cases_bombs,
+    cases_channel,
     cases_egress,
     cases_escape,
     cases_evasion,
+    cases_floods,
+    cases_host,
     cases_knowing,
+    cases_output,
     cases_resources,
 )
 from tests.abuse.case import Case, Limit, Load, Row
@@ -38,6 +42,10 @@ ROOMS: tuple[ModuleType, ...] = (
     cases_evasion,
     acts_knowing,
     cases_knowing,
+    cases_floods,
+    cases_output,
+    cases_channel,
+    cases_host,
 )
 # Each load is one jail. A room's acts stand in one load unless they get in each other's way.
 LOADS: tuple[Load, ...] = tuple(load for room in ROOMS for load in getattr(room, "LOADS", ()))
