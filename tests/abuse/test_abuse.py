@@ -41,6 +41,10 @@ def test_a_load_of_attacks_came_to_its_end_under_watch(load: Load, jail: str, be
     assert report.dynamic.observer_outlived_loader
 
 
+def test_every_number_of_the_list_has_a_row() -> None:
+    assert {str(number) for number in range(1, 79)} <= {row.number for row in ROWS}
+
+
 def test_no_two_rows_have_the_same_name() -> None:
     named = Counter((row.number, row.title) for row in ROWS)
     assert [name for name, count in named.items() if count > 1] == []
