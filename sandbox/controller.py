@@ -31,6 +31,7 @@ from sandbox.inside import everywhere, read_back
 from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
 from sandbox.judge.comparison import compare
+from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
@@ -130,7 +131,7 @@ class _Run:
         request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
         exchange = held.enter_context(self._exchange(self.jail.promises(spec)))
         with self.jail.start(spec) as running:
-            told = order(self.policy, staged, self.jail, spec, planted, asked)
+            told = order(self.policy, staged, self.jail, spec, planted, asked, classes(rules(self.bundle)))
             exchange.run(running, told, asked.wall)
             jail_ended = running.stop()
             limits = (*running.limits(), *everywhere(spec.limits, asked.wall))

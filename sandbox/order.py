@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import psutil
 
@@ -73,8 +75,16 @@ class Asked:
     wall: float
 
 
-def order(policy: Policy, staged: Staged, jail: Jail, spec: JailSpec, planted: Secrets, asked: Asked) -> bytes:
-    """The ORDER frame."""
+def order(
+    policy: Policy,
+    staged: Staged,
+    jail: Jail,
+    spec: JailSpec,
+    planted: Secrets,
+    asked: Asked,
+    classes: Sequence[dict[str, Any]],
+) -> bytes:
+    """The ORDER frame. `classes`: what the judge tells apart among events."""
     limits = spec.limits
     rlimits = {"AS": limits.address_space, "CORE": 0, "FSIZE": limits.file_size, "NOFILE": limits.open_files}
     if jail.counts_its_own_processes:
@@ -105,6 +115,7 @@ def order(policy: Policy, staged: Staged, jail: Jail, spec: JailSpec, planted: S
         "confined": list(calls.reader),
         "absent": list(calls.absent),
         "watched": [(row.kind, list(row.calls), row.answer) for row in calls.watch],
+        "classes": list(classes),
     }
     return wire.frame(wire.Kind.ORDER, json.dumps(told).encode("ascii"))
 

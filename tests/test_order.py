@@ -17,10 +17,12 @@ from sandbox.bundle import find
 from sandbox.errors import CallerError
 from sandbox.jail import family
 from sandbox.jail.interface import HOME, MODEL, JailSpec
+from sandbox.judge import classes
 from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.policy import Decoy, Policy, load
 from sandbox.stage import Staged, stage
 from sandbox.untrusted import wire
+from tests.judge.rows import RULES
 
 MEMBERS = {jail.name: jail for jail in family.members()}
 GIB = 1 << 30
@@ -118,7 +120,8 @@ def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[
         job="job",
     )
     planted = Secrets(policy.decoys)
-    raw = order(policy, staged, jail, spec, planted, Asked(**{"load": True, "returned": False, "wall": 60.0} | asked))
+    wanted = Asked(**{"load": True, "returned": False, "wall": 60.0} | asked)
+    raw = order(policy, staged, jail, spec, planted, wanted, classes(RULES))
     ((kind, payload),) = wire.Decoder().feed(raw)
     assert kind is wire.Kind.ORDER
     return json.loads(payload), planted

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
 
 import wire
 
@@ -15,9 +18,47 @@ HARMLESS = frozenset({"file.read", "file.probe", "memory.library"})
 INSTALLED = ("/usr/", "/lib", "/env", "/code", "/sys/devices/system/")
 
 
+class Classes:
+    """What the judge tells apart among the events of one kind, as the order has it: a row for each of its rules.
+
+    Rows that told nothing apart would let a flood of what is harmless hide the one event that isn't.
+    """
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        self._told = [(row, {key: re.compile(like, re.DOTALL) for key, like in row["detail"].items()}) for row in told]
+        self._of_kind: dict[str, list[int]] = {}
+
+    def of(self, kind: str, call: str, detail: dict[str, str]) -> tuple[int, bool]:
+        """The number of the first rule that takes it, -1 for none; and whether that rule thinks it harmless."""
+        if kind not in self._of_kind:
+            kinds = (number for number, (row, _) in enumerate(self._told) if _like(kind, row["kinds"]))
+            self._of_kind[kind] = list(kinds)
+        for number in self._of_kind[kind]:
+            row, likes = self._told[number]
+            named = not row["calls"] or _like(call, row["calls"])
+            if named and _above(detail, row["value"]) and _all_like(detail, likes):
+                return number, row["harmless"]
+        return -1, True
+
+
+def _like(word: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(word, pattern) for pattern in patterns)
+
+
+def _above(detail: dict[str, str], least: float) -> bool:
+    if not least:
+        return True
+    number = re.match(r"\d{1,15}(\.\d{1,9})?", detail.get("value", ""))
+    return number is not None and float(number[0]) >= least
+
+
+def _all_like(detail: dict[str, str], likes: dict[str, re.Pattern[str]]) -> bool:
+    return all(key in detail and like.fullmatch(detail[key]) for key, like in likes.items())
+
+
 @dataclass
 class Record:
-    """Sends the first `raw` distinct events of each kind as rows at once; like ones only raise a count.
+    """Sends the first `raw` distinct events of each kind and class as rows at once; like ones only raise a count.
 
     `flush` sends the rows whose count grew once more, under the same id. An event beyond the rows is in `counts`, and
     in `dropped` unless it is harmless.
@@ -26,21 +67,24 @@ class Record:
     send: Callable[[bytes], None]
     raw: int
     started: float
+    classes: Classes = field(default_factory=lambda: Classes([]))
     counts: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     unreadable: int = 0
     _rows: dict[tuple[object, ...], wire.Event] = field(default_factory=dict)
-    _slots: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    _slots: Counter[tuple[str, int, bool]] = field(default_factory=Counter)
     _grown: Counter[tuple[object, ...]] = field(default_factory=Counter)
 
     def add(self, kind: str, call: str, answer: str, pid: int, detail: dict[str, str]) -> None:
         self.counts[kind] += 1
         key = (kind, call, answer, *detail.items())
-        harmless = kind in HARMLESS and detail.get("path", INSTALLED[0]).startswith(INSTALLED)
         if key in self._rows:
             self._grown[key] += 1
-        elif self._slots[kind, harmless] < self.raw:
-            self._slots[kind, harmless] += 1
+            return
+        number, expected = self.classes.of(kind, call, detail)
+        harmless = expected and kind in HARMLESS and detail.get("path", INSTALLED[0]).startswith(INSTALLED)
+        if self._slots[kind, number, harmless] < self.raw:
+            self._slots[kind, number, harmless] += 1
             row = wire.Event(len(self._rows) + 1, kind, call, answer, pid, self.now(), 1, detail)
             self._rows[key] = row
             self.send(wire.encode(wire.Kind.EVENT, row))

@@ -35,6 +35,7 @@ class Order:
     confined: list[str]
     absent: list[str]
     watched: list[tuple[str, list[str], str]]
+    classes: list[dict[str, Any]]  # what the judge tells apart among events: each has rows of its own
 
     def for_reader(self) -> bytes:
         """What the reader is told."""

@@ -18,7 +18,7 @@ import wire
 
 from guest import limits, processes
 from guest.decoys import Decoys
-from guest.events import Record
+from guest.events import Classes, Record
 from guest.observers import family
 from guest.order import Order
 from guest.processes import Child
@@ -67,7 +67,7 @@ class Supervisor:
         self._out = out
         started = time.monotonic()
         self._pump = Pump(started + order.wall)
-        self._record = Record(self._send, order.watch["raw_events"], started)
+        self._record = Record(self._send, order.watch["raw_events"], started, Classes(order.classes))
         # The host says nothing after the order: the end of this pipe is the end of the host, so of the jail.
         self._pump.add(0, lambda: os._exit(0))
         self._reaper = Reaper()

@@ -6,8 +6,9 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from typing import Any
 
-from sandbox.facts import DynamicFacts, Event
+from sandbox.facts import DynamicFacts, Event, Verdict
 from sandbox.judge.rules import EventWhen, Match, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
@@ -24,6 +25,21 @@ def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
         row = next((row for row, when in rows if _takes(when, event)), None)
         if row is not None:
             yield Match(row, event_line(event), subject(event), str(event.count))
+
+
+def classes(rules: Rules) -> list[dict[str, Any]]:
+    """What the rules tell apart among events, for whoever records them; numbers of events aside."""
+    return [
+        {
+            "kinds": when.kinds,
+            "calls": when.calls,
+            "detail": {key: like.pattern for key, like in when.detail.items()},
+            "value": when.value,
+            "harmless": row.verdict is Verdict.CLEAN,
+        }
+        for row, when in rules.of(EventWhen)
+        if not when.count
+    ]
 
 
 def _only_counted(dynamic: DynamicFacts) -> list[Event]:

@@ -155,7 +155,7 @@ class Session:
         self._hold(kind, len(untrusted_payload) + _VALUE * untrusted_payload.count(b","))
         row = wire.decode(kind, untrusted_payload)
         if kind == Kind.EVENT:
-            self._events[row.id] = Event(**_values(row))
+            self._keep_event(Event(**_values(row)))
             self._bound(kind, len(self._events))
         elif kind in MOST:
             self._rows[kind].append(_FACTS[kind](**_values(row)) if kind in _FACTS else row)
@@ -165,6 +165,15 @@ class Session:
             if kind == Kind.RESOURCES and len({len(getattr(row, name)) for name in _SERIES}) > 1:
                 raise ProtocolError("the jail sent a series with gaps")
         return row
+
+    def _keep_event(self, event: Event) -> None:
+        """What was told once stands: the same event may come again with a higher count, and in nothing else changed."""
+        before = self._events.get(event.id)
+        if before is not None and (
+            dataclasses.replace(event, count=before.count) != before or event.count < before.count
+        ):
+            raise ProtocolError(f"the jail took back event {event.id}")
+        self._events[event.id] = event
 
     def _hold(self, kind: Kind, size: int) -> None:
         self._held += size if kind in MOST else 0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 import wire
-from guest.events import HARMLESS, Record, printable
+from guest.events import HARMLESS, Classes, Record, printable
 from hypothesis import given
 from hypothesis import strategies as st
+
+from sandbox.judge import classes as judged
+from sandbox.judge import judge
+from tests.judge.rows import RULES, dynamic
 
 
 class Told:
@@ -16,7 +21,8 @@ class Told:
 
     def __init__(self, raw: int) -> None:
         self._sent: list[bytes] = []
-        self.record = Record(self._sent.append, raw, time.monotonic())
+        classes = Classes(json.loads(json.dumps(judged(RULES))))
+        self.record = Record(self._sent.append, raw, time.monotonic(), classes)
 
     @property
     def rows(self) -> list[wire.Event]:
@@ -63,6 +69,40 @@ def test_each_kind_has_its_own_slots() -> None:
     assert [row.kind for row in told.rows] == ["file.write", "file.write", "net.connect"]
     assert told.record.counts == {"file.write": 1000, "net.connect": 1}
     assert told.record.dropped == 998
+
+
+# A kind, what is harmless of it, and what must not vanish behind a flood of that.
+HIDDEN = [
+    ("net.connect", {"family": "AF_UNIX", "path": "/run/systemd/userdb/{}"}, {"address": "203.0.113.7", "port": "443"}),
+    ("net.connect", {"family": "AF_UNIX", "path": "/run/systemd/userdb/{}"}, {"path": "/run/docker.sock"}),
+    ("net.socket", {"family": "AF_UNIX", "protocol": "{}"}, {"family": "AF_PACKET"}),
+    ("file.write", {"path": "/proc/self/task/{}/comm"}, {"path": "/home/user/.ssh/authorized_keys"}),
+    ("file.write", {"path": "/tmp/{}"}, {"path": "/home/user/.ssh/authorized_keys"}),
+    ("file.delete", {"path": "/tmp/{}"}, {"path": "/home/user/thesis.tex"}),
+    ("file.read", {"path": "/usr/lib/{}"}, {"path": "/etc/shadow"}),
+    ("file.probe", {"path": "/usr/lib/{}"}, {"path": "/.dockerenv"}),
+    ("time.sleep", {"value": "0.{:03}"}, {"value": "3600.000"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "harmless", "act"), HIDDEN)
+def test_a_flood_of_what_is_harmless_hides_nothing_of_its_kind(
+    kind: str, harmless: dict[str, str], act: dict[str, str]
+) -> None:
+    told = Told(2)
+    for number in range(100):
+        told.record.add(kind, "call", "denied", 7, {key: text.format(number) for key, text in harmless.items()})
+    told.record.add(kind, "call", "denied", 7, act)
+    assert told.rows[-1].detail == act
+    alone = judge(dynamic(events=(told.rows[-1],)), RULES).verdict
+    assert judge(dynamic(events=tuple(told.rows)), RULES).verdict is alone
+
+
+def test_of_what_is_harmless_by_kind_only_the_harmless_goes_unsaid() -> None:
+    told = Told(2)
+    for number in range(10):
+        told.record.add("file.read", "openat", "continued", 7, {"path": f"/proc/{number}/environ"})
+    assert told.record.dropped == 8
 
 
 @pytest.mark.parametrize("kind", sorted(HARMLESS))

@@ -55,7 +55,12 @@ from tests.judge.rows import CLEAN, RULES, absent, static, use
         ("numpy.polynomial.polyutils._gridnd", "unknown"),
         ("numpy._core._ufunc_reconstruct", "resolver"),
         ("weakref.ref", "applier"),
+        ("torch.nn.utils.stateless.functional_call", "applier"),
         ("numpy._core.multiarray.scalar", "constructor"),
+        ("scipy.sparse._csr.csr_matrix", "constructor"),
+        ("scipy.sparse._matrix_io.save_npz", "unknown"),
+        ("scipy.sparse.linalg.test", "unknown"),
+        ("models.yolo.Model", "type"),
         ("model.Net", "unknown"),
         ("__main__.Net", "unknown"),
         ("pkg.f.__globals__.get", "inside"),
@@ -126,6 +131,21 @@ ORDINARY = [
     ("torchtext.vocab.Vocab", "newobj", "()", 2),
     ("matgl.data.transformer.Normalizer", "newobj", "()", 1),
 ]
+
+
+# Their initialisers evaluate text, download, run a test suite or write a file: no honest pickle calls them.
+CALLED = [
+    ("models.yolo.Model", "({'backbone': [[-1, 1, ...]]},)"),
+    ("models.common.DetectMultiBackend", "('https://example.invalid/x.pt',)"),
+    ("scipy.sparse._matrix_io.save_npz", "('/home/user/x', scipy.sparse._csr.csr_matrix(...))"),
+    ("scipy.sparse.linalg.test", "('fast', 1, ['-p', 'x'])"),
+    ("torch.nn.utils.stateless.functional_call", "(torch.nn.modules.linear.Identity(), {}, (...))"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLED)
+def test_what_acts_on_its_arguments_is_not_harmless_to_call(name: str, arguments: str) -> None:
+    assert judge(static(globals=(use(name, "reduce", arguments),)), RULES).verdict is Verdict.SUSPICIOUS
 
 
 QUIET = "with objects of unknown or absent classes, and nothing of it ran code here"

@@ -357,6 +357,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
+    "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),
     "oddity.structure": (oddities("zip.duplicate"), (oddities("torch.source"),)),
 }
 

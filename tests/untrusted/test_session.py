@@ -171,6 +171,18 @@ def test_every_kind_that_repeats_has_a_bound() -> None:
     assert set(Kind) - once - bounded_elsewhere == set(session_module.MOST)
 
 
+@pytest.mark.parametrize(
+    "change", [{"kind": "file.read"}, {"detail": {"address": "127.0.0.1"}}, {"count": 1}, {"answer": "continued"}]
+)
+def test_an_event_that_was_told_is_not_taken_back(change: dict[str, Any]) -> None:
+    told = wire.Event(1, "net.connect", "connect", "denied", 7, 1.0, 3, {"address": "203.0.113.7"})
+    session = Session()
+    list(session.feed(wire.encode(Kind.HELLO, ROWS[Kind.HELLO]) + wire.encode(Kind.EVENT, told)))
+    with pytest.raises(HostileError, match="took back event 1"):
+        list(session.feed(wire.encode(Kind.EVENT, dataclasses.replace(told, **change))))
+    assert [event.kind for event in session.dynamic(asked=True).events] == ["net.connect"]
+
+
 def test_an_event_sent_again_replaces_its_count() -> None:
     session = at(Phase.LOADING)
     for count in (1, 5):

@@ -31,6 +31,9 @@ class _Trial:
     def settled(self, _: str) -> bool:
         return True
 
+    def reads(self, _: str) -> bool:
+        return False
+
     def build(self, *_: object) -> bool:
         return False
 

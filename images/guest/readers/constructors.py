@@ -13,6 +13,17 @@ from guest.readers.torch_objects import TORCH_OBJECTS, is_old_state
 
 TABLE = {**PYTHON_OBJECTS, **NUMPY_OBJECTS, **TORCH_OBJECTS}
 
+# These run or call what they are given: a partial that holds one is a call that no opcode makes.
+_READ_HERE = frozenset(
+    {
+        "torch.storage._load_from_bytes",
+        *(f"torch.{module}._rebuild_from_type{version}" for module in ("_tensor", "tensor") for version in ("", "_v2")),
+        "copyreg._reconstructor",
+        "copyreg.__newobj__",
+        "copyreg.__newobj_ex__",
+    }
+)
+
 # What a hostile argument makes Python raise: the real constructor would have raised too.
 _REFUSED = (ArgumentsError, ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -47,6 +58,10 @@ class KnownConstructors:
     def settled(self, name: str) -> bool:
         """True of the table's, less those that make whatever object they are told to."""
         return name in TABLE and not name.startswith("copyreg.")
+
+    def reads(self, name: str) -> bool:
+        """True of those whose arguments tell what they do."""
+        return name in _READ_HERE
 
     def build(self, target: object, state: object, where: Where) -> bool:
         """Give an array or dtype its state."""

@@ -18,11 +18,12 @@ _STRING = 100
 class Global:
     """A name that the stream refers to, as spelled, and as Python 3 knows it."""
 
-    __slots__ = ("canonical", "name")
+    __slots__ = ("canonical", "name", "read")
 
     def __init__(self, name: str, canonical: str) -> None:
         self.name = name
         self.canonical = canonical
+        self.read = False  # whether it is harmless only where what it is called with is read here, too
 
 
 class Call:

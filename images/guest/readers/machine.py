@@ -20,6 +20,9 @@ class Constructors(Protocol):
     def settled(self, name: str) -> bool:
         """Whether what the constructor does is known whatever its arguments are."""
 
+    def reads(self, name: str) -> bool:
+        """Whether the constructor is harmless only since what it is given is read here, too."""
+
     def build(self, target: object, state: object, where: Where) -> bool:
         """Give a known value its state. False when it is none."""
 
@@ -45,6 +48,7 @@ class Machine:
         self.constructors = constructors
         self.where = Where(form, record)
         self._globals: dict[tuple[str, bool], Global] = {}
+        self._handed: dict[str, int] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -73,12 +77,28 @@ class Machine:
         found = self._globals.get((spelled, old))
         if found is None:
             found = Global(spelled, _canonical(module, name) if old else spelled)
+            found.read = self.constructors.reads(found.canonical)
             self._globals[spelled, old] = found
         self.session.used(self.where, found, "reference", False, None)
+        self.pushed(found)
         return found
+
+    def pushed(self, found: object) -> None:
+        """Something came on the stack once more: what is read here when it is called must be called, and no more."""
+        if type(found) is Global and found.read:
+            self._handed[found.name] = self._handed.get(found.name, 0) + 1
+
+    def tell_handed(self) -> None:
+        """At the end of a stream: what stayed anywhere but at the front of a call may be called by what holds it."""
+        for name, count in self._handed.items():
+            if count:
+                self.oddity("pickle.handed", f"{name} is handed on")
+        self._handed = {}
 
     def invoke(self, kind: str, callee: object, args: object, kwargs: object = None) -> object:
         """Call `callee`, inertly."""
+        if isinstance(callee, Global) and callee.read:
+            self._handed[callee.name] = self._handed.get(callee.name, 0) - 1
         made = Call(kind, callee, args, kwargs)
         if made.root is None:
             self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")

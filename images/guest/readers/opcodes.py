@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Bag, Bytes
+from guest.readers.inert import Bag, Bytes, Global
 from guest.readers.literals import length4, length8
 from guest.readers.machine import Machine
 
@@ -48,6 +48,7 @@ def _pop_mark(reader: Machine) -> None:
 
 def _dup(reader: Machine) -> None:
     reader.stack.append(reader.stack[-1])
+    reader.pushed(reader.stack[-1])
 
 
 def _tuple(count: int) -> Callable[[Machine], None]:
@@ -89,7 +90,10 @@ def _get(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
         number = index(reader)
         if number not in reader.memo:
             raise UnreadableError(f"nothing was put at {number}")
-        reader.stack.append(reader.memo[number])
+        found = reader.memo[number]
+        reader.stack.append(found)
+        if type(found) is Global:
+            reader.pushed(found)
 
     return act
 

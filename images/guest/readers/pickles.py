@@ -53,6 +53,7 @@ class Unpickler(Machine):
                 act(self)
         finally:
             self.session.nodes += nodes
+            self.tell_handed()
 
 
 def _place(where: Where) -> str:

@@ -39,6 +39,33 @@ def test_a_call_is_reported_and_not_made(read: Read, protocol: int) -> None:
     assert result.end.complete
 
 
+_LOAD = b"ctorch.storage\n_load_from_bytes\n"
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"cfunctools\npartial\n(" + _LOAD + b"C\x01xtR.",
+        b"cfunctools\npartial\n(ctorch.nn.functional\nrelu\ntR(" + _LOAD + b"(C\x01xt}Ntb.",
+        _LOAD + b"2(C\x01xtR.",
+        _LOAD + b"q\x000ctypes\nMethodType\n(h\x00C\x01xtR.",
+        b"(" + _LOAD + b"ccopyreg\n__newobj__\nl.",
+        b"ctorch._tensor\n_rebuild_from_type_v2\n.",
+        b"(" + _LOAD + b"h\x07",  # and then it breaks
+    ],
+)
+def test_what_runs_what_it_is_given_is_told_when_it_is_handed_on(read: Read, stream: bytes) -> None:
+    """A partial of it, called by some honest method, runs a pickle that nobody has read."""
+    assert "pickle.handed" in read(stream, ".pkl").oddities
+
+
+def test_what_runs_what_it_is_given_is_no_oddity_when_it_is_called(read: Read) -> None:
+    inner = pickle.dumps([1], 2)
+    called = b"(C" + bytes([len(inner)]) + inner + b"tR"
+    result = read(b"(" + _LOAD + b"q\x00" + called + b"h\x00" + called + b"l.", ".pkl")
+    assert "pickle.handed" not in result.oddities
+
+
 def test_what_a_call_gives_back_is_called(read: Read) -> None:
     stream = b"cos\nsystem\n(S'a'\ntR(S'b'\ntR."
     rows = read(stream, ".pkl")["GLOBAL"]
