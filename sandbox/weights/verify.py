@@ -28,6 +28,8 @@ MAX_MISMATCHES = 100  # sentences; a wrong source would make one for every tenso
 
 NAMES = "that names and shapes are those of the source (--replan derives them anew)"
 SENT_AGAIN = "{count} gathered or decoded tensors: not re-checked against the source (--replan reads them again)"
+BESIDE = "what the metadata file beside it says: the manifest holds no digest of it"
+PREFIX = "that {prefix} was to be taken off the names: the manifest says so, the source doesn't"
 RETURNED = "{count} returned tensors: made by code in the jail, so nothing in the source can prove them"
 
 
@@ -178,6 +180,14 @@ def _not_proven(manifest: Manifest) -> Iterator[str]:
         count = _count(manifest, *labels)
         if count:
             yield sentence.format(count=count)
+    yield from _never_proven(manifest)
+
+
+def _never_proven(manifest: Manifest) -> Iterator[str]:
+    """What even a fresh plan doesn't show."""
+    yield BESIDE
+    if manifest.strip_prefix:
+        yield PREFIX.format(prefix=show(manifest.strip_prefix))
 
 
 def _without_index(tensor: Tensor) -> Tensor:
@@ -214,5 +224,5 @@ def verify_plan(result: VerifyResult, replanned: Sequence[Tensor], digests: Mapp
     return replace(
         result,
         proven=tuple(proven) if not result.mismatches else (),
-        not_proven=(RETURNED.format(count=returned),) if returned else (),
+        not_proven=(*((RETURNED.format(count=returned),) if returned else ()), *_never_proven(result.manifest)),
     )
