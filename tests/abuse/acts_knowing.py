@@ -193,6 +193,22 @@ _TRACES = (
         "other.denied",
         {"call": "inotify_rm_watch"},
     ),
+    *(
+        Act(
+            "K.2",
+            f"Take what PID 1 {what}",
+            f"os.open('/proc/1/fd/{number}', os.O_RDONLY | os.O_NONBLOCK)",
+            "watch.tamper",
+            {"path": f"/proc/1/fd/{number}"},
+            contained="refused E(ACCES|NODEV|NOENT)",
+            answers=SEEN,
+        )
+        for what, number in (
+            ("hears from the host (its input)", 0),
+            ("prints (its errors)", 2),
+            ("says (its frames)", 3),
+        )
+    ),
     Act("K.3", "Take the decoys' watch from PID 1", "call(438, 3, 5, 0)", "process.trace", {"call": "pidfd_getfd"}),
     Act(
         "K.3",

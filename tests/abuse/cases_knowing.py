@@ -25,7 +25,10 @@ def _read(report: Report) -> int:
 
 
 def _raced(bench: Bench) -> Evidence:
-    """The path can be changed after the call's record was made; inotify sees every opening all the same."""
+    """The path can be changed after the call's record was made; inotify sees every opening all the same.
+
+    Two that come faster than PID 1 reads are one to inotify.
+    """
     report = bench.load(
         """
         import ctypes, os, threading
@@ -51,8 +54,10 @@ def _raced(bench: Bench) -> Evidence:
         print(opened)
         """
     )
-    assert _read(report) == int(_printed(report)) > 0
-    return Evidence("what it reads is planted", f"event decoy.read for each opening; {finding(report, 'event.decoy')}")
+    opened = int(_printed(report))
+    assert opened * 0.9 <= _read(report) <= opened, (_read(report), opened)
+    told = f"event decoy.read, counted but for like ones at once; {finding(report, 'event.decoy')}"
+    return Evidence("what it reads is planted", told)
 
 
 def _flooded(bench: Bench) -> Evidence:

@@ -210,43 +210,6 @@ def test_an_early_word_that_all_is_done_hides_nothing(report_of: Evaluate) -> No
     assert report.verdict == Verdict.MALICIOUS
 
 
-def test_each_raced_reading_of_a_decoy_is_counted(report_of: Evaluate) -> None:
-    """The path can be changed after the call's record was made; inotify sees every opening all the same.
-
-    Two that come faster than PID 1 reads are one to inotify.
-    """
-    report = report_of(
-        """
-        import ctypes, os, threading
-        libc = ctypes.CDLL(None, use_errno=True)
-        secret = os.path.expanduser("~/.aws/credentials").encode()
-        plain = b"/proc/version"
-        path = ctypes.create_string_buffer(64)
-        path.value = plain
-        stop = False
-        def swap():
-            while not stop:
-                path.value = secret
-                path.value = plain
-        thread = threading.Thread(target=swap)
-        thread.start()
-        opened = 0
-        for _ in range(300):
-            fd = libc.open(path, 0)
-            if fd >= 0:
-                opened += os.read(fd, 4) == b"[def"
-                os.close(fd)
-        stop = True
-        thread.join()
-        opened += os.read(os.open(secret, 0), 4) == b"[def"
-        print(opened)
-        """
-    )
-    reads = [event.count for event in report.dynamic.events if event.kind == "decoy.read"]
-    assert int(printed(report)) * 0.9 <= sum(reads) <= int(printed(report))
-    assert report.verdict == Verdict.MALICIOUS
-
-
 def test_own_executable_memory_is_refused(report_of: Evaluate) -> None:
     report = report_of(
         """

@@ -392,3 +392,32 @@ def test_no_finding_is_worse_than_the_verdict(rule: str) -> None:
 def _at_least(verdict: Verdict) -> tuple[Verdict, ...]:
     order = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.INCONCLUSIVE)
     return order[: order.index(verdict) + 1]
+
+
+def found(path: str) -> set[str]:
+    """What one look at that path leads to."""
+    return {finding.rule for finding in judge(events(event("file.read", "openat", path=path)), RULES).findings}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.dockerenv", "/run/.containerenv", "/run/systemd/container",
+        "/proc/1/cgroup", "/proc/1/cmdline", "/proc/self/cgroup", "/proc/self/status", "/proc/self/mountinfo",
+        "/proc/self/task/self/status", "/proc/7/task/9/sched", "/proc/self/net/dev", "/proc/version", "/proc/modules",
+        "/etc/machine-id", "/etc/hostname", "/sys/class/dmi/id/product_name", "/sys/class/net", "/sys/hypervisor/type",
+    ],
+)  # fmt: skip
+def test_a_look_that_tells_a_sandbox_is_a_finding(path: str) -> None:
+    assert found(path) == {"event.read.sandbox"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/proc/self/maps", "/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/self/comm", "/etc/localtime",
+        "/sys/devices/system/cpu/online", "/sys/fs/cgroup/cpu.max", "/etc/os-release", "/model/0123456789abcdef",
+    ],
+)  # fmt: skip
+def test_a_look_that_libraries_take_is_none(path: str) -> None:
+    assert found(path) == {"event.read"}
