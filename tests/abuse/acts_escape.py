@@ -40,7 +40,7 @@ _PID_1 = (
     Act(
         "34",
         "Read /proc/1/environ",
-        "open('/proc/1/environ').read()",
+        "sorted(open('/proc/1/environ').read().split('\\0'))",
         "watch.tamper",
         {"path": "/proc/1/environ"},
         answers=SEEN,
@@ -48,20 +48,18 @@ _PID_1 = (
             Differs(
                 "gvisor",
                 "the Sentry shows it to every user; three constants of ours are all it holds",
-                contained="(?=.*HOME=/home/user\0)(?=.*LANG=C.UTF-8\0)(?=.*PATH=/usr/local/bin:/usr/bin:/bin\0).{63}",
+                contained=r"\['', 'HOME=/home/user', 'LANG=C.UTF-8', 'PATH=/usr/local/bin:/usr/bin:/bin'\]",
             ),
         ),
     ),
     Act(
         "34",
         "List PID 1's descriptors",
-        "os.listdir('/proc/1/fd')",
+        "bool(os.listdir('/proc/1/fd'))",
         "watch.tamper",
         {"path": "/proc/1/fd"},
         answers=SEEN,
-        differs=(
-            Differs("gvisor", "the Sentry tells their numbers, and opens none of them", contained=r"\[[\d', ]*\]"),
-        ),
+        differs=(Differs("gvisor", "the Sentry tells their numbers, and opens none of them", contained="True"),),
     ),
     Act(
         "34",
