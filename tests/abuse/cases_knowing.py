@@ -133,7 +133,7 @@ def _vanished(bench: Bench) -> Evidence:
         said = "one line that says what failed, exit 3"
     else:
         assert report.verdict == Verdict.INCONCLUSIVE
-        said = finding(report, "host.jail")
+        said = finding(report, "host.input_changed")
     assert list(model.parent.iterdir()) == []
     return Evidence("nothing is read, nothing made in its place", said)
 
