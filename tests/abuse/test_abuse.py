@@ -10,13 +10,23 @@ import pytest
 from sandbox.facts import Verdict
 from tests.abuse import document
 from tests.abuse.bench import Bench
-from tests.abuse.case import NO_JAIL, Load, Row
+from tests.abuse.case import NO_JAIL, Limit, Load, Row
 from tests.abuse.table import LOADS, ROWS, jails_of, order
 from tests.jail.conftest import JAILS
 
 pytestmark = pytest.mark.jail
 
 RUNS = [(row, jail) for row in sorted(ROWS, key=order) for jail in jails_of(row, JAILS)]
+LOAD_OF = {(act.number, act.title): load.name for load in LOADS for act in load.acts}
+
+
+def shared(name: str, jail: str) -> tuple[pytest.MarkDecorator, ...]:
+    """One worker takes all that a run serves; a case is a run of its own."""
+    return (pytest.mark.xdist_group(f"{name} in {jail}"),) if name else ()
+
+
+def run_of(row: Row) -> str:
+    return "a plain one" if isinstance(row, Limit) else LOAD_OF.get((row.number, row.title), "")
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +35,26 @@ def benches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bench]:
     return {jail: Bench(jail, tmp_path_factory.mktemp(jail)) for jail in (*JAILS, NO_JAIL)}
 
 
-@pytest.mark.parametrize(("row", "jail"), RUNS, ids=[f"{row.number} {row.title}-{jail}" for row, jail in RUNS])
+@pytest.mark.parametrize(
+    ("row", "jail"),
+    [
+        pytest.param(row, jail, id=f"{row.number} {row.title}-{jail}", marks=shared(run_of(row), jail))
+        for row, jail in RUNS
+    ],
+)
 def test_it_is_contained_and_recorded_as_the_document_says(row: Row, jail: str, benches: dict[str, Bench]) -> None:
     evidence = benches[jail].show(row, LOADS)
     assert document.read().get((row.number, row.title, jail)) == evidence, "run: python -m tests.abuse --write"
 
 
-@pytest.mark.parametrize("jail", JAILS)
-@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.name)
+@pytest.mark.parametrize(
+    ("load", "jail"),
+    [
+        pytest.param(load, jail, id=f"{load.name}-{jail}", marks=shared(load.name, jail))
+        for load in LOADS
+        for jail in JAILS
+    ],
+)
 def test_a_load_of_attacks_came_to_its_end_under_watch(load: Load, jail: str, benches: dict[str, Bench]) -> None:
     report = benches[jail].report(load)
     assert report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
