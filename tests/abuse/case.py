@@ -97,12 +97,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Case:
-    """A run of its own: `run` asserts, and tells what it saw. `jails`: only there, where the jail changes nothing."""
+    """A run of its own: `run` asserts, and tells what it saw. `jails`: only there, where the jail changes nothing.
+
+    `root`: what makes the case takes root (a mount, a mask that only root sees through), not the evaluation.
+    """
 
     number: str
     title: str
     run: Callable[[Bench], Evidence]
     jails: tuple[str, ...] = ()
+    root: bool = False
 
 
 @dataclass(frozen=True)

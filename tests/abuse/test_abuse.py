@@ -10,7 +10,7 @@ import pytest
 from sandbox.facts import Verdict
 from tests.abuse import document
 from tests.abuse.bench import Bench
-from tests.abuse.case import NO_JAIL, Limit, Load, Row
+from tests.abuse.case import NO_JAIL, Case, Limit, Load, Row
 from tests.abuse.table import LOADS, ROWS, jails_of, order
 from tests.jail.conftest import JAILS
 
@@ -25,6 +25,10 @@ def shared(name: str, jail: str) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.xdist_group(f"{name} in {jail}"),) if name else ()
 
 
+def marks(row: Row, jail: str) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.root,) if isinstance(row, Case) and row.root else shared(run_of(row), jail)
+
+
 def run_of(row: Row) -> str:
     return "a plain one" if isinstance(row, Limit) else LOAD_OF.get((row.number, row.title), "")
 
@@ -37,10 +41,7 @@ def benches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bench]:
 
 @pytest.mark.parametrize(
     ("row", "jail"),
-    [
-        pytest.param(row, jail, id=f"{row.number} {row.title}-{jail}", marks=shared(run_of(row), jail))
-        for row, jail in RUNS
-    ],
+    [pytest.param(row, jail, id=f"{row.number} {row.title}-{jail}", marks=marks(row, jail)) for row, jail in RUNS],
 )
 def test_it_is_contained_and_recorded_as_the_document_says(row: Row, jail: str, benches: dict[str, Bench]) -> None:
     evidence = benches[jail].show(row, LOADS)
