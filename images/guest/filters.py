@@ -20,6 +20,7 @@ import pyseccomp as seccomp  # noqa: E402
 ctypes.util.find_library = _asking_ldconfig
 
 PROT_EXEC = 0x4
+MAP_SHARED = 0x1  # alone, and in MAP_SHARED_VALIDATE
 CLONE_THREAD = 0x10000
 # With any of these a thread would be more than a thread: CLONE_PTRACE, CLONE_UNTRACED, CLONE_NEW*, CLONE_INTO_CGROUP.
 CLONE_REFUSED = 0x2000 | 0x800000 | 0x7E020080 | 0x200000000
@@ -82,8 +83,9 @@ def arm(names: Iterable[str], absent: Iterable[str], observer: str) -> int:
 def _allow_with_arguments(rules: seccomp.SyscallFilter) -> None:
     """Each test compares whole registers, so that upper bits can't smuggle anything past it."""
     equal = seccomp.EQ
-    for name in ("mmap", "mprotect"):
-        rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
+    not_run = seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0)
+    rules.add_rule(seccomp.ALLOW, "mmap", not_run, seccomp.Arg(3, seccomp.MASKED_EQ, MAP_SHARED, 0))
+    rules.add_rule(seccomp.ALLOW, "mprotect", not_run)
     rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, equal, _own_pid()))
     rules.add_rule(seccomp.ALLOW, "prlimit64", seccomp.Arg(0, equal, 0), seccomp.Arg(2, equal, 0))
     for name, at, allowed in (("fcntl", 1, FCNTL_ALLOWED), ("ioctl", 1, IOCTL_ALLOWED), ("prctl", 0, PRCTL_ALLOWED)):

@@ -6,6 +6,7 @@ Every number is the kernel's word on the tree, not the tree's own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import resource
 import time
@@ -140,8 +141,7 @@ def usage(pid: int) -> dict[str, Any]:
         with contextlib.suppress(psutil.Error, OSError, KeyError):
             status = processes.status(f"/proc/{pid}/task/{task}/status")
             resident = _kilobytes(status["VmRSS"])  # a thread that has ended has no such line
-            named = "RssAnon" in status
-            memory = _kilobytes(status["RssAnon"]) + _kilobytes(status["RssShmem"]) if named else resident
+            memory = _kilobytes(status["RssAnon"]) + _kilobytes(status["RssShmem"]) if _tells_files() else resident
             process = psutil.Process(task)
             times = process.cpu_times()
             cpu = times.user + times.system + times.children_user + times.children_system
@@ -156,10 +156,16 @@ def least_memory(pid: int) -> int:
     """The memory of `usage` without mapped files, whoever the kernel is."""
     held = int(usage(pid)["memory"])
     with contextlib.suppress(OSError):
-        if held and "RssAnon" not in processes.status(f"/proc/{pid}/status"):
+        if held and not _tells_files():
             files = _MAPPED_FILE.findall(Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8", errors="replace"))
             return held - sum(1024 * (int(resident) - int(anonymous)) for resident, anonymous in files)
     return held
+
+
+@functools.cache
+def _tells_files() -> bool:
+    """Whether this kernel tells files' memory apart. PID 1's own status says: in gVisor a name can hold such a line."""
+    return "RssAnon" in processes.status("/proc/self/status")
 
 
 def _kilobytes(text: str) -> int:

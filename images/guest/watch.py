@@ -80,6 +80,8 @@ class Watch:
             time.sleep(0.001)
         self.outlived = self._observer.outlived()
         self._decoys.drain(self._record)
+        if self._loaded:  # which may have been said too early: then the load's end is yet to come
+            self._note_cpu("cpu.after_load", self.samples.mark("ended", []), self._order.allowance)
         self.relay.finish()
         assert self._loader.end is not None
         return replace(self._loader.end, alive=self._alive)

@@ -17,7 +17,7 @@ from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail import cgroup, wall
 from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, cpus, flags
-from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, JailSpec, RunningJail
+from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, SIGNALS, JailSpec, RunningJail
 
 _READ = 1 << 20
 _STDERR_KEPT = 4096
@@ -106,7 +106,8 @@ class RunningBubblewrap(RunningJail):
         variables = [word for pair in spec.variables.items() for word in ("--setenv", *pair)]
         mounts = _mounts(spec.model_name, sources)
         jail = ["bwrap", *first, *variables, *mounts, *files, *last, "--seccomp", str(filter_fd)]
-        limited = ["prlimit", "--core=0", f"--fsize={limits.file_size}", f"--nofile={limits.open_files}", "--"]
+        sizes = [f"--fsize={limits.file_size}", f"--nofile={limits.open_files}", f"--sigpending={SIGNALS}"]
+        limited = ["prlimit", "--core=0", *sizes, "--"]
         # A choice of its own for each jail, or all jails of a machine would share the first ones.
         chosen = random.sample(sorted(os.sched_getaffinity(0)), cpus(limits))
         limited = ["taskset", "--cpu-list", ",".join(map(str, chosen)), *limited]

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.jail.interface import CODE, HOME, MODEL, SHARED, TMP, JailSpec
+from sandbox.jail.interface import CODE, HOME, MODEL, SHARED, SIGNALS, TMP, JailSpec
 
 COMMAND = ("/usr/bin/python3", "-I", "-B", f"{CODE}/runner.py")
 JOB_LABEL = "sandbox-load.job"
@@ -197,7 +197,7 @@ def _limits(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
     )
     if runtime == GVISOR:
         return (*rows, _ulimit("nproc", limits.processes, "counted by the Sentry; the engine counts its threads"))
-    return rows
+    return (*rows, _ulimit("sigpending", SIGNALS, "the user's queue of signals is not the jail's to fill"))
 
 
 def _life(spec: JailSpec) -> tuple[Flag, ...]:

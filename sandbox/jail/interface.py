@@ -22,6 +22,9 @@ MODEL = "/model"  # a folder that holds the one file, under a random name
 HOME = "/home/user"
 TMP = "/tmp"  # noqa: S108 - inside the jail, its own
 SHARED = "/dev/shm"  # noqa: S108 - likewise
+# Signals that may be queued. The kernel counts them by user: without this the jail could use up those of the host's
+# user of its uid, whose timers would fail.
+SIGNALS = 1024
 
 Progress = Callable[[str], None]
 

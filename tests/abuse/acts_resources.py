@@ -12,7 +12,7 @@ _RESOURCES = (
     Act(
         "3",
         "Maps more memory than the jail has",
-        "mmap.mmap(-1, 1 << 40)",
+        "mmap.mmap(-1, 1 << 40, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)",
         rule=_RUNS_CODE,
     ),
     Act(

@@ -23,7 +23,7 @@ difference, in one.
 *Contained* is what the payload itself got, or what the host saw. *Recorded* is what the report says of it.
 Numbers 1 to 78 are those of the list of abuses this project answers to; its 79th is a rate (false alarms on ordinary
 checkpoints, misses on hostile ones), is no attack, and is measured elsewhere. Rows with a letter go beyond the list:
-B2 breaks naive builds, F are floods, G is a guest that lies, H is a host in a bad state.
+B is what a reviewer broke, B2 breaks naive builds, F are floods, G is a guest that lies, H is a host in a bad state.
 
 | no. | tried | jail | contained | recorded |
 |---|---|---|---|---|

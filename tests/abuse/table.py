@@ -1,7 +1,7 @@
 """All rows of the suite, by room. The numbers are those of the reviewers' list; what goes beyond it has its own prefix.
 
-B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods. K: a loader that knows
-this source.
+B: what a reviewer broke. B2: what breaks a naive build. G: a hostile guest. H: a hostile host. F: floods.
+K: a loader that knows this source.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tests.abuse import (
     acts_kernel,
     acts_knowing,
     acts_resources,
+    acts_silent,
     cases_bombs,
     cases_channel,
     cases_egress,
@@ -31,6 +32,7 @@ from tests.abuse.case import Case, Limit, Load, Row
 # Each may hold LOADS, CASES and LIMITS.
 ROOMS: tuple[ModuleType, ...] = (
     acts_resources,
+    acts_silent,
     cases_resources,
     cases_bombs,
     acts_escape,

@@ -313,6 +313,28 @@ def test_a_load_that_never_ends_is_ended(report_of: Evaluate) -> None:
     assert not report.completeness.complete
 
 
+def test_calls_that_never_stop_don_t_keep_the_watch_from_its_end(report_of: Evaluate) -> None:
+    """From machine code in more threads than PID 1 can answer: it still looks at the clock and tells what it saw."""
+    report = report_of(
+        """
+        import ctypes, os, threading
+        libc = ctypes.CDLL(None)
+        libc.lfind.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+        many = ctypes.c_size_t(1 << 40)
+        access = ctypes.cast(libc.access, ctypes.c_void_p)
+        def flood():
+            libc.lfind(b"/x", ctypes.addressof(many), ctypes.addressof(many), 0, access)
+        for _ in range(200):
+            threading.Thread(target=flood, daemon=True).start()
+        os.open(os.path.expanduser("~/.aws/credentials"), os.O_RDONLY)
+        threading.Event().wait()
+        """,
+        timeout=6,
+    )
+    assert report.dynamic.ended
+    assert "limit.time" in kinds(report)
+
+
 def test_a_thread_that_stays_is_waited_for_and_said(report_of: Evaluate) -> None:
     report = report_of(
         """

@@ -163,6 +163,7 @@ def test_the_hardening_is_this_and_nothing_else(spec: JailSpec, tmp_path: Path) 
                 {"Name": "fsize", "Soft": 8 * MIB, "Hard": 8 * MIB},
                 {"Name": "msgqueue", "Soft": 0, "Hard": 0},
                 {"Name": "nofile", "Soft": 128, "Hard": 128},
+                {"Name": "sigpending", "Soft": 1024, "Hard": 1024},
             ],
             "Init": False,
             "LogConfig": {"Type": "none"},

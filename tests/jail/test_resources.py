@@ -46,8 +46,23 @@ for _ in range(8):
 """
 
 
+_HIDDEN = """
+import ctypes
+ctypes.CDLL(None).prctl(15, b"\\nRssAnon:{told}", 0, 0, 0)
+"""
+
+
 def rules(report) -> set[str]:
     return {finding.rule for finding in report.findings}
+
+
+@pytest.mark.parametrize("told", ["x", "0 kB"])
+def test_a_name_that_looks_like_a_line_of_the_kernel_s_hides_nothing(told: str, report_of: Evaluate) -> None:
+    """gVisor writes a process's name into its status as it is, line feeds and all."""
+    report = report_of(_HIDDEN.format(told=told) + _BURNS)
+    assert report.dynamic.ended
+    assert report.dynamic.resources is not None
+    assert report.dynamic.resources.load_cpu_seconds >= 0.4
 
 
 def test_what_a_load_uses_is_told_and_what_mines_after_it_is_found(report_of: Evaluate) -> None:

@@ -57,7 +57,7 @@ ACTS: dict[str, tuple[str, dict[str, str]]] = {
     "os.memfd_create('x')": ("memory.memfd", {"path": "x"}),
     "mmap.mmap(-1, 4096, prot=7)": ("memory.exec", {}),
     "libc.mprotect(page, 4096, 7)": ("memory.exec", {}),
-    "time.sleep(1000)": ("time.sleep", {"value": "1000"}),
+    "time.sleep(1000.5)": ("time.sleep", {"value": "1000"}),
     "os.setuid(0)": ("privilege", {}),
     "libc.prctl(38, 0, 0, 0, 0)": ("watch.tamper", {}),
     "fcntl.ioctl(0, 0x5412, b'x')": ("other.denied", {}),  # TIOCSTI
@@ -65,7 +65,7 @@ ACTS: dict[str, tuple[str, dict[str, str]]] = {
 PAYLOAD = """
 import ctypes, fcntl, mmap, os, socket, subprocess, time
 libc = ctypes.CDLL(None, use_errno=True)
-space = mmap.mmap(-1, 8192)
+space = mmap.mmap(-1, 8192, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 page = ctypes.c_void_p((ctypes.addressof(ctypes.c_char.from_buffer(space)) + 4095) & ~4095)
 udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
 for act in {acts!r}:

@@ -28,8 +28,11 @@ _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND |
 _TIMESPEC = struct.Struct("<qq")
 _TIMER_ABSTIME = 1
 _CLONE_VM_VFORK = 0x100 | 0x4000
-_CLONE_BESIDES = 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
+# CLONE_FILES among them: descriptors are shared by the threads of one process and by nobody else.
+_CLONE_BESIDES = 0x400 | 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
 _MAP_ANONYMOUS = 0x20
+_PROT_EXEC = 0x4
+_NO_FILE = b"/dev/zero"  # mapped shared, this device is memory without a file
 _PROT_WRITE_EXEC = 0x6
 _MAX_MESSAGES = 16  # of one sendmmsg; the rest is counted
 _MMSGHDR = 64  # bytes of a struct mmsghdr
@@ -103,6 +106,13 @@ def _socket(_memory: Memory, args: Arguments) -> Decision:
     if plain and kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         return Decision(detail, answer=CONTINUE)  # no interface but loopback; what it is used for is what counts
     return Decision(detail | {"protocol": str(protocol)})
+
+
+def _socketpair(memory: Memory, args: Arguments) -> Decision:
+    """For a family that the kernel has not, it would load a module."""
+    detail = _socket(memory, args).detail
+    unix = args[0] & 0xFFFFFFFF == socket.AF_UNIX
+    return Decision(detail, quiet=True, answer=CONTINUE) if unix else Decision(detail)
 
 
 def _ipv6(raw: bytes) -> str:
@@ -248,19 +258,28 @@ def _signal(pid_at: int, signal_at: int) -> Decoder:
     return decode
 
 
-def _executable(at: int) -> Decoder:
-    """mmap of a library is how it is loaded; memory of one's own making, or the model's bytes, is something else."""
+def _mmap(memory: Memory, args: Arguments) -> Decision:
+    """What can be run, or is shared. Memory that is shared but no file's outlives its mapping, so no limit counts it.
 
-    def decode(memory: Memory, args: Arguments) -> Decision:
-        detail = {"size": str(args[1]), "flags": hex(args[2])}
-        if not at or args[at] & _MAP_ANONYMOUS or args[2] & _PROT_WRITE_EXEC == _PROT_WRITE_EXEC:
-            return Decision(detail)
-        path = memory.opened(args[4] & 0xFFFFFFFF)
-        if path.startswith(_LIBRARIES):
-            return Decision({}, kind="memory.library", answer=CONTINUE)
-        return Decision(detail | {"path": printable(path)})
+    A descriptor says what is mapped only while nobody can put another one in its place.
+    """
+    detail = {"size": str(args[1]), "flags": hex(args[2])}
+    executable = bool(args[2] & _PROT_EXEC)
+    refused = "" if executable else "memory.memfd"
+    if args[3] & _MAP_ANONYMOUS:
+        return Decision(detail, kind=refused)
+    path = memory.opened(args[4] & 0xFFFFFFFF)
+    if not memory.alone():
+        return Decision(detail | {"path": printable(path)}, kind=refused)
+    if executable and path.startswith(_LIBRARIES) and args[2] & _PROT_WRITE_EXEC != _PROT_WRITE_EXEC:
+        return Decision({}, kind="memory.library", answer=CONTINUE)
+    if not executable and not path.startswith(_NO_FILE):
+        return Decision({}, quiet=True, answer=CONTINUE)
+    return Decision(detail | {"path": printable(path)}, kind=refused)
 
-    return decode
+
+def _mprotect(_memory: Memory, args: Arguments) -> Decision:
+    return Decision({"size": str(args[1]), "flags": hex(args[2])})
 
 
 def _timespec(memory: Memory, address: int) -> float:
@@ -285,6 +304,7 @@ DECODERS: dict[str, Decoder] = {
     "clone": _clone,
     "vfork": _vfork,
     "socket": _socket,
+    "socketpair": _socketpair,
     "connect": _connect,
     "bind": _bind,
     "sendto": _sendto,
@@ -309,8 +329,8 @@ DECODERS: dict[str, Decoder] = {
     "process_vm_readv": _registers(("target", 0)),
     "process_vm_writev": _registers(("target", 0)),
     "pidfd_open": _registers(("target", 0)),
-    "mmap": _executable(3),
-    "mprotect": _executable(0),
+    "mmap": _mmap,
+    "mprotect": _mprotect,
     "nanosleep": _nanosleep,
     "clock_nanosleep": _clock_nanosleep,
 }

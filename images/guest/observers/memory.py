@@ -51,6 +51,13 @@ class Memory:
         except OSError as error:
             raise UnreadableError from error
 
+    def alone(self) -> bool:
+        """Whether the caller is its process's only thread. Others can change its descriptors until the call goes on."""
+        try:
+            return len(os.listdir(f"/proc/{self._pid}/task")) == 1
+        except OSError as error:
+            raise UnreadableError from error
+
     def folder(self) -> bytes:
         """The caller's working folder, as the kernel calls it."""
         try:
