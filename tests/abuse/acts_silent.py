@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.abuse.case import Act, Load
+from tests.abuse.bench import Bench
+from tests.abuse.case import Act, Case, Evidence, Load, finding
 
 # A call that is denied is told even when all that it names is "": a descriptor stands for the path.
 _NAMELESS = tuple(
@@ -80,4 +81,22 @@ _SHARED = tuple(
     )
 )
 
+
+def _mined_after_its_word(bench: Bench) -> Evidence:
+    """Whoever says early that the load is over is measured until it really is. Ten seconds are free."""
+    report = bench.load(
+        """
+        import os, sys, time
+        wire = sys.modules["wire"]
+        os.write(3, wire.encode(wire.Kind.LOADED, wire.Loaded(True, "", 0.0)))
+        while time.process_time() < 11: pass
+        os.write(3, wire.encode(wire.Kind.TESTIFIED, wire.Testified(0, "")))
+        os._exit(0)
+        """
+    )
+    assert report.completeness.complete
+    return Evidence("it cost the jail's own time", finding(report, "event.cpu.after"))
+
+
+CASES = (Case("B.6", "Say early that the load is over, and mine until it is", _mined_after_its_word, ("bubblewrap",)),)
 LOADS = (Load("silent", (*_NAMELESS, *_PAIRS, _SWAPPED, *_SHARED)),)
