@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.contest import COPY, IMPORT, MAPPED, SIZES, STATIC, UNWATCHED, WATCHED, full
+from bench.contest import COPY, IMPORT, MAPPED, SIZES, STATIC, baseline, full, watched
 from bench.measure import Sample, median, told
 from bench.results import Results
 
@@ -41,10 +41,9 @@ def lines(results: Results) -> Iterator[Line]:
         if name.startswith("watched"):
             yield Line(f"a {name.replace(',', ' openat and close,')}", micros, _CALL, "us")
     for name, samples in results.loads.items():
-        plain = median(samples[UNWATCHED], _load_seconds)
-        yield Line(
-            f"loading {name}: watched / not watched", median(samples[WATCHED], _load_seconds) / plain, _WATCH, "x"
-        )
+        for peer in (peer for peer in samples if peer.startswith(watched(""))):
+            ratio = median(samples[peer], _load_seconds) / median(samples[baseline(peer)], _load_seconds)
+            yield Line(f"loading {name}: {peer} / not watched", ratio, _WATCH, "x")
 
 
 def _wall(sample: Sample) -> float:

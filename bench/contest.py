@@ -15,7 +15,14 @@ COPY = "cp + fsync"
 PLAIN = "torch.load + save_file"
 MAPPED = "torch.load(mmap) + save_file"
 STATIC = "sandbox-load --static, bubblewrap"
-WATCHED, UNWATCHED = "watched", "not watched"
+OUTSIDE = "no jail"
+STRACES = {
+    "strace -f": ("strace", "-f", "-qq", "-o", "/dev/null"),
+    "strace -f --seccomp-bpf -e %file,%network,%process": (
+        *("strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf"),
+        *("-e", "trace=%file,%network,%process"),
+    ),
+}
 _COPY_AND_SYNC = 'cp "$1" "$2" && sync "$2"'
 
 
@@ -69,7 +76,28 @@ def peers(model: Path, jails: Sequence[str]) -> list[Peer]:
     ]
 
 
-def watch_peers(model: Path) -> list[Peer]:
-    """The same loader in the same jail, with the watch and without."""
-    command = (sys.executable, "-m", "bench.evaluation", str(model))
-    return [Peer(WATCHED, command), Peer(UNWATCHED, (*command, "--unwatched"))]
+def watched(jail: str) -> str:
+    """The name of a load under watch."""
+    return f"watched, {jail}"
+
+
+def unwatched(jail: str) -> str:
+    """The name of the same load in the same jail, without the watch."""
+    return f"not watched, {jail}"
+
+
+def baseline(peer: str) -> str:
+    """The peer that loads the same file in the same surroundings, and that nobody watches."""
+    return f"not {peer}" if peer.startswith(watched("")) else OUTSIDE
+
+
+def watch_peers(model: Path, file_format: str, jails: Sequence[str]) -> list[Peer]:
+    """The same loader in each jail, with the watch and without; and with no jail, under strace and alone."""
+    ours = (sys.executable, "-m", "bench.evaluation", str(model), "--jail")
+    alone = (sys.executable, "-m", "bench.load", str(model), file_format)
+    return [
+        *(Peer(watched(jail), (*ours, jail)) for jail in jails),
+        *(Peer(unwatched(jail), (*ours, jail, "--unwatched")) for jail in jails),
+        Peer(OUTSIDE, alone),
+        *(Peer(name, (*strace, *alone)) for name, strace in STRACES.items()),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.budgets import lines
-from bench.contest import COPY, IMPORT, MAPPED, STATIC, UNWATCHED, WATCHED, full
+from bench.contest import COPY, IMPORT, MAPPED, OUTSIDE, STATIC, full, unwatched, watched
 from bench.measure import Sample
 from bench.results import Results, Samples
 from bench.tables import page
@@ -23,7 +23,15 @@ def size(copy: float, plain: float, ours: float) -> Samples:
 
 
 def results() -> Results:
-    load = {WATCHED: [Sample(2, 2, {"load_seconds": 0.0102})], UNWATCHED: [Sample(2, 2, {"load_seconds": 0.01})]}
+    seconds = {
+        watched("bubblewrap"): 0.0102,
+        watched("gvisor"): 0.03,
+        unwatched("bubblewrap"): 0.01,
+        unwatched("gvisor"): 0.02,
+        OUTSIDE: 0.008,
+        "strace -f": 0.012,
+    }
+    load = {peer: [Sample(2, 2, {"load_seconds": value})] for peer, value in seconds.items()}
     return Results(
         sizes={"10M": size(0.02, 1.8, 1.6), "1G": size(0.5, 3.0, 1.4), "4G": size(2.0, 6.0, 6.5)},
         loads={"10 MB, mapped": load},
@@ -37,7 +45,11 @@ def test_page_shows_every_peer_as_a_ratio_of_medians() -> None:
     text = page(results(), "a machine")
     assert "| sandbox-load, bubblewrap | 1.50 | 3.00 | 0.50 | 1.50 | 40 | 230 (150) |" in text
     assert "| strace -f | 45.0 | 15.0 |" in text
-    assert "| 10 MB, mapped | 10.20 | 10.00 | 1.020 |" in text
+    assert "| 10 MB, mapped | watched, bubblewrap | 10.20 | 10.00 | 1.020 |" in text
+    assert "| 10 MB, mapped | watched, gvisor | 30.00 | 20.00 | 1.500 |" in text
+    assert "| 10 MB, mapped | strace -f | 12.00 | 8.00 | 1.500 |" in text
+    assert "| 10 MB, mapped | no jail |" not in text
+    assert "| 10 MB, mapped | not watched" not in text
 
 
 def test_budgets_say_what_is_reached_and_what_is_not() -> None:
@@ -46,7 +58,8 @@ def test_budgets_say_what_is_reached_and_what_is_not() -> None:
     assert reached["4 GB, sandbox-load, docker: torch.load(mmap) + save_file"] is False
     assert reached["10 MB, bubblewrap: import torch + 0.25 s"] is True
     assert reached["a watched openat and close, bubblewrap"] is True
-    assert reached["loading 10 MB, mapped: watched / not watched"] is True
+    assert reached["loading 10 MB, mapped: watched, bubblewrap / not watched"] is True
+    assert reached["loading 10 MB, mapped: watched, gvisor / not watched"] is False
     assert len(reached) == len(list(lines(results())))
 
 
