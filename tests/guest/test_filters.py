@@ -51,7 +51,7 @@ MOST_TASKS = 4
 class Supervised:
     """A child that waits for the go, and the observer of its calls."""
 
-    def __init__(self, observer: str, before: str, after: str) -> None:
+    def __init__(self, observer: str, before: str, after: str, other_answers: dict[str, str]) -> None:
         places = {"images": str(ROOT / "images"), "wire": str(ROOT / "sandbox" / "untrusted")}
         lists = {"load": SYSCALLS.load, "absent": SYSCALLS.absent}
         parts = {"before": textwrap.dedent(before), "after": textwrap.dedent(after)}
@@ -65,7 +65,8 @@ class Supervised:
         self.reaper.keep(self.process.pid)
         self.pump = Pump(time.monotonic() + 20)
         self.pump.add(self.reaper.wake(), self.reaper.serve)
-        answers = Answers(WATCHED, self.record, 0.005)
+        others = [("process.fork", [call], answer) for call, answer in other_answers.items()]
+        answers = Answers(WATCHED + others, self.record, 0.005)
         notify = observer == "notify"
         self.observer = NotifyObserver(answers) if notify else TraceObserver(answers, self.reaper, MOST_TASKS)
         self.observer.take(self.process.pid, listener)
@@ -103,8 +104,8 @@ def supervised(request: pytest.FixtureRequest) -> Supervise:
     """Both observers give the same answers and the same record."""
 
     @contextmanager
-    def start(before: str = "", after: str = "") -> Iterator[Supervised]:
-        child = Supervised(request.param, before, after)
+    def start(before: str = "", after: str = "", others: dict[str, str] | None = None) -> Iterator[Supervised]:
+        child = Supervised(request.param, before, after, others or {})
         try:
             yield child
         finally:
@@ -210,6 +211,38 @@ def test_a_child_of_a_child_is_watched(supervised: Supervise) -> None:
     with supervised("import subprocess", "subprocess.run(['/bin/true'])") as child:
         child.go()
         assert {"process.fork", "process.exec"} <= child.kinds
+
+
+def test_what_one_process_names_is_never_read_from_another(supervised: Supervise) -> None:
+    """A tracer keeps the memory of its last caller open. Here two call in turns, with other text at like addresses."""
+    after = """
+    mine, theirs = os.pipe(), os.pipe()
+    name = "child" if os.fork() == 0 else "parent"
+    (take, _), (_, give) = (mine, theirs) if name == "parent" else (theirs, mine)
+    for number in range(10):
+        if name == "child" or number:
+            os.read(take, 1)
+        try:
+            open(f"/nowhere/{name}/{number}")
+        except OSError:
+            pass
+        os.write(give, b".")
+    if name == "parent":
+        os.wait()
+    """
+    with supervised("", after, {"clone": "continue"}) as child:
+        child.go()
+        paths = {row.detail.get("path", "") for row in child.rows}
+        assert {f"/nowhere/{name}/{number}" for name in ("child", "parent") for number in range(10)} <= paths
+        assert child.record.unreadable == 0
+
+
+def test_what_a_new_program_names_is_read_from_its_own_memory(supervised: Supervise) -> None:
+    with supervised("", "os.execv('/bin/true', ['true'])", {"execve": "continue"}) as child:
+        child.go()
+        after_it = [row for row in child.rows if row.at > next(row.at for row in child.rows if row.call == "execve")]
+        assert any(row.detail.get("path") == "/etc/ld.so.cache" for row in after_it)
+        assert child.record.unreadable == 0
 
 
 def test_a_stop_that_a_task_sends_itself_is_no_way_to_wait(supervised: Supervise) -> None:

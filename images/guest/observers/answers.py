@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from guest import filters
@@ -33,6 +34,7 @@ class Answers:
 
     def __init__(self, watch: list[tuple[str, list[str], str]], record: Record, sleep_seconds: float) -> None:
         self.record = record
+        self.memory_of: Callable[[int], Memory] = Memory
         self._sleep_seconds = sleep_seconds
         self._continued: Counter[str] = Counter()
         self._calls = {
@@ -66,7 +68,7 @@ class Answers:
             # An address differs each time, and would make each call a row of its own.
             return Call(name, "other.denied", "EPERM"), Decision({"value": hex(args[0])} if args[0] < _PAGE else {})
         try:
-            with Memory(task) as memory:
+            with self.memory_of(task) as memory:
                 decision = decoder(call.name)(memory, args)
         except (UnreadableError, struct.error, ValueError, OverflowError, OSError):
             self.record.unreadable += 1

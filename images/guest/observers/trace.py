@@ -14,6 +14,7 @@ from guest import filters, processes
 from guest.observers.answers import Answers
 from guest.observers.decode import CONTINUE, FAKE
 from guest.observers.interface import Observer, WatchError
+from guest.observers.memory import KeptMemory
 from guest.reaper import Reaper, Tracer
 from guest.relay import Pump
 
@@ -43,6 +44,8 @@ class TraceObserver(Observer, Tracer):
     def __init__(self, answers: Answers, reaper: Reaper, most_tasks: int) -> None:
         """`most_tasks` may live at a time: nothing else counts them where this observer is needed."""
         self._answers = answers
+        self._answers.memory_of = self._memory
+        self._kept: KeptMemory | None = None  # of the task that called last
         self._reaper = reaper
         self._most_tasks = most_tasks
         self._tasks: set[int] = set()
@@ -78,6 +81,8 @@ class TraceObserver(Observer, Tracer):
             self._tasks.add(self._message(task) or task)
         elif event == _EVENT_SECCOMP:
             self._call(task)
+        elif event == _EVENT_EXEC:
+            self._forget()
         elif event == _EVENT_STOP:
             self._tasks.add(task)  # a new task's first stop may come before the word of its start
         # A stop by a signal (event 0) goes on with it. One that means to stop the task goes on without a stop: whoever
@@ -86,6 +91,19 @@ class TraceObserver(Observer, Tracer):
 
     def gone(self, task: int) -> None:
         self._tasks.discard(task)
+        self._forget()
+
+    def _memory(self, task: int) -> KeptMemory:
+        """Raises UnreadableError."""
+        if self._kept is None or self._kept.pid != task:
+            self._forget()
+            self._kept = KeptMemory(task)
+        return self._kept
+
+    def _forget(self) -> None:
+        if self._kept:
+            self._kept.close()
+        self._kept = None
 
     def _call(self, task: int) -> None:
         registers = self._registers
