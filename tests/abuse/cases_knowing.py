@@ -125,17 +125,17 @@ def _orphaned(bench: Bench) -> Evidence:
 
 
 def _vanished(bench: Bench) -> Evidence:
-    """A volume would have made a folder in its place, owned by root."""
+    """A volume would have made a folder in its place, owned by root. Who notices first is a race."""
     model = benign(bench.folder() / "model.pkl")
     try:
         report = bench.evaluate(model, progress=lambda _line: model.unlink(missing_ok=True))
     except HostError:
-        said = "one line that says what failed, exit 3"
+        pass
     else:
+        assert finding(report, "host.input_changed").endswith(Verdict.INCONCLUSIVE.value)
         assert report.verdict == Verdict.INCONCLUSIVE
-        said = finding(report, "host.input_changed")
     assert list(model.parent.iterdir()) == []
-    return Evidence("nothing is read, nothing made in its place", said)
+    return Evidence("nothing is read, nothing made in its place", "one line and exit 3, or host.input_changed")
 
 
 def _private(bench: Bench) -> Evidence:
