@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -27,6 +27,12 @@ class Classes:
     def __init__(self, told: list[dict[str, Any]]) -> None:
         self._told = [(row, {key: re.compile(like, re.DOTALL) for key, like in row["detail"].items()}) for row in told]
         self._of_kind: dict[str, list[int]] = {}
+
+    def prepare(self, watched: Iterable[tuple[str, Iterable[str], str]]) -> None:
+        """Look once at each kind and call: the first look compiles patterns, and later somebody would wait for that."""
+        for kind, calls, _answer in watched:
+            for call in calls:
+                self.of(kind, call, {})
 
     def of(self, kind: str, call: str, detail: dict[str, str]) -> tuple[int, bool]:
         """The number of the first rule that takes it, -1 for none; and whether that rule thinks it harmless."""

@@ -48,7 +48,9 @@ class Watch:
         `told` goes to the loader: the format, whether to map it, the modules to import first, the names it knows.
         """
         self._loader.command(json.dumps(told))
-        self._sample()  # loads psutil now, while the loader imports, and not when its first call waits for an answer
+        # Now, while the loader imports, and not when its first call waits for an answer:
+        self._sample()  # which loads psutil
+        self._record.classes.prepare(self._order.watched)
         try:
             baseline = self._arm(told["modules"])
         except WatchError as error:

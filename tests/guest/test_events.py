@@ -15,6 +15,8 @@ from sandbox.judge import classes as judged
 from sandbox.judge import judge
 from tests.judge.rows import RULES, dynamic
 
+KINDS = ("file.read", "file.probe", "net.connect", "other.denied", "escape.bpf", "limit.time", "no.such")
+
 
 class Told:
     """A record, and the rows that it sent."""
@@ -40,6 +42,15 @@ def test_an_event_is_sent_when_it_happens() -> None:
     (row,) = told.rows
     assert (row.id, row.kind, row.call, row.answer, row.pid, row.count) == (1, "net.connect", "connect", "denied", 7, 1)
     assert row.detail == {"port": "443"}
+
+
+def test_what_was_prepared_is_classified_alike() -> None:
+    fresh, prepared = Told(2).record.classes, Told(2).record.classes
+    watched = [(kind, [call], "EPERM") for kind in KINDS for call in ("openat", "ioctl", "alarm")]
+    prepared.prepare(watched)
+    for kind, (call,), _answer in watched:
+        for detail in ({}, {"path": "/home/x"}, {"value": "12.5"}):
+            assert prepared.of(kind, call, detail) == fresh.of(kind, call, detail)
 
 
 def test_events_that_are_alike_are_one_row_that_grows() -> None:

@@ -245,6 +245,15 @@ def test_what_a_new_program_names_is_read_from_its_own_memory(supervised: Superv
         assert child.record.unreadable == 0
 
 
+def test_when_all_is_over_the_pump_rests(supervised: Supervise) -> None:
+    """A listener that hung up is readable for ever."""
+    with supervised("", "") as child:
+        child.go()
+        turns: list[bool] = []
+        assert not child.pump.run_until(lambda: bool(turns.append(True)), 0.2)  # type: ignore[func-returns-value]
+        assert len(turns) < 100
+
+
 def test_a_stop_that_a_task_sends_itself_is_no_way_to_wait(supervised: Supervise) -> None:
     """Nor is it one to get lost: what comes after it is watched."""
     after = "os.kill(os.getpid(), 19); libc.syscall(234, os.getpid(), libc.gettid(), 10); os.fork()"

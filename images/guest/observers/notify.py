@@ -55,6 +55,7 @@ class NotifyObserver(Observer):
                 raise
 
     def attach(self, pump: Pump) -> None:
+        self._pump = pump
         pump.add(self.fd, self.handle)
 
     def outlived(self) -> bool:
@@ -66,11 +67,16 @@ class NotifyObserver(Observer):
         return bool(poll.poll(0))
 
     def handle(self) -> None:
-        """Take one notification and answer it. Returns without one when its caller was killed meanwhile."""
+        """Take one notification and answer it. Returns without one when its caller was killed meanwhile.
+
+        After the last caller the listener hangs up for good: left in the pump, it would keep it turning.
+        """
         self._buffer[:] = bytes(_NOTIFICATION.size)
         try:
             fcntl.ioctl(self.fd, _RECV, self._buffer)
         except OSError as error:
+            if error.errno == errno.ENOENT and self.outlived():
+                self._pump.drop(self.fd)
             if error.errno in (errno.ENOENT, errno.EINTR):
                 return
             raise
