@@ -115,42 +115,45 @@ def test_the_model_s_own_bytes_are_not_mapped_to_be_run(report_of: Evaluate) -> 
     assert any(event.kind == "memory.exec" and "/model/" in event.detail["path"] for event in report.dynamic.events)
 
 
-@pytest.mark.parametrize(
-    ("call", "kind"),
-    [
-        ("os.kill(1, 9)", "signal.send"),
-        ("os.kill(1, 2)", "signal.send"),
-        ("os.kill(-1, 9)", "signal.send"),
-        ("libc.syscall(234, 1, 1, 2)", "signal.send"),  # tgkill
-        ("libc.syscall(424, os.pidfd_open(1), 9, 0, 0) if False else libc.syscall(434, 1, 0)", "process.trace"),
-        ("libc.ptrace(16, 1, 0, 0)", "process.trace"),
-        ("libc.prctl(4, 0, 0, 0, 0)", "watch.tamper"),  # PR_SET_DUMPABLE
-        ("libc.prctl(22, 2, 0, 0, 0)", "watch.tamper"),  # PR_SET_SECCOMP
-        ("libc.syscall(317, 1, 0, 0)", "watch.tamper"),  # seccomp
-        ("resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))", "watch.tamper"),
-        ("resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))", "watch.tamper"),
-        ("os.setpriority(os.PRIO_PROCESS, 1, 19)", "watch.tamper"),
-        ("os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))", "watch.tamper"),
-        ("fcntl.fcntl(3, fcntl.F_SETOWN, 1)", "watch.tamper"),
-        ("open('/proc/1/mem', 'rb')", "watch.tamper"),
-        ("os.open('/proc/1/fd/1', os.O_WRONLY)", "watch.tamper"),
-    ],
+GOING_FOR_PID_1 = (
+    ("os.kill(1, 9)", "signal.send"),
+    ("os.kill(1, 2)", "signal.send"),
+    ("os.kill(-1, 9)", "signal.send"),
+    ("libc.syscall(234, 1, 1, 2)", "signal.send"),  # tgkill
+    ("libc.syscall(424, os.pidfd_open(1), 9, 0, 0) if False else libc.syscall(434, 1, 0)", "process.trace"),
+    ("libc.ptrace(16, 1, 0, 0)", "process.trace"),
+    ("libc.prctl(4, 0, 0, 0, 0)", "watch.tamper"),  # PR_SET_DUMPABLE
+    ("libc.prctl(22, 2, 0, 0, 0)", "watch.tamper"),  # PR_SET_SECCOMP
+    ("libc.syscall(317, 1, 0, 0)", "watch.tamper"),  # seccomp
+    ("resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))", "watch.tamper"),
+    ("resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))", "watch.tamper"),
+    ("os.setpriority(os.PRIO_PROCESS, 1, 19)", "watch.tamper"),
+    ("os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))", "watch.tamper"),
+    ("fcntl.fcntl(3, fcntl.F_SETOWN, 1)", "watch.tamper"),
+    ("open('/proc/1/mem', 'rb')", "watch.tamper"),
+    ("os.open('/proc/1/fd/1', os.O_WRONLY)", "watch.tamper"),
 )
-def test_pid_1_is_out_of_reach(report_of: Evaluate, call: str, kind: str) -> None:
+
+
+def test_pid_1_is_out_of_reach(report_of: Evaluate) -> None:
+    """One load makes all of these calls."""
     report = report_of(
         f"""
         import ctypes, fcntl, os, resource
         libc = ctypes.CDLL(None, use_errno=True)
-        try:
-            print("result", {call})
-        except OSError as error:
-            print("refused", error)
+        for call in {[call for call, _ in GOING_FOR_PID_1]!r}:
+            try:
+                print("result", eval(call))
+            except OSError as error:
+                print("refused", error)
         """
     )
-    assert printed(report).startswith(("refused", "result -1"))
-    assert kind in kinds(report)
+    outcomes = printed(report).splitlines()
+    assert len(outcomes) == len(GOING_FOR_PID_1)
+    assert [line for line in outcomes if not line.startswith(("refused", "result -1"))] == []
+    assert {kind for _, kind in GOING_FOR_PID_1} <= kinds(report)
     assert watched_to_the_end(report)
-    assert report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
+    assert report.verdict == Verdict.MALICIOUS
 
 
 def test_the_environment_of_pid_1_tells_nothing(jail: str, report_of: Evaluate) -> None:
