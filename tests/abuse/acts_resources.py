@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.abuse.case import Act, Differs, Load
+from tests.abuse.case import Act, Load
 
 # No event is made of a call that only touches the loader itself; that the file runs code at all is the finding then.
 _RUNS_CODE = "global.dangerous.called"
@@ -56,9 +56,8 @@ _RESOURCES = (
         "Sleeps for thirty years",
         "time.sleep(10**9)",
         "time.sleep",
-        {"value": "1000000000"},
+        {"call": "clock_nanosleep"},  # its length is what is left when it is read, a millisecond less on a busy machine
         contained="None",
-        differs=(Differs("gvisor", "what is left of it when it was asked for", detail={"call": "clock_nanosleep"}),),
     ),
     Act(
         "10",
