@@ -109,7 +109,7 @@ class TraceObserver(Observer, Tracer):
         registers = self._registers
         if self._ptrace(_GETREGS, task, 0, ctypes.addressof(registers)):
             return  # killed meanwhile
-        foreign = "another ABI" if self._message(task) == filters.TRACED_FOREIGN else ""
+        foreign = "" if self._message(task) == filters.TRACED else "another ABI"  # so is what can't be asked
         number = ctypes.c_int(registers.orig_rax).value
         answer = self._answer(task, number, foreign)
         if answer == CONTINUE:
