@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,11 @@ class _Run:
     weights: Path
     group: OutputGroup | None
 
+    @cached_property
+    def rules(self) -> Rules:
+        """Read while the jail starts, once: both tables take some thirty milliseconds."""
+        return rules(self.bundle)
+
     def report(self, held: ExitStack, started: float) -> Report:
         request, staged = self.request, self.staged
         asked = Asked(not request.static, request.allow_returned, request.timeout or wall_seconds(self.policy, staged))
@@ -131,7 +137,7 @@ class _Run:
         request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
         exchange = held.enter_context(self._exchange(self.jail.promises(spec)))
         with self.jail.start(spec) as running:
-            told = order(self.policy, staged, self.jail, spec, planted, asked, classes(rules(self.bundle)))
+            told = order(self.policy, staged, self.jail, spec, planted, asked, classes(self.rules))
             exchange.run(running, told, asked.wall)
             jail_ended = running.stop()
             limits = (*running.limits(), *everywhere(spec.limits, asked.wall))
@@ -160,7 +166,7 @@ class _Run:
 
     def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
         """The report; the outputs are written on the way, since only now it is known whether they may be."""
-        judgement = judge(evidence, rules(self.bundle))
+        judgement = judge(evidence, self.rules)
         request = self.request
         release = Release(self.group, self.weights, request.strip_prefix, salvage=request.salvage)
         outputs, not_written = release.write(outcome, judgement, source)
