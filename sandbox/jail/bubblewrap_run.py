@@ -97,6 +97,7 @@ class RunningBubblewrap(RunningJail):
             )
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._out, selectors.EVENT_READ)
+        self._at_end = False
 
     def _command(self, sources: _Sources, files: list[str], filter_fd: int) -> list[str]:
         spec, limits = self._spec, self._spec.limits
@@ -136,18 +137,21 @@ class RunningBubblewrap(RunningJail):
     def read(self, timeout: float) -> bytes:
         if not self._selector.select(timeout):
             raise TimeoutError
-        return os.read(self._out, _READ)
+        out = os.read(self._out, _READ)
+        self._at_end = not out
+        return out
 
     def stop(self) -> str:
         if self._process.returncode is not None:
             return ""
-        ended = self._process.poll() is not None
+        # At the end of its output it is ending by itself, though it may live for a moment yet.
+        ended = self._at_end or self._process.poll() is not None
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         try:
-            self._process.wait(0.0 if ended else GRACE_SECONDS)
+            self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
