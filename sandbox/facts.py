@@ -150,6 +150,41 @@ class Hint:
     what: str
     detail: str
     because: str
+    stack: tuple[str, ...] = ()  # file:line function, the innermost first
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What the load said to the sinkhole over one connection, and what it was answered. Sizes in bytes.
+
+    `address`, `port`: whom it meant. `name`: what the sinkhole gave that address for. `sent` and `answered` are the
+    first bytes of either direction.
+    """
+
+    id: int
+    pid: int
+    at: float
+    transport: str
+    address: str
+    port: int
+    name: str
+    protocol: str
+    sent: bytes
+    sent_total: int
+    answered: bytes
+    answered_total: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that the load wrote, as it stood when it was kept. `content`: its first bytes, of which `sha256` is."""
+
+    path: str
+    why: str  # left, deleted or run
+    mode: int
+    size: int
+    sha256: str
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -219,6 +254,9 @@ class DynamicFacts:
     testimony_gap: str = ""  # why they aren't, in its words
     absent: tuple[Absent, ...] = ()
     hints: tuple[Hint, ...] = ()
+    hint_of: dict[int, int] = field(default_factory=dict)  # event id -> index of the last hint that came before it
+    conversations: tuple[Conversation, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     printed: tuple[tuple[str, str, int], ...] = ()  # stream, first part, bytes in all
     end: ProcessEnd | None = None
     resources: Resources | None = None

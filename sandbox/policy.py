@@ -13,6 +13,9 @@ from sandbox import messages
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
 
+# What the policy `detonate` lets a load do, inside its jail: run programs, write to its tmpfs, talk to the sinkhole.
+FREEDOMS = ("programs", "writes", "sinkhole")
+
 Table = TypeVar("Table")
 
 
@@ -117,6 +120,7 @@ class Policy:
     syscalls: Syscalls
     decoys: tuple[Decoy, ...]
     frameworks: tuple[str, ...]
+    freedoms: frozenset[str]  # of FREEDOMS: what a load may do in its jail instead of being refused
 
 
 def load(named: str, configs: Path) -> Policy:
@@ -135,12 +139,18 @@ def load(named: str, configs: Path) -> Policy:
         "write": WritePolicy,
         "watch": WatchPolicy,
     }
-    if table.keys() != {"name", *tables}:
+    if table.keys() != {"name", "freedoms", *tables}:
         raise messages.error("policy.tables", file=path.name, tables=", ".join(tables))
     parts = {name: _parse(kind, table[name], f"{path.name}, [{name}]") for name, kind in tables.items()}
     frameworks = tuple(read_table(configs / "frameworks.toml")["importable"])
     lists: dict[str, Any] = {"syscalls": _syscalls(configs), "decoys": _decoys(configs), "frameworks": frameworks}
-    return Policy(name=str(table["name"]), **parts, **lists)
+    return Policy(name=str(table["name"]), freedoms=_freedoms(table["freedoms"], path.name), **parts, **lists)
+
+
+def _freedoms(value: object, file: str) -> frozenset[str]:
+    if not isinstance(value, list) or not all(word in FREEDOMS for word in value):
+        raise messages.error("policy.freedoms", file=file, known=", ".join(FREEDOMS))
+    return frozenset(value)
 
 
 def read_table(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Whoever breaks the order or a bound has ended the exchange: ProtocolError.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from collections.abc import Iterator
 from enum import Enum
@@ -13,6 +14,8 @@ from typing import Any
 from sandbox.errors import ProtocolError
 from sandbox.facts import (
     Absent,
+    Artifact,
+    Conversation,
     DynamicFacts,
     Event,
     FormatFact,
@@ -46,7 +49,7 @@ class Phase(Enum):
 
 
 _READER = {Kind.FORMAT, Kind.LEFT_OUT, Kind.GLOBAL, Kind.ODDITY, Kind.META, Kind.RANGES, Kind.READ_END, Kind.EVENT}
-_LOADER = {Kind.EVENT, Kind.HINT, Kind.LOADER_GONE, Kind.OUTPUT}
+_LOADER = {Kind.EVENT, Kind.HINT, Kind.LOADER_GONE, Kind.OUTPUT, Kind.CONVERSATION, Kind.ARTIFACT}
 _TESTIMONY = {Kind.WITNESS, Kind.ABSENT, Kind.RETURNED, Kind.RETURNED_DATA, Kind.TESTIFIED}
 
 # Which kinds may come in which phase. The reader can die in any of its phases.
@@ -59,7 +62,7 @@ ALLOWED: dict[Phase, frozenset[Kind]] = {
     Phase.LOADING: frozenset({*_LOADER, Kind.LOADED}),
     Phase.LOADED: frozenset({*_LOADER, *_TESTIMONY}),
     Phase.TESTIFIED: frozenset(_LOADER),
-    Phase.OVER: frozenset({Kind.RESOURCES, Kind.EVENT, Kind.END}),
+    Phase.OVER: frozenset({Kind.RESOURCES, Kind.EVENT, Kind.CONVERSATION, Kind.ARTIFACT, Kind.END}),
     Phase.MEASURED: frozenset({Kind.EVENT, Kind.END}),
     Phase.ENDED: frozenset(),
 }
@@ -89,6 +92,8 @@ MOST: dict[Kind, int] = {
     Kind.HINT: 1_000,
     Kind.RETURNED: 250_000,
     Kind.OUTPUT: 8,
+    Kind.CONVERSATION: 1_000,
+    Kind.ARTIFACT: 1_000,
 }
 
 # What a value takes of the host's memory beyond its text, about: a shape of 64 small numbers is 36 bytes each.
@@ -107,7 +112,10 @@ _FACTS: dict[Kind, type[Any]] = {
     Kind.WITNESS: Witness,
     Kind.ABSENT: Absent,
     Kind.HINT: Hint,
+    Kind.CONVERSATION: Conversation,
+    Kind.ARTIFACT: Artifact,
 }
+_BYTES = ("sent", "answered", "content")  # fields that travel in base64
 
 
 class Session:
@@ -118,6 +126,7 @@ class Session:
         self._decoder = wire.Decoder()
         self._rows: dict[Kind, list[Any]] = {kind: [] for kind in MOST}
         self._events: dict[int, Event] = {}
+        self._hint_of: dict[int, int] = {}
         self._single: dict[Kind, Any] = {}
         self._held = 0
 
@@ -173,6 +182,7 @@ class Session:
             dataclasses.replace(event, count=before.count) != before or event.count < before.count
         ):
             raise ProtocolError(f"the jail took back event {event.id}")
+        self._hint_of.setdefault(event.id, len(self._rows[Kind.HINT]) - 1)
         self._events[event.id] = event
 
     def _hold(self, kind: Kind, size: int) -> None:
@@ -207,6 +217,9 @@ class Session:
             witnesses=tuple(self._rows[Kind.WITNESS]),
             absent=tuple(self._rows[Kind.ABSENT]),
             hints=tuple(self._rows[Kind.HINT]),
+            hint_of={event: hint for event, hint in self._hint_of.items() if hint >= 0},
+            conversations=tuple(self._rows[Kind.CONVERSATION]),
+            artifacts=tuple(self._rows[Kind.ARTIFACT]),
             printed=tuple((f"{row.process} {row.stream}", row.text, row.total) for row in self._rows[Kind.OUTPUT]),
             loaded=loaded.ok if loaded else None,
             load_error=loaded.error if loaded else "",
@@ -235,4 +248,5 @@ class Session:
 
 
 def _values(row: Any) -> dict[str, Any]:
-    return {spec.name: getattr(row, spec.name) for spec in dataclasses.fields(row)}
+    values = {spec.name: getattr(row, spec.name) for spec in dataclasses.fields(row)}
+    return values | {name: base64.b64decode(values[name]) for name in _BYTES if name in values}

@@ -31,6 +31,8 @@ MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
 MAX_SAMPLES = 256  # points of the series in RESOURCES
+MAX_SAID = 64 << 10  # bytes kept of each direction of a conversation
+MAX_FILE = 256 << 10  # bytes kept of a file that the load left
 
 
 class WireError(ValueError):
@@ -66,6 +68,8 @@ class Kind(IntEnum):
     END = 38  # PID 1: the counters; nothing follows
     TESTIFIED = 39  # loader: the last word of its witness
     RESOURCES = 40  # PID 1: what the loader's tree used, once it is dead
+    CONVERSATION = 41  # PID 1: what was said over one connection to the sinkhole
+    ARTIFACT = 42  # PID 1: a file that the load wrote
 
 
 RAW = frozenset({Kind.DATA, Kind.META, Kind.RETURNED_DATA})
@@ -75,8 +79,26 @@ LOADER_SAYS = frozenset(
 )
 
 
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*+={0,2}+")
+
+
 def _text(limit: int = MAX_TEXT) -> Any:
     return field(metadata={"check": lambda value: isinstance(value, str) and len(value) <= limit})
+
+
+def _base64(limit: int) -> Any:
+    """At most `limit` bytes, in base64 with its padding."""
+    most = (limit + 2) // 3 * 4
+    return field(
+        metadata={
+            "check": lambda value: (
+                isinstance(value, str)
+                and len(value) <= most
+                and len(value) % 4 == 0
+                and _BASE64.fullmatch(value) is not None
+            )
+        }
+    )
 
 
 def _size(limit: int = MAX_SIZE, low: int = 0) -> Any:
@@ -271,6 +293,7 @@ class Hint:
     what: str = _text(64)
     detail: str = _text()
     because: str = _text(MAX_NAME)  # the global and opcode that were being interpreted
+    stack: tuple[str, ...] = _list(_text(256), 16)  # file:line function, the innermost first
 
 
 @dataclass(frozen=True)
@@ -325,6 +348,34 @@ class Resources:
     processes: tuple[int, ...] = _list(_size(), MAX_SAMPLES)
 
 
+@dataclass(frozen=True)
+class Conversation:
+    """One connection of the load to the sinkhole, or all datagrams of one socket to one address."""
+
+    id: int = _size(1 << 31)
+    pid: int = _size(1 << 31)
+    at: float = _seconds()
+    transport: str = _text(8)  # tcp or udp
+    address: str = _text(64)  # that the load meant
+    port: int = _size(65535)
+    name: str = _text(256)  # that the sinkhole gave this address for; "" when it was not asked
+    protocol: str = _text(16)  # as far as the sinkhole could tell: http, tls, ssh, smtp, dns, raw
+    sent: str = _base64(MAX_SAID)  # by the load: the first bytes
+    sent_total: int = _size()
+    answered: str = _base64(MAX_SAID)  # by the sinkhole
+    answered_total: int = _size()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    path: str = _text()
+    why: str = _text(16)  # when it was kept: left (after the load), deleted, run
+    mode: int = _size(0o7777)
+    size: int = _size()
+    sha256: str = _text(64)  # of `content`, which is the first part of it
+    content: str = _base64(MAX_FILE)
+
+
 ROWS: dict[Kind, type[Any]] = {
     Kind.HELLO: Hello,
     Kind.FORMAT: Format,
@@ -348,6 +399,8 @@ ROWS: dict[Kind, type[Any]] = {
     Kind.END: End,
     Kind.TESTIFIED: Testified,
     Kind.RESOURCES: Resources,
+    Kind.CONVERSATION: Conversation,
+    Kind.ARTIFACT: Artifact,
 }
 
 Row = TypeVar("Row")

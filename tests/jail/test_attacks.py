@@ -392,7 +392,7 @@ def test_frames_that_their_own_sender_takes_back_do_not_stop_the_watch(report_of
         for thief in thieves:
             thief.start()
         wire = sys.modules["wire"]
-        row = wire.encode(wire.Kind.HINT, wire.Hint("", "", ""))
+        row = wire.encode(wire.Kind.HINT, wire.Hint("", "", "", ()))
         for _ in range(900):
             libc.write(3, row, len(row))
             os.stat("/")

@@ -36,7 +36,7 @@ ROWS: dict[Kind, Any] = {
     Kind.LOADED: wire.Loaded(True, "", 0.1),
     Kind.WITNESS: wire.Witness("a", "F32", (2,), "f" * 64),
     Kind.ABSENT: wire.Absent("models.yolo.Model", "ModuleNotFoundError", 1),
-    Kind.HINT: wire.Hint("os.system", "id", "posix.system"),
+    Kind.HINT: wire.Hint("os.system", "id", "posix.system", ()),
     Kind.RETURNED: wire.Returned(0, "made", "F32", (1,)),
     Kind.OUTPUT: wire.Output("loader", "stdout", "hello\n", 6),
     Kind.TESTIFIED: wire.Testified(1, ""),

@@ -32,7 +32,7 @@ ROWS: list[tuple[Kind, Any]] = [
     (Kind.LOADED, wire.Loaded(False, "UnpicklingError: no", 0.001)),
     (Kind.WITNESS, wire.Witness("a", "F32", (2, 3), "f" * 64)),
     (Kind.ABSENT, wire.Absent("models.yolo.Model", "ModuleNotFoundError", 1)),
-    (Kind.HINT, wire.Hint("os.system", "id", "posix.system")),
+    (Kind.HINT, wire.Hint("os.system", "id", "posix.system", ("<string>:1 <module>",))),
     (Kind.RETURNED, wire.Returned(0, "made", "F32", (1,))),
     (Kind.OUTPUT, wire.Output("loader", "stdout", "hello\n", 6)),
     (Kind.TESTIFIED, wire.Testified(12, "they are nested too deeply")),
@@ -42,6 +42,11 @@ ROWS: list[tuple[Kind, Any]] = [
         Kind.RESOURCES,
         wire.Resources(0.2, 3, 1.5, 0.5, 0.2, 1 << 28, 4, 9, 1, (0.2,), (1.5,), (1 << 20,), (1,), (9,), (1,)),
     ),
+    (
+        Kind.CONVERSATION,
+        wire.Conversation(1, 7, 1.2, "tcp", "203.0.113.9", 80, "example.org", "http", "R0VU", 3, "", 0),
+    ),
+    (Kind.ARTIFACT, wire.Artifact("/tmp/x", "left", 0o644, 2, "f" * 64, "aGk=")),
 ]
 EACH = pytest.mark.parametrize(("kind", "row"), ROWS, ids=[f"{at}-{kind.name}" for at, (kind, _) in enumerate(ROWS)])
 

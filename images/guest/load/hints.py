@@ -71,6 +71,6 @@ def install(send: Callable[[wire.Hint], None]) -> None:
             with contextlib.suppress(
                 OSError
             ):  # the pipe is closed at the end; what happens then must happen all the same
-                send(wire.Hint(event, _shorten(args), unpickler.current[: wire.MAX_NAME]))
+                send(wire.Hint(event, _shorten(args), unpickler.current[: wire.MAX_NAME], ()))
 
     sys.addaudithook(hook)
