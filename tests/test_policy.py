@@ -76,7 +76,7 @@ def test_a_policy_file_in_the_working_folder_needs_no_slash(own: Path, monkeypat
 
 @pytest.mark.parametrize("named", ["nonsense", "../policies/evaluate", "", "/nowhere.toml", "/tmp"])
 def test_a_policy_that_is_not_there_is_refused(named: str) -> None:
-    with pytest.raises(CallerError, match=r"there is no policy .*; use one of evaluate"):
+    with pytest.raises(CallerError, match=r"there is no policy .*; use one of detonate, evaluate"):
         load(named, CONFIGS)
 
 
@@ -104,8 +104,21 @@ def test_what_is_wrong_with_a_policy_is_named(own: Path, old: str, new: str, nam
         load(str(own), CONFIGS)
 
 
+@pytest.mark.parametrize("freedoms", ['"programs"', '["everything"]', "[1]", "true"])
+def test_freedoms_are_a_list_of_known_words(own: Path, freedoms: str) -> None:
+    text = own.read_text()
+    own.write_text(text.replace("freedoms = []", f"freedoms = {freedoms}", 1))
+    with pytest.raises(CallerError, match="freedoms is a list of programs, writes, sinkhole"):
+        load(str(own), CONFIGS)
+
+
+def test_only_detonation_has_freedoms(policy: Policy) -> None:
+    assert policy.freedoms == frozenset()
+    assert load("detonate", CONFIGS).freedoms == {"programs", "writes", "sinkhole"}
+
+
 def test_a_policy_whose_table_is_a_value_is_refused(own: Path) -> None:
-    own.write_text('name = "x"\nlimits = 1\nread = 1\nwrite = 1\nwatch = 1\n')
+    own.write_text('name = "x"\nfreedoms = []\nlimits = 1\nread = 1\nwrite = 1\nwatch = 1\n')
     with pytest.raises(CallerError, match="missing or unknown"):
         load(str(own), CONFIGS)
 

@@ -43,7 +43,10 @@ ROWS: dict[Kind, Any] = {
     Kind.LOADER_GONE: GONE,
     Kind.END: wire.End({"net.connect": 1}, 2, 3, 4, True),
     Kind.RESOURCES: RESOURCES,
+    Kind.CONVERSATION: wire.Conversation(1, 7, 1.2, "tcp", "203.0.113.9", 80, "example.org", "http", "R0VU", 3, "", 0),
+    Kind.ARTIFACT: wire.Artifact("/tmp/x", "left", 0o644, 2, "f" * 64, "aGk="),
 }
+DETONATED = ("CONVERSATION", "ARTIFACT")  # what only a load that may talk and write leaves
 RAW = {
     Kind.ORDER: b"{}",
     Kind.DATA: wire.DATA_HEAD.pack(0) + b"12345678",
@@ -83,11 +86,13 @@ HEARD: dict[Phase, dict[str, str]] = {
     | {"READ_END": "READ", "READER_GONE": "WAITING"},
     Phase.READ: {"EVENT": "", "OUTPUT": "", "READER_GONE": "WAITING"},
     Phase.WAITING: {"EVENT": "", "OUTPUT": "", "ARMED": "LOADING", "LOADER_GONE": "OVER", "END": "ENDED"},
-    Phase.LOADING: {"EVENT": "", "HINT": "", "OUTPUT": "", "LOADED": "LOADED", "LOADER_GONE": "OVER"},
-    Phase.LOADED: dict.fromkeys(["EVENT", "HINT", "OUTPUT", "WITNESS", "ABSENT", "RETURNED", "RETURNED_DATA"], "")
+    Phase.LOADING: dict.fromkeys(["EVENT", "HINT", "OUTPUT", *DETONATED], "")
+    | {"LOADED": "LOADED", "LOADER_GONE": "OVER"},
+    Phase.LOADED: dict.fromkeys(["EVENT", "HINT", "OUTPUT", *DETONATED], "")
+    | dict.fromkeys(["WITNESS", "ABSENT", "RETURNED", "RETURNED_DATA"], "")
     | {"TESTIFIED": "TESTIFIED", "LOADER_GONE": "OVER"},
-    Phase.TESTIFIED: {"EVENT": "", "HINT": "", "OUTPUT": "", "LOADER_GONE": "OVER"},
-    Phase.OVER: {"EVENT": "", "RESOURCES": "MEASURED", "END": "ENDED"},
+    Phase.TESTIFIED: dict.fromkeys(["EVENT", "HINT", "OUTPUT", *DETONATED], "") | {"LOADER_GONE": "OVER"},
+    Phase.OVER: dict.fromkeys(["EVENT", *DETONATED], "") | {"RESOURCES": "MEASURED", "END": "ENDED"},
     Phase.MEASURED: {"EVENT": "", "END": "ENDED"},
     Phase.ENDED: {},
 }
@@ -131,6 +136,24 @@ def test_the_plan_is_closed_before_the_load() -> None:
     """No TENSOR after the plan's end, none after the reader's death: what runs later can't add to it."""
     assert [phase for phase in Phase if Kind.TENSOR in session_module.ALLOWED[phase]] == [Phase.READING]
     assert [phase for phase in Phase if Kind.PLAN_END in session_module.ALLOWED[phase]] == [Phase.READING]
+
+
+def test_what_was_said_and_left_are_bytes_again() -> None:
+    session = at(Phase.OVER)
+    for kind in (Kind.CONVERSATION, Kind.ARTIFACT):
+        list(session.feed(frame(kind)))
+    facts = session.dynamic(asked=True)
+    assert (facts.conversations[0].sent, facts.artifacts[0].content) == (b"GET", b"hi")
+
+
+def test_an_event_keeps_the_hint_that_came_before_it() -> None:
+    session = at(Phase.LOADING)
+    event = ROWS[Kind.EVENT]
+    for number, kind in enumerate((Kind.EVENT, Kind.HINT, Kind.EVENT)):
+        row = dataclasses.replace(event, id=number) if kind is Kind.EVENT else ROWS[kind]
+        list(session.feed(wire.encode(kind, row)))
+    list(session.feed(wire.encode(Kind.EVENT, dataclasses.replace(event, id=0, count=9))))
+    assert session.dynamic(asked=True).hint_of == {2: 0}
 
 
 @pytest.mark.parametrize("kind", sorted(session_module.MOST), ids=lambda kind: kind.name)
