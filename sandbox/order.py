@@ -90,6 +90,7 @@ def order(
     if jail.counts_its_own_processes:
         rlimits["NPROC"] = limits.processes
     calls = policy.syscalls
+    followed = calls.followed if "programs" in policy.freedoms else ()
     told = {
         "model": f"{MODEL}/{spec.model_name}",
         "extension": staged.path.suffix.lower(),
@@ -111,10 +112,13 @@ def order(
         "home": HOME,
         "variables": variables() | dict.fromkeys(_ONE_THREAD, "1") | planted.variables,
         "decoys": planted.files,
-        "allowed": list(calls.load),
+        "allowed": [name for name in calls.load if name not in followed],
         "confined": list(calls.reader),
         "absent": list(calls.absent),
-        "watched": [(row.kind, list(row.calls), row.answer) for row in calls.watch],
+        "watched": [(row.kind, list(row.calls), row.answer) for row in calls.watch]
+        + [("process.exit", list(followed), "continue")],
+        "freedoms": sorted(policy.freedoms),
+        "free": sorted(name for freedom in policy.freedoms for name in calls.free[freedom]),
         "classes": list(classes),
     }
     return wire.frame(wire.Kind.ORDER, json.dumps(told).encode("ascii"))

@@ -89,6 +89,8 @@ class Syscalls:
     supervisor: tuple[str, ...]
     absent: tuple[str, ...]
     watch: tuple[Watched, ...]
+    followed: tuple[str, ...]  # watched, too, where programs may run: how they end
+    free: dict[str, tuple[str, ...]]  # freedom -> the calls that go on for it
 
     @property
     def wall_one(self) -> tuple[str, ...]:
@@ -194,8 +196,9 @@ def _parse(kind: type[Table], table: dict[str, Any], where: str) -> Table:
 def _syscalls(configs: Path) -> Syscalls:
     table = read_table(configs / "syscalls.toml")
     watch = tuple(Watched(kind, tuple(row["calls"]), row["answer"]) for kind, row in table["watch"].items())
-    lists = {name: tuple(table[name]) for name in ("load", "reader", "supervisor", "absent")}
-    return Syscalls(watch=watch, **lists)
+    lists = {name: tuple(table[name]) for name in ("load", "reader", "supervisor", "absent", "followed")}
+    free = {name: tuple(table["free"][name]) for name in FREEDOMS}
+    return Syscalls(watch=watch, free=free, **lists)
 
 
 def _decoys(configs: Path) -> tuple[Decoy, ...]:

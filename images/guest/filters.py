@@ -26,6 +26,14 @@ CLONE_THREAD = 0x10000
 CLONE_REFUSED = 0x2000 | 0x800000 | 0x7E020080 | 0x200000000
 FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, DUPFD_CLOEXEC
 IOCTL_ALLOWED = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
+# Options of sockets, by level and name: nothing among them keeps a connection over the loopback from coming about, on
+# which PID 1 would wait (a filter or a key of its own would).
+SETSOCKOPT_ALLOWED = (
+    *((1, name) for name in (2, 6, 7, 8, 9, 13, 15, 20, 21)),  # REUSEADDR, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE, ...
+    *((6, name) for name in (1, 4, 5, 6, 12, 18)),  # TCP: NODELAY, KEEPIDLE, KEEPINTVL, KEEPCNT, QUICKACK, USER_TIMEOUT
+    *((0, name) for name in (1, 10, 11)),  # IP: TOS, MTU_DISCOVER, RECVERR; libc's resolver sets the last two
+    *((41, name) for name in (23, 25, 26, 67)),  # IPv6: MTU_DISCOVER, RECVERR, V6ONLY, TCLASS
+)
 _PLAIN_THREAD = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD | CLONE_REFUSED, CLONE_THREAD)
 TRACED, TRACED_FOREIGN = 1, 2  # what a traced stop says of itself: a call of this ABI, or of another one
 # SET_NAME, GET_NAME, GET_DUMPABLE, GET_SECCOMP, CAPBSET_READ, GET_TIMERSLACK, GET_NO_NEW_PRIVS, SET_VMA
@@ -88,6 +96,8 @@ def _allow_with_arguments(rules: seccomp.SyscallFilter) -> None:
     rules.add_rule(seccomp.ALLOW, "mprotect", not_run)
     rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, equal, _own_pid()))
     rules.add_rule(seccomp.ALLOW, "prlimit64", seccomp.Arg(0, equal, 0), seccomp.Arg(2, equal, 0))
+    for level, option in SETSOCKOPT_ALLOWED:
+        rules.add_rule(seccomp.ALLOW, "setsockopt", seccomp.Arg(1, equal, level), seccomp.Arg(2, equal, option))
     for name, at, allowed in (("fcntl", 1, FCNTL_ALLOWED), ("ioctl", 1, IOCTL_ALLOWED), ("prctl", 0, PRCTL_ALLOWED)):
         for value in allowed:
             rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(at, equal, value))

@@ -35,6 +35,8 @@ class Order:
     confined: list[str]
     absent: list[str]
     watched: list[tuple[str, list[str], str]]
+    freedoms: list[str]  # "programs", "writes", "sinkhole": what goes on instead of being denied
+    free: list[str]  # the calls that go on for them
     classes: list[dict[str, Any]]  # what the judge tells apart among events: each has rows of its own
 
     def for_reader(self) -> bytes:

@@ -26,6 +26,11 @@ class Pump:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self._selector = selectors.DefaultSelector()
+        self._each_turn: list[Callable[[], None]] = []
+
+    def each_turn(self, act: Callable[[], None]) -> None:
+        """Call it whenever the pump looks, which is every 50 ms or more often."""
+        self._each_turn.append(act)
 
     def add(self, descriptor: int, serve: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, serve)
@@ -42,6 +47,8 @@ class Pump:
                 return False
             for key, _ in self._selector.select(min(left, _TICK)):
                 key.data()
+            for act in self._each_turn:
+                act()
         return True
 
 

@@ -18,6 +18,7 @@ import wire
 
 from guest import limits, processes
 from guest.decoys import Decoys
+from guest.detonation import Detonation, require_no_network
 from guest.events import Classes, Record
 from guest.observers import family
 from guest.order import Order
@@ -76,17 +77,22 @@ class Supervisor:
     def run(self) -> None:
         order = self._order
         seen = limits.in_force(order.promised)
-        self._say(wire.Kind.HELLO, _hello(seen))
+        hello = _hello(seen)
+        self._say(wire.Kind.HELLO, hello)
         if lacking := limits.lacking(order.promised, seen):
             sys.exit(f"the jail is weaker than promised: {lacking}")  # the host has the numbers, too
+        if "sinkhole" in order.freedoms:
+            require_no_network(hello.interfaces)
         with processes.acting_as(order.uid, order.gid):
             decoys = Decoys(order.home, order.decoys)
-        observer = family.make(family.choose(), order, self._record, self._reaper)
-        loader = self._loader(observer.name) if order.load else None
+        observing = family.choose()
+        loader = self._loader(observing) if order.load else None
         read = self._read({1, loader.pid} if loader else {1})
         watch = None
         if loader:
-            watch = Watch(order, loader, observer, self._pump, self._record, decoys)
+            detonation = Detonation(order, loader.pid, self._pump, self._record) if order.freedoms else None
+            observer = family.make(observing, order, self._record, self._reaper, detonation)
+            watch = Watch(order, loader, observer, self._pump, self._record, decoys, detonation)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
             watch.relay.start()
             if read.format:

@@ -12,6 +12,7 @@ import wire
 
 from guest import processes
 from guest.decoys import Decoys
+from guest.detonation import Detonation
 from guest.events import Record
 from guest.observers.interface import Observer, WatchError
 from guest.order import Order
@@ -32,10 +33,17 @@ class Watch:
     relay: Relay  # set by whoever makes this: it tells `heard`
 
     def __init__(
-        self, order: Order, loader: Child, observer: Observer, pump: Pump, record: Record, decoys: Decoys
+        self,
+        order: Order,
+        loader: Child,
+        observer: Observer,
+        pump: Pump,
+        record: Record,
+        decoys: Decoys,
+        detonation: Detonation | None,
     ) -> None:
         self._order, self._loader, self._observer, self._pump = order, loader, observer, pump
-        self._record, self._decoys = record, decoys
+        self._record, self._decoys, self._detonation = record, decoys, detonation
         self._loaded = False
         self._limits: dict[str, int] = {}
         self._alive: tuple[str, ...] = ()
@@ -59,6 +67,8 @@ class Watch:
             return
         self.relay.hear()
         self.samples.mark("armed", self._tree())
+        if self._detonation:
+            self._detonation.begin()
         self._loader.command("go")
         self._pump.run_until(lambda: self._loaded or self.relay.silent or self._over())
         self._note_cpu("cpu.load", self.samples.mark("loaded", self._tree()), self._order.allowance)
@@ -84,6 +94,8 @@ class Watch:
         self._decoys.drain(self._record)
         if self._loaded:  # which may have been said too early: then the load's end is yet to come
             self._note_cpu("cpu.after_load", self.samples.mark("ended", []), self._order.allowance)
+        if self._detonation:
+            self._detonation.end()
         self.relay.finish()
         assert self._loader.end is not None
         return replace(self._loader.end, alive=self._alive)
@@ -176,6 +188,8 @@ class Watch:
 
     def _sample(self) -> None:
         """The tree's use of the jail; its private memory against its limit, where no cgroup watches it."""
+        if self._detonation:
+            self._detonation.sweep()
         if self.samples.take(self._tree()):
             self._record.add("limit.memory", "sample", "denied", self._loader.pid, {"size": str(self._order.memory)})
             self._loader.kill()

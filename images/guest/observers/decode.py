@@ -47,12 +47,15 @@ Arguments = tuple[int, ...]
 class Decision:
     """`kind` and `answer` empty: those of the table. `quiet`: nothing worth a row.
 
-    `also` holds what else the same call tried: rows of their own, under this one's answer.
+    An answer is an errno's name, CONTINUE, FAKE, or the number that the call returns without having been made.
+    `word`: how the record calls the answer, where that doesn't tell. `also` holds what else the same call tried: rows
+    of their own, under this one's answer.
     """
 
     detail: dict[str, str]
     kind: str = ""
-    answer: str = ""
+    answer: str | int = ""
+    word: str = ""
     quiet: bool = False
     also: tuple[Decision, ...] = ()
 
@@ -298,7 +301,12 @@ def _clock_nanosleep(memory: Memory, args: Arguments) -> Decision:
     return Decision({"value": f"{max(0.0, wanted):.3f}"})
 
 
+def _exit(_memory: Memory, args: Arguments) -> Decision:
+    return Decision({"value": str(args[0] & 0xFF)})
+
+
 DECODERS: dict[str, Decoder] = {
+    "exit_group": _exit,
     "execve": _exec(0),
     "execveat": _exec(1),
     "clone": _clone,

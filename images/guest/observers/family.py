@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from guest.detonation import Detonation
 from guest.events import Record
 from guest.observers import notify
 from guest.observers.answers import Answers
+from guest.observers.borrow import BorrowingHands
 from guest.observers.interface import Observer
 from guest.observers.notify import NotifyObserver
+from guest.observers.rewrite import RewritingHands
 from guest.observers.trace import TraceObserver
 from guest.order import Order
 from guest.reaper import Reaper
@@ -17,9 +20,15 @@ def choose() -> str:
     return NotifyObserver.name if notify.available() else TraceObserver.name
 
 
-def make(name: str, order: Order, record: Record, reaper: Reaper) -> Observer:
-    """The observer of that name, not yet watching anything."""
-    answers = Answers(order.watched, record, order.watch["sleep_ms"] / 1000)
+def make(name: str, order: Order, record: Record, reaper: Reaper, detonation: Detonation | None) -> Observer:
+    """The observer of that name, not yet watching anything. `detonation`: where the policy has freedoms."""
+    freedoms, sinkhole = (detonation.freedoms, detonation.sinkhole) if detonation else (None, None)
+    answers = Answers(order.watched, record, order.watch["sleep_ms"] / 1000, freedoms)
     if name == NotifyObserver.name:
+        if freedoms and sinkhole:
+            freedoms.hands = BorrowingHands(sinkhole)
         return NotifyObserver(answers)
-    return TraceObserver(answers, reaper, order.processes)
+    observer = TraceObserver(answers, reaper, order.processes)
+    if freedoms and sinkhole:
+        freedoms.hands = RewritingHands(sinkhole, observer.write)
+    return observer

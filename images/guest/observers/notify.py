@@ -10,6 +10,7 @@ import select
 import struct
 
 from guest.observers.answers import Answers
+from guest.observers.borrow import borrow
 from guest.observers.decode import CONTINUE, FAKE
 from guest.observers.interface import Observer, WatchError
 from guest.relay import Pump
@@ -21,7 +22,6 @@ _RESPONSE = struct.Struct("<QqiI")
 _FLAG_CONTINUE = 1
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _SECCOMP, _GET_ACTION_AVAIL, _RET_USER_NOTIF = 317, 2, 0x7FC00000
-_PIDFD_OPEN, _PIDFD_GETFD = 434, 438
 
 
 def available() -> bool:
@@ -42,12 +42,9 @@ class NotifyObserver(Observer):
 
     def take(self, pid: int, listener: int) -> None:
         """By a copy of its descriptor: that needs no socket between us and so leaves none to close."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        process = libc.syscall(_PIDFD_OPEN, pid, 0)
-        self.fd = libc.syscall(_PIDFD_GETFD, process, listener, 0) if process >= 0 else -1
+        self.fd = borrow(pid, listener)
         if self.fd < 0:
             raise WatchError(f"the listener can't be taken: {os.strerror(ctypes.get_errno())}")
-        os.close(process)
         try:
             fcntl.ioctl(self.fd, _SET_FLAGS, _SYNC_WAKE_UP)  # nearly halves the cost of a call, where the kernel has it
         except OSError as error:
@@ -84,14 +81,16 @@ class NotifyObserver(Observer):
         foreign = "" if arch == _AUDIT_ARCH_X86_64 else hex(arch)
         self._send(identity, self._answers.to(task, number, tuple(args), foreign))
 
-    def _send(self, identity: int, answer: str) -> None:
-        error, flags = 0, 0
-        if answer == CONTINUE:
+    def _send(self, identity: int, answer: str | int) -> None:
+        value, error, flags = 0, 0, 0
+        if isinstance(answer, int):
+            value, error = max(answer, 0), min(answer, 0)
+        elif answer == CONTINUE:
             flags = _FLAG_CONTINUE
         elif answer != FAKE:
             error = -getattr(errno, answer)
         try:
-            fcntl.ioctl(self.fd, _SEND, bytearray(_RESPONSE.pack(identity, 0, error, flags)))
+            fcntl.ioctl(self.fd, _SEND, bytearray(_RESPONSE.pack(identity, value, error, flags)))
         except OSError as problem:
             if problem.errno != errno.ENOENT:  # the caller was killed while it waited
                 raise

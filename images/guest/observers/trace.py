@@ -14,10 +14,11 @@ from guest import filters, processes
 from guest.observers.answers import Answers
 from guest.observers.decode import CONTINUE, FAKE
 from guest.observers.interface import Observer, WatchError
-from guest.observers.memory import KeptMemory
+from guest.observers.memory import KeptMemory, UnreadableError
 from guest.reaper import Reaper, Tracer
 from guest.relay import Pump
 
+_POKEDATA, _WORD = 5, 8
 _CONT, _GETREGS, _SETREGS, _GETEVENTMSG, _SEIZE = 7, 12, 13, 0x4201, 0x4206
 _EVENT_FORK, _EVENT_VFORK, _EVENT_CLONE, _EVENT_EXEC, _EVENT_SECCOMP, _EVENT_STOP = 1, 2, 3, 4, 7, 128
 _STARTS = (_EVENT_FORK, _EVENT_VFORK, _EVENT_CLONE)
@@ -34,6 +35,12 @@ class _Registers(ctypes.Structure):
     @property
     def arguments(self) -> tuple[int, ...]:
         return (self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9)
+
+
+def _returned(answer: str | int) -> int:
+    if isinstance(answer, int):
+        return answer
+    return 0 if answer == FAKE else -int(getattr(errno, answer))
 
 
 class TraceObserver(Observer, Tracer):
@@ -115,11 +122,11 @@ class TraceObserver(Observer, Tracer):
         if answer == CONTINUE:
             return
         registers.orig_rax = _NO_CALL
-        registers.rax = 0 if answer == FAKE else -getattr(errno, answer) & _NO_CALL
+        registers.rax = _returned(answer) & _NO_CALL
         if self._ptrace(_SETREGS, task, 0, ctypes.addressof(registers)):
             processes.kill(task)  # gone already, or it would make the call that it was denied
 
-    def _answer(self, task: int, number: int, foreign: str) -> str:
+    def _answer(self, task: int, number: int, foreign: str) -> str | int:
         arguments = self._registers.arguments
         starts = number in self._starting and not foreign
         if starts and len(self._tasks) >= self._most_tasks:
@@ -128,6 +135,15 @@ class TraceObserver(Observer, Tracer):
         if starts and number == self._clone and filters.starts_plain_thread(arguments[0]):
             return CONTINUE
         return self._answers.to(task, number, arguments, foreign)
+
+    def write(self, task: int, address: int, raw: bytes) -> None:
+        """Change what a stopped task holds at an address. Raises UnreadableError."""
+        for at in range(0, len(raw), _WORD):
+            word = raw[at : at + _WORD]
+            if len(word) < _WORD:
+                word += self._memory(task).read(address + at, _WORD)[len(word) :]
+            if self._ptrace(_POKEDATA, task, address + at, int.from_bytes(word, "little", signed=True)):
+                raise UnreadableError
 
     def _message(self, task: int) -> int:
         value = ctypes.c_ulong()

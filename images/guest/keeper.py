@@ -1,0 +1,104 @@
+"""Files that a load wrote, kept for the analyst: what it deletes or runs when it does, what it leaves at the end."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import wire
+
+from guest.events import printable
+
+MOST_FILES = 400
+MOST_BYTES = 8 << 20
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would make PID 1 wait
+
+Stamp = tuple[int, int, int]  # inode, size, time of the last change
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file's first part."""
+
+    path: str
+    content: bytes
+
+
+class Keeper:
+    """Keeps files below `roots` that are not as they were at the `mark`."""
+
+    def __init__(self, roots: Sequence[str], send: Callable[[bytes], None]) -> None:
+        self._roots = tuple(os.fsencode(root.rstrip("/") + "/") for root in roots)
+        self._send = send
+        self._known: dict[bytes, Stamp] = {}
+        self._bytes = 0
+        self.kept: list[Kept] = []
+        self.dropped = 0
+
+    def mark(self) -> None:
+        """What is there now isn't the load's."""
+        self._known = {path: _stamp(info) for path, info in self._files()}
+
+    def keep(self, path: bytes, why: str) -> None:
+        """Keep one file as it is now, if it is a plain file below a root, and news."""
+        try:
+            fd = os.open(path, _PLAIN)
+        except OSError:
+            return
+        try:
+            # By its own name, since a folder on the way may be a link that leads elsewhere.
+            real = os.readlink(os.fsencode(f"/proc/self/fd/{fd}"))
+            info = os.fstat(fd)
+            if stat.S_ISREG(info.st_mode) and real.startswith(self._roots) and self._known.get(real) != _stamp(info):
+                self._known[real] = _stamp(info)
+                self._take(fd, real, info, why)
+        except OSError:
+            self.dropped += 1
+        finally:
+            os.close(fd)
+
+    def sweep(self) -> None:
+        """Keep what is left. Nothing of the load is alive by now."""
+        for path, info in self._files():
+            if self._known.get(path) == _stamp(info):
+                continue
+            if not info.st_mode & stat.S_IRUSR:
+                with suppress(OSError):
+                    os.chmod(path, info.st_mode | stat.S_IRUSR, follow_symlinks=False)  # noqa: PTH101 - bytes
+            self.keep(path, "left")
+
+    def _take(self, fd: int, path: bytes, info: os.stat_result, why: str) -> None:
+        if len(self.kept) >= MOST_FILES:
+            self.dropped += 1
+            return
+        content = os.pread(fd, max(0, min(wire.MAX_FILE, MOST_BYTES - self._bytes)), 0)
+        self._bytes += len(content)
+        row = wire.Artifact(
+            path=printable(path),
+            why=why,
+            mode=stat.S_IMODE(info.st_mode),
+            size=info.st_size,
+            sha256=hashlib.sha256(content).hexdigest(),
+            content=base64.b64encode(content).decode("ascii"),
+        )
+        self.kept.append(Kept(row.path, content))
+        self._send(wire.encode(wire.Kind.ARTIFACT, row))
+
+    def _files(self) -> Iterator[tuple[bytes, os.stat_result]]:
+        for root in self._roots:
+            for folder, _, names in os.walk(root.rstrip(b"/")):
+                for name in names:
+                    path = os.path.join(folder, name)  # noqa: PTH118 - bytes, which no Path takes
+                    with suppress(OSError):
+                        info = os.lstat(path)
+                        if stat.S_ISREG(info.st_mode):
+                            yield path, info
+
+
+def _stamp(info: os.stat_result) -> Stamp:
+    return info.st_ino, info.st_size, info.st_mtime_ns

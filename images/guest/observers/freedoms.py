@@ -1,0 +1,179 @@
+"""What a policy lets a load do all the same: its programs run, its files are written, its connections are answered.
+
+What goes on is harmless whatever the caller's memory holds by then: the jail has no interface but its loopback, nothing
+to write to but bounded tmpfs, and a program that is started stays under the same filter, on every thread.
+"""
+
+from __future__ import annotations
+
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from guest.keeper import Keeper
+from guest.observers.decode import CONTINUE, Arguments, Decision
+from guest.observers.memory import Memory
+from guest.observers.paths import AT_FDCWD, resolve
+from guest.sinkhole.places import Place
+from guest.sinkhole.sinkhole import Sinkhole
+from guest.tree import Tree
+
+# What stays denied, whatever the policy: these decisions were made for reasons of their own.
+_NEVER = frozenset({"watch.tamper", "escape.namespace", "memory.memfd", "memory.exec"})
+# A process of its own: an exit signal, where its number is told, its thread pointer. Sharing descriptors or memory with
+# its parent would make it a thread that the watch doesn't count as one.
+_FORK_FLAGS = 0xFF | 0x80000 | 0x100000 | 0x200000 | 0x1000000
+_MESSAGES_AT = 64  # bytes of a struct mmsghdr
+_MOST_MESSAGES = 16
+_MOST_MESSAGE = 65507  # bytes of a datagram
+_MOST_PARTS = 64
+_LED = {"value": "over a connection"}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a process sends. `name` and `length`: its address in the caller's memory; `read` gets its bytes there."""
+
+    pid: int
+    name: int
+    length: int
+    read: Callable[[Memory, Arguments], bytes]
+
+
+class Hands(ABC):
+    """How an observer does elsewhere what a caller asked for. Answers are a Decision's."""
+
+    # Whether it changes the address where it stands, so that the call can go on; else it makes the call itself.
+    rewrites: bool
+
+    @abstractmethod
+    def connect(self, pid: int, memory: Memory, args: Arguments, place: Place) -> str | int:
+        """Connect the caller's socket (its first argument) to the place."""
+
+    @abstractmethod
+    def send(self, memory: Memory, args: Arguments, letter: Letter, place: Place) -> str | int:
+        """Send the caller's message to the place."""
+
+
+class Freedoms:
+    """`free`: calls that go on unless their decision forbids it. `hands` is set by whoever makes the observer."""
+
+    hands: Hands
+
+    def __init__(self, free: Iterable[str], tree: Tree, keeper: Keeper, sinkhole: Sinkhole | None) -> None:
+        self._free = frozenset(free)
+        self._tree, self._keeper, self._sinkhole = tree, keeper, sinkhole
+        self.process_of = tree.process_of
+
+    def revise(self, name: str, memory: Memory, args: Arguments, decision: Decision) -> Decision:
+        """The decision on a call of that name under this policy."""
+        if self._sinkhole and name in _LEADS:
+            return _LEADS[name](self, memory, args, decision)
+        if name not in self._free or decision.kind in _NEVER:
+            return decision
+        if name == "clone" and args[0] & ~_FORK_FLAGS and decision.answer != CONTINUE:
+            return decision
+        if name in _NOTED:
+            _NOTED[name](self, memory, args)
+        return replace(decision, answer=CONTINUE)
+
+    def _connect(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
+        place = self._place(decision)
+        if place is None:
+            return decision
+        assert self._sinkhole
+        answer = self.hands.connect(self.process_of(memory.pid), memory, args, place)
+        self._sinkhole.accept()
+        return self._led(decision, place, answer)
+
+    def _sendto(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
+        letter = Letter(self.process_of(memory.pid), args[4], args[5], _plain)
+        return self._send(memory, args, decision, letter)
+
+    def _sendmsg(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
+        name, length = struct.unpack("<QI", memory.read(args[1], 12))
+        letter = Letter(self.process_of(memory.pid), name, length, _gathered)
+        return self._send(memory, args, decision, letter)
+
+    def _sendmmsg(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
+        """One that is sent for its caller is the first one only; who calls sendmmsg has to expect that."""
+        led = self._sendmsg(memory, args, decision)
+        if isinstance(led.answer, int):
+            return replace(led, answer=min(led.answer, 1))
+        for at, row in enumerate(decision.also[: _MOST_MESSAGES - 1] if self.hands.rewrites else (), 1):
+            self._sendmsg(memory, (args[0], args[1] + _MESSAGES_AT * at, *args[2:]), row)
+        return led
+
+    def _send(self, memory: Memory, args: Arguments, decision: Decision, letter: Letter) -> Decision:
+        """Over a connection it goes where that leads: the row tells no more than once that there was something."""
+        if not letter.name:
+            detail = decision.detail if decision.kind == "net.dns" else _LED
+            return replace(decision, detail=detail, answer=CONTINUE)
+        place = self._place(decision)
+        if place is None:
+            return decision
+        return self._led(decision, place, self.hands.send(memory, args, letter, place))
+
+    def _place(self, decision: Decision) -> Place | None:
+        assert self._sinkhole
+        address, port = decision.detail.get("address"), decision.detail.get("port")
+        return self._sinkhole.place(address, int(port)) if address and port else None
+
+    def _led(self, decision: Decision, place: Place, answer: str | int) -> Decision:
+        detail = decision.detail
+        if place.name:
+            detail = detail | {"name": place.name} if "name" not in detail else detail
+        led = isinstance(answer, int) or answer == CONTINUE
+        return replace(decision, detail=detail, answer=answer, word="faked" if led else "")
+
+    def _exec(self, memory: Memory, args: Arguments) -> None:
+        self._tree.will_exec(self.process_of(memory.pid))
+        self._keep(memory, AT_FDCWD, args[0], "run")
+
+    def _exec_at(self, memory: Memory, args: Arguments) -> None:
+        self._tree.will_exec(self.process_of(memory.pid))
+        self._keep(memory, args[0], args[1], "run")
+
+    def _unlink(self, memory: Memory, args: Arguments) -> None:
+        self._keep(memory, AT_FDCWD, args[0], "deleted")
+
+    def _unlink_at(self, memory: Memory, args: Arguments) -> None:
+        self._keep(memory, args[0], args[1], "deleted")
+
+    def _exit(self, memory: Memory, _args: Arguments) -> None:
+        self._tree.ended(self.process_of(memory.pid))
+
+    def _keep(self, memory: Memory, folder: int, address: int, why: str) -> None:
+        path, _ = resolve(memory, folder, memory.string(address))
+        if path.startswith(b"/"):
+            self._keeper.keep(path, why)
+
+
+def _plain(memory: Memory, args: Arguments) -> bytes:
+    return memory.read(args[1], min(args[2], _MOST_MESSAGE))
+
+
+def _gathered(memory: Memory, args: Arguments) -> bytes:
+    """The bytes of a struct msghdr's parts."""
+    vector, count = struct.unpack("<QQ", memory.read(args[1] + 16, 16))
+    message = b""
+    for at in range(min(count, _MOST_PARTS)):
+        base, size = struct.unpack("<QQ", memory.read(vector + 16 * at, 16))
+        message += memory.read(base, min(size, _MOST_MESSAGE - len(message)))
+    return message
+
+
+_LEADS: dict[str, Callable[[Freedoms, Memory, Arguments, Decision], Decision]] = {
+    "connect": Freedoms._connect,
+    "sendto": Freedoms._sendto,
+    "sendmsg": Freedoms._sendmsg,
+    "sendmmsg": Freedoms._sendmmsg,
+}
+_NOTED: dict[str, Callable[[Freedoms, Memory, Arguments], None]] = {
+    "execve": Freedoms._exec,
+    "execveat": Freedoms._exec_at,
+    "unlink": Freedoms._unlink,
+    "unlinkat": Freedoms._unlink_at,
+    "exit_group": Freedoms._exit,
+}

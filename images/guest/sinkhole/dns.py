@@ -1,0 +1,34 @@
+"""Answers to DNS queries, as a name server that knows every name (RFC 1035). Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Callable
+
+from guest.observers.decode import dns_name
+
+_HEAD = struct.Struct(">HHHHHH")
+_QUESTION = struct.Struct(">HH")
+_ANSWER = struct.Struct(">HHHIH")
+_FLAGS = 0x8180  # a response, recursion desired and available
+_QUESTION_AT = 12
+_NAME_AGAIN = 0xC000 | _QUESTION_AT  # a pointer to the question's name
+_A, _IN = 1, 1
+_SECONDS = 60
+
+
+def answer(query: bytes, address_for: Callable[[str], str]) -> bytes:
+    """The response: an address where one was asked for, else none; b"" for what is no query."""
+    name = dns_name(query)
+    if not name:
+        return b""
+    end = query.index(b"\0", _QUESTION_AT) + 1 + _QUESTION.size
+    wanted, _class = _QUESTION.unpack_from(query, end - _QUESTION.size)
+    address = address_for(name.lower()) if wanted == _A else ""
+    record = b""
+    if address:
+        raw = ipaddress.IPv4Address(address).packed
+        record = _ANSWER.pack(_NAME_AGAIN, _A, _IN, _SECONDS, len(raw)) + raw
+    head = _HEAD.pack(int.from_bytes(query[:2], "big"), _FLAGS, 1, 1 if record else 0, 0, 0)
+    return head + query[_QUESTION_AT:end] + record

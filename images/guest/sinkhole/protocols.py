@@ -1,0 +1,187 @@
+"""What the sinkhole answers over one connection: enough that the next step shows. A file's family of small machines,
+each told what was heard and asked what to say. Pure; whatever is heard, nothing is raised.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from guest.sinkhole import dns
+
+_MOST_HEAD = 64 << 10
+_RECORD = struct.Struct(">BHH")  # of TLS: type, version, length
+_HANDSHAKE = 0x16
+_DNS_PORT = 53
+_METHOD = re.compile(rb"[A-Z]{3,10} \S+ HTTP/1\.[01]\r?\n")
+_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_CHUNKED = re.compile(rb"^transfer-encoding:.*chunked", re.IGNORECASE | re.MULTILINE)
+_EXPECT = re.compile(rb"^expect:[ \t]*100-continue", re.IGNORECASE | re.MULTILINE)
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_SSH_BANNER = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"
+
+Said = tuple[bytes, bool]  # what to answer, and whether to hang up then
+
+
+class Protocol(ABC):
+    """One connection's side of ours."""
+
+    name: str
+    greeting = b""
+
+    @abstractmethod
+    def heard(self, data: bytes) -> Said:
+        """What to say to it."""
+
+
+class Raw(Protocol):
+    """No known protocol, a remote shell most of all: nothing is said, and silence ends it."""
+
+    name = "raw"
+
+    def heard(self, _data: bytes) -> Said:
+        return b"", False
+
+
+class Http(Protocol):
+    """Takes the whole request, says that all is well, and hangs up. A tunnel is opened, and its ClientHello taken."""
+
+    name = "http"
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left: int | None = None
+        self._tail = b""
+        self._tunnel: Protocol | None = None
+
+    def heard(self, data: bytes) -> Said:
+        if self._tunnel:
+            return self._tunnel.heard(data)
+        if self._left is None:
+            return self._in_head(data)
+        return self._in_body(data, b"")
+
+    def _in_head(self, data: bytes) -> Said:
+        self._head += data
+        head, blank, body = self._head.partition(b"\r\n\r\n")
+        if not blank:
+            return (_OK, True) if len(self._head) > _MOST_HEAD else (b"", False)
+        if head.startswith(b"CONNECT "):
+            self._tunnel = Tls()
+            return _ESTABLISHED, False
+        length = _LENGTH.search(head)
+        self._left = int(length[1]) if length else 0
+        if not length and _CHUNKED.search(head):
+            self._left = -1
+        return self._in_body(body, _CONTINUE if _EXPECT.search(head) else b"")
+
+    def _in_body(self, data: bytes, first: bytes) -> Said:
+        """`_left`: bytes to come, or -1 until the last chunk."""
+        assert self._left is not None
+        self._tail = (self._tail + data)[-5:]
+        if self._left < 0:
+            done = self._tail == b"0\r\n\r\n"
+        else:
+            self._left = max(0, self._left - len(data))
+            done = self._left == 0
+        return (_OK, True) if done else (first, False)
+
+
+class Tls(Protocol):
+    """Takes the ClientHello, which names the server, and hangs up: what is inside nobody could read."""
+
+    name = "tls"
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def heard(self, data: bytes) -> Said:
+        self._held += data
+        if len(self._held) < _RECORD.size:
+            return b"", False
+        _, _, length = _RECORD.unpack_from(self._held)
+        return b"", len(self._held) >= _RECORD.size + length
+
+
+class Ssh(Protocol):
+    """A banner line; the client's own is what we want."""
+
+    name = "ssh"
+    greeting = _SSH_BANNER
+
+    def heard(self, _data: bytes) -> Said:
+        return b"", True
+
+
+class Smtp(Protocol):
+    """A mail server that takes everything."""
+
+    name = "smtp"
+    greeting = b"220 mail ESMTP\r\n"
+    _ANSWERS = ((b"DATA", b"354 go ahead\r\n"), (b"QUIT", b"221 bye\r\n"), (b"AUTH", b"235 accepted\r\n"))
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._letter = False
+
+    def heard(self, data: bytes) -> Said:
+        self._held = (self._held + data)[-_MOST_HEAD:]
+        said = b""
+        while True:
+            end = b"\r\n.\r\n" if self._letter else b"\n"
+            line, found, rest = self._held.partition(end)
+            if not found:
+                return said, said.endswith(b"221 bye\r\n")
+            self._held = rest
+            said += self._answer(line)
+
+    def _answer(self, line: bytes) -> bytes:
+        if self._letter:
+            self._letter = False
+            return b"250 queued\r\n"
+        verb = line[:4].upper()
+        self._letter = verb == b"DATA"
+        return next((text for word, text in self._ANSWERS if verb == word), b"250 ok\r\n")
+
+
+class DnsOverTcp(Protocol):
+    """Queries with two bytes of length before each (RFC 1035, 4.2.2)."""
+
+    name = "dns"
+
+    def __init__(self, address_for: Callable[[str], str]) -> None:
+        self._held = b""
+        self._address_for = address_for
+
+    def heard(self, data: bytes) -> Said:
+        self._held = (self._held + data)[-_MOST_HEAD:]
+        said = b""
+        while len(self._held) >= 2 and len(self._held) >= 2 + (size := int.from_bytes(self._held[:2], "big")):
+            answer = dns.answer(self._held[2 : 2 + size], self._address_for)
+            said += len(answer).to_bytes(2, "big") + answer if answer else b""
+            self._held = self._held[2 + size :]
+        return said, False
+
+
+# Servers that speak first, by the port they are known at.
+_SPEAK_FIRST: dict[int, type[Protocol]] = {22: Ssh, 2222: Ssh, 25: Smtp, 587: Smtp, 2525: Smtp}
+
+
+def by_port(port: int, address_for: Callable[[str], str]) -> Protocol | None:
+    """The protocol that the port tells, if it does before a byte was heard."""
+    if port == _DNS_PORT:
+        return DnsOverTcp(address_for)
+    return _SPEAK_FIRST[port]() if port in _SPEAK_FIRST else None
+
+
+def by_content(first: bytes) -> Protocol:
+    """The protocol that the first bytes tell."""
+    if _METHOD.match(first):
+        return Http()
+    if first[:1] == bytes([_HANDSHAKE]) and first[1:2] == b"\x03":
+        return Tls()
+    return Ssh() if first.startswith(b"SSH-") else Raw()
