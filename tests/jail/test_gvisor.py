@@ -138,7 +138,7 @@ def test_each_limit_says_what_enforces_it(inside: tuple[JailSpec, RunningJail]) 
 @pytest.mark.jail
 @pytest.mark.parametrize("command", [b"bomb\n", b"fill\n"])
 def test_what_takes_too_much_memory_is_ended_by_the_host(gvisor: Docker, spec: JailSpec, command: bytes) -> None:
-    """What is in a tmpfs counts, too. It may have answered before the next sample is taken; then it ends all the same."""
+    """What is in a tmpfs counts, too. It may answer before the next sample is taken, and is ended all the same."""
     limits = replace(LIMITS, memory=48 * MIB, tmp=256 * MIB)
     with gvisor.start(replace(spec, limits=limits)) as jail:
         jail.write(command)
