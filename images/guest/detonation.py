@@ -28,6 +28,7 @@ class Detonation:
 
     def __init__(self, order: Order, loader: int, pump: Pump, record: Record) -> None:
         self._record = record
+        record.by_process = True
         variables = [f"{name}={value}" for name, value in order.variables.items()]
         self._tree = Tree(record, loader, variables)
         self._keeper = Keeper((*WRITABLE, order.home), record.send)

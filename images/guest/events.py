@@ -74,6 +74,7 @@ class Record:
     raw: int
     started: float
     classes: Classes = field(default_factory=lambda: Classes([]))
+    by_process: bool = False  # whether the same deed of two processes is two rows
     counts: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     unreadable: int = 0
@@ -83,7 +84,7 @@ class Record:
 
     def add(self, kind: str, call: str, answer: str, pid: int, detail: dict[str, str]) -> None:
         self.counts[kind] += 1
-        key = (kind, call, answer, *detail.items())
+        key = (kind, call, answer, pid if self.by_process else 0, *detail.items())
         if key in self._rows:
             self._grown[key] += 1
             return

@@ -26,10 +26,10 @@ CLONE_THREAD = 0x10000
 CLONE_REFUSED = 0x2000 | 0x800000 | 0x7E020080 | 0x200000000
 FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, DUPFD_CLOEXEC
 IOCTL_ALLOWED = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
-# Options of sockets, by level and name: nothing among them keeps a connection over the loopback from coming about, on
-# which PID 1 would wait (a filter or a key of its own would).
+# Options of sockets, by level and name. None among them makes PID 1 wait when it connects or closes a caller's socket:
+# a filter or a key of the caller's own would, and so would SO_LINGER.
 SETSOCKOPT_ALLOWED = (
-    *((1, name) for name in (2, 6, 7, 8, 9, 13, 15, 20, 21)),  # REUSEADDR, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE, ...
+    *((1, name) for name in (2, 6, 7, 8, 9, 15, 20, 21)),  # REUSEADDR, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE, ...
     *((6, name) for name in (1, 4, 5, 6, 12, 18)),  # TCP: NODELAY, KEEPIDLE, KEEPINTVL, KEEPCNT, QUICKACK, USER_TIMEOUT
     *((0, name) for name in (1, 10, 11)),  # IP: TOS, MTU_DISCOVER, RECVERR; libc's resolver sets the last two
     *((41, name) for name in (23, 25, 26, 67)),  # IPv6: MTU_DISCOVER, RECVERR, V6ONLY, TCLASS

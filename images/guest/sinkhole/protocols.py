@@ -21,6 +21,7 @@ _CHUNKED = re.compile(rb"^transfer-encoding:.*chunked", re.IGNORECASE | re.MULTI
 _EXPECT = re.compile(rb"^expect:[ \t]*100-continue", re.IGNORECASE | re.MULTILINE)
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_BLANK = b"\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SSH_BANNER = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"
 
@@ -53,7 +54,7 @@ class Http(Protocol):
     name = "http"
 
     def __init__(self) -> None:
-        self._head = b""
+        self._head = bytearray()
         self._left: int | None = None
         self._tail = b""
         self._tunnel: Protocol | None = None
@@ -66,10 +67,12 @@ class Http(Protocol):
         return self._in_body(data, b"")
 
     def _in_head(self, data: bytes) -> Said:
+        new = max(0, len(self._head) - len(_BLANK))  # what came before has been searched
         self._head += data
-        head, blank, body = self._head.partition(b"\r\n\r\n")
-        if not blank:
+        end = self._head.find(_BLANK, new)
+        if end < 0:
             return (_OK, True) if len(self._head) > _MOST_HEAD else (b"", False)
+        head, body = bytes(self._head[:end]), bytes(self._head[end + len(_BLANK) :])
         if head.startswith(b"CONNECT "):
             self._tunnel = Tls()
             return _ESTABLISHED, False
