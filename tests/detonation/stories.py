@@ -23,7 +23,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Story:
-    """One payload. `decoys` read, `stolen` sent out; `left`: ends of paths of files that were kept; `told`: in the text."""
+    """One payload. `decoys` read, `stolen` sent out; `left`: ends of kept files' paths; `told`: words of the text."""
 
     name: str
     command: str = ""
