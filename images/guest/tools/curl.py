@@ -34,12 +34,14 @@ _VALUED = spelled("""
     agent: -A --user-agent
     cookie: -b --cookie
     referer: -e --referer
-    other: -c -D -m -w -x -r -E -C -y -Y -z -U -P -Q -t -K --cookie-jar --dump-header --max-time --connect-timeout
-    other: --retry --retry-delay --retry-max-time --write-out --proxy --proxy-user --socks4 --socks4a --socks5
-    other: --socks5-hostname --resolve --connect-to --cacert --capath --cert --cert-type --key --key-type --pass --ciphers --config
-    other: --range --limit-rate --interface --dns-servers --doh-url --max-filesize --max-redirs --proto --tls-max
-    other: --proto-default --trace --trace-ascii --stderr --unix-socket --aws-sigv4 --continue-at --speed-limit --speed-time
-    other: --time-cond --noproxy --keepalive-time --mail-from --mail-rcpt --quote --netrc-file --local-port
+    other: -c -D -m -w -x -r -E -C -y -Y -z -U -P -Q -t -K --cookie-jar --dump-header --max-time
+    other: --connect-timeout --retry --retry-delay --retry-max-time --write-out --proxy --proxy-user
+    other: --socks4 --socks4a --socks5 --socks5-hostname --resolve --connect-to --cacert --capath
+    other: --cert --cert-type --key --key-type --pass --ciphers --config --range --limit-rate
+    other: --interface --dns-servers --doh-url --max-filesize --max-redirs --proto --tls-max
+    other: --proto-default --trace --trace-ascii --stderr --unix-socket --aws-sigv4 --continue-at
+    other: --speed-limit --speed-time --time-cond --noproxy --keepalive-time --mail-from --mail-rcpt
+    other: --quote --netrc-file --local-port
 """)
 _FLAGS = spelled("""
     silent: -s --silent
