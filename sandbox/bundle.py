@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sandbox import messages
 
+# The one file of the guest that is started by its name; everything else is imported.
+_TOOL = "tools/tool"
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -34,7 +36,9 @@ class Bundle:
         """Lay out /code for a jail in an empty folder, readable by any uid; return the digest of all of it."""
         guest = self.images / "guest"
         sources = {"runner.py": self.root / "runner.py", "wire.py": _PACKAGE / "untrusted" / "wire.py"}
-        sources |= {f"guest/{path.relative_to(guest).as_posix()}": path for path in guest.rglob("*.py")}
+        sources |= {
+            f"guest/{path.relative_to(guest).as_posix()}": path for path in (*guest.rglob("*.py"), *guest.glob(_TOOL))
+        }
         digest = hashlib.sha256()
         folder.chmod(0o755)
         for name in sorted(sources):
@@ -42,7 +46,7 @@ class Bundle:
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             target.parent.chmod(0o755)
             shutil.copyfile(sources[name], target)
-            target.chmod(0o644)
+            target.chmod(0o755 if name == f"guest/{_TOOL}" else 0o644)
             content = target.read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()

@@ -209,6 +209,7 @@ class _Run:
                 variables=variables(),
                 syscalls=self.policy.syscalls.wall_one,
                 job=secrets.token_hex(8),
+                programs=self.policy.programs if "programs" in self.policy.freedoms else None,
             )
             yield spec, digest, copy
 

@@ -54,6 +54,7 @@ _CALLER: _Texts = {
     "policy.unknown": ("there is no policy {name!r}", "use one of {known}, or the path of a .toml file"),
     "policy.tables": ("{file}: it needs exactly name, freedoms and the tables {tables}", _POLICIES),
     "policy.freedoms": ("{file}: freedoms is a list of {known}", _POLICIES),
+    "policy.programs": ("{file}: it needs exactly real, tools and python, lists of plain names, none twice", "mend it"),
     "policy.keys": ("{where}: missing or unknown: {keys}", _POLICIES),
     "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
     "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),

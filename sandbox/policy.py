@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +16,9 @@ _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
 
 # What the policy `detonate` lets a load do, inside its jail: run programs, write to its tmpfs, talk to the sinkhole.
 FREEDOMS = ("programs", "writes", "sinkhole")
+
+# A program's name becomes part of paths, in the jail and in its image.
+_PROGRAM = re.compile(r"\[|[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Table = TypeVar("Table")
 
@@ -111,6 +115,15 @@ class Decoy:
 
 
 @dataclass(frozen=True)
+class Programs:
+    """The names of configs/programs.toml, no name twice."""
+
+    real: tuple[str, ...]  # run as they are, where they exist
+    tools: tuple[str, ...]  # decoys, all of them guest/tools/tool
+    python: tuple[str, ...]  # the jail's own interpreter
+
+
+@dataclass(frozen=True)
 class Policy:
     """How one evaluation is done."""
 
@@ -122,6 +135,7 @@ class Policy:
     syscalls: Syscalls
     decoys: tuple[Decoy, ...]
     frameworks: tuple[str, ...]
+    programs: Programs  # what a jail holds when `freedoms` has "programs"
     freedoms: frozenset[str]  # of FREEDOMS: what a load may do in its jail instead of being refused
 
 
@@ -146,6 +160,7 @@ def load(named: str, configs: Path) -> Policy:
     parts = {name: _parse(kind, table[name], f"{path.name}, [{name}]") for name, kind in tables.items()}
     frameworks = tuple(read_table(configs / "frameworks.toml")["importable"])
     lists: dict[str, Any] = {"syscalls": _syscalls(configs), "decoys": _decoys(configs), "frameworks": frameworks}
+    lists["programs"] = _programs(configs)
     return Policy(name=str(table["name"]), freedoms=_freedoms(table["freedoms"], path.name), **parts, **lists)
 
 
@@ -199,6 +214,17 @@ def _syscalls(configs: Path) -> Syscalls:
     lists = {name: tuple(table[name]) for name in ("load", "reader", "supervisor", "absent", "followed")}
     free = {name: tuple(table["free"][name]) for name in FREEDOMS}
     return Syscalls(watch=watch, free=free, **lists)
+
+
+def _programs(configs: Path) -> Programs:
+    path = configs / "programs.toml"
+    table = read_table(path)
+    lists = [table.get(spec.name) for spec in fields(Programs)]
+    names = [name for row in lists if isinstance(row, list) for name in row]
+    plain = all(isinstance(name, str) and _PROGRAM.fullmatch(name) for name in names)
+    if not plain or len(table) != len(lists) or not all(lists) or len(set(names)) != len(names):
+        raise messages.error("policy.programs", file=path.name)
+    return Programs(*(tuple(row) for row in lists if row))
 
 
 def _decoys(configs: Path) -> tuple[Decoy, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail import cgroup, wall
-from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, cpus, flags
+from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, READ_BY_PROGRAMS, cpus, flags, real_programs
 from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, SIGNALS, JailSpec, RunningJail
 
 _READ = 1 << 20
@@ -58,10 +58,12 @@ class _Sources:
         return _Sources(Path(place, "model"), Path(place, "env"), Path(place, "code"))
 
 
-def _mounts(model_name: str, sources: _Sources) -> list[str]:
+def _mounts(spec: JailSpec, sources: _Sources) -> list[str]:
     """Everything that is bound into the jail, read-only."""
-    inside = {CODE: sources.code, ENVIRONMENT: sources.environment, f"{MODEL}/{model_name}": sources.model}
-    inside |= {path: Path(path) for path in (*LIBRARIES, PYTHON) if Path(path).exists()}
+    inside = {CODE: sources.code, ENVIRONMENT: sources.environment, f"{MODEL}/{spec.model_name}": sources.model}
+    shared = (*LIBRARIES, PYTHON, *(READ_BY_PROGRAMS if spec.programs else ()))
+    inside |= {path: Path(path) for path in shared if Path(path).exists()}
+    inside |= real_programs(spec.programs) if spec.programs else {}
     links = ["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]
     return links + [word for target, source in inside.items() for word in ("--ro-bind", str(source), target)]
 
@@ -105,7 +107,7 @@ class RunningBubblewrap(RunningJail):
         last = [word for words in options if words[0] == "--remount-ro" for word in words]
         first = [word for words in options if words[0] != "--remount-ro" for word in words]
         variables = [word for pair in spec.variables.items() for word in ("--setenv", *pair)]
-        mounts = _mounts(spec.model_name, sources)
+        mounts = _mounts(spec, sources)
         jail = ["bwrap", *first, *variables, *mounts, *files, *last, "--seccomp", str(filter_fd)]
         sizes = [f"--fsize={limits.file_size}", f"--nofile={limits.open_files}", f"--sigpending={SIGNALS}"]
         limited = ["prlimit", "--core=0", *sizes, "--"]

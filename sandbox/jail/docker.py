@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox import messages
 from sandbox.errors import SandboxError
 from sandbox.facts import Limit
-from sandbox.jail.docker_flags import GVISOR, JOB_LABEL, SENTRY_MEMORY, flags, request
+from sandbox.jail.docker_flags import GVISOR, HIDDEN, JOB_LABEL, PROGRAMS, SENTRY_MEMORY, flags, request
 from sandbox.jail.interface import Jail, JailSpec, Progress, Readiness, RunningJail
 from sandbox.jail.packages import Packages
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sandbox.jail.engine import Engine
     from sandbox.jail.sentry import MemoryWatch
 
-# What an image is made of, in the folder of images/.
-_RECIPE = ("Dockerfile", "base.py", "compile.py")
+# What an image is made of beside the packages, from the folder that holds images/ and configs/.
+_RECIPE = ("images/Dockerfile", "images/base.py", "images/compile.py", "configs/programs.toml")
 # A container that was created and not started for so long belongs to a controller that was killed in between.
 _STALE_SECONDS = 120
 _LEAST_VERSION = (20, 10)
@@ -48,9 +48,13 @@ class Docker(Jail):
         self.runtime = runtime or ""
         self.counts_its_own_processes = runtime == GVISOR
         self._packages = packages
-        self._images = images
-        recipe = b"".join((images / name).read_bytes() for name in _RECIPE)
+        self._recipe = [images.parent / name for name in _RECIPE]
+        recipe = b"".join(path.read_bytes() for path in self._recipe)
         self.image = f"sandbox-load/guest:{hashlib.sha256(packages.digest.encode() + recipe).hexdigest()[:16]}"
+
+    def promises(self, spec: JailSpec) -> dict[str, int]:
+        hidden = {} if spec.programs else {f"tmpfs {PROGRAMS}": HIDDEN, f"writable {PROGRAMS}": 0}
+        return super().promises(spec) | hidden
 
     def readiness(self) -> Readiness:
         socket = _socket()
@@ -77,7 +81,7 @@ class Docker(Jail):
             base = self._base(engine, progress, offline)
             size = self._packages.guest.installed >> 20
             progress(f"building {self.image} from {base}: about {size + 200} MiB in the engine's storage")
-            sources = [(name, self._images / name) for name in _RECIPE]
+            sources = [(path.name, path) for path in self._recipe]
             arguments = {"BASE_IMAGE": base, "PYTHON": self._packages.guest.python}
             engine.build(tar_stream([*sources, ("env", environment)]), self.image, arguments, progress)
 

@@ -10,6 +10,9 @@ from typing import Any
 from sandbox.jail.interface import CODE, HOME, MODEL, SHARED, SIGNALS, TMP, JailSpec
 
 COMMAND = ("/usr/bin/python3", "-I", "-B", f"{CODE}/runner.py")
+# Where the image has its programs; the names in its /usr/bin are links into this folder: images/base.py.
+PROGRAMS = "/programs"
+HIDDEN = 4096  # bytes of what stands over it where no program may be seen
 JOB_LABEL = "sandbox-load.job"
 GVISOR = "runsc"
 # What gVisor's kernel, the Sentry, holds beside what the jail does: docs/decisions/0004-pid-1-in-gvisor.md.
@@ -173,8 +176,15 @@ def _files(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
             f"--tmpfs {SHARED}",
             "shared memory, bounded likewise",
         ),
+        *(() if spec.programs else (_no_programs(),)),
         _own("WorkingDir", "/", "--workdir /", "nothing is imported or written by way of the working folder"),
     )
+
+
+def _no_programs() -> Flag:
+    over = f"ro,noexec,nosuid,nodev,size={HIDDEN}"
+    reason = "an empty folder over the image's programs: this policy runs none, so none is there"
+    return _host("Tmpfs", {PROGRAMS: over}, f"--tmpfs {PROGRAMS}:ro", reason)
 
 
 def _limits(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.facts import Limit
+from sandbox.policy import Programs
 
 # Between asking the jail to end and killing it. PID 1 needs milliseconds; a loaded machine needs some patience.
 GRACE_SECONDS = 5.0
@@ -18,6 +19,7 @@ GRACE_SECONDS = 5.0
 # Where things stand inside, in every jail.
 CODE = "/code"  # runner.py, guest/, wire.py
 ENVIRONMENT = "/env"  # the locked packages
+TOOL = f"{CODE}/guest/tools/tool"  # what stands behind the name of every decoy tool
 MODEL = "/model"  # a folder that holds the one file, under a random name
 HOME = "/home/user"
 TMP = "/tmp"  # noqa: S108 - inside the jail, its own
@@ -56,6 +58,7 @@ class JailSpec:
     variables: dict[str, str]  # the whole environment of PID 1
     syscalls: tuple[str, ...]  # wall 1: what it lets through
     job: str  # random; labels whatever the engine keeps
+    programs: Programs | None = None  # what may be run inside; None: nothing but the interpreter
 
 
 @dataclass(frozen=True)
