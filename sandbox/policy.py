@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +16,10 @@ _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
 
 # What the policy `detonate` lets a load do, inside its jail: run programs, write to its tmpfs, talk to the sinkhole.
 FREEDOMS = ("programs", "writes", "sinkhole")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+_SHIFT = re.compile(r"([+-]\d{1,10}(?:\.\d{1,6})?)([smhdwy])", re.ASCII)
+_MOST_SHIFT = 60 * _SECONDS["y"]  # either way; what images/guest/load/clock.py can do
 
 Table = TypeVar("Table")
 
@@ -174,6 +179,15 @@ def parse_size(text: str) -> int:
     if not 0 < size < 1 << 60:
         raise messages.error("size", text=text)
     return int(size)
+
+
+def parse_shift(text: str) -> float:
+    """ "+400d" or "-12h" -> whole seconds. Raises CallerError."""
+    found = _SHIFT.fullmatch(text.strip())
+    seconds = round(float(found[1]) * _SECONDS[found[2]]) if found else 0
+    if not 0 < abs(seconds) <= _MOST_SHIFT:
+        raise messages.error("clock", text=text)
+    return float(seconds)
 
 
 def _parse(kind: type[Table], table: dict[str, Any], where: str) -> Table:
