@@ -64,15 +64,20 @@ def stub(offset: int) -> dict[str, bytes]:
     return {name: bytes.fromhex(code.replace("%", told)) for name, code in _STUBS.items()}
 
 
+def place(maps: str) -> tuple[int, int]:
+    """Where the vDSO begins and ends. Raises ClockError."""
+    found = _MAPPED.search(maps)
+    if found is None:
+        raise ClockError("there is no vDSO")
+    return int(found[1], 16), int(found[2], 16)
+
+
 def patch(read: Read, write: Write, maps: str, offset: int) -> None:
     """Shift the clock of the process whose memory and /proc/PID/maps these are, all of it or nothing.
 
     Raises ClockError, and whatever `read` and `write` raise.
     """
-    found = _MAPPED.search(maps)
-    if found is None:
-        raise ClockError("there is no vDSO")
-    start, end = (int(word, 16) for word in found.groups())
+    start, end = place(maps)
     image = read(start, min(end - start, _LARGEST))
     try:
         functions = dict(_functions(image))
@@ -117,19 +122,19 @@ def _through_file(maps: str, offset: int) -> None:
 
 
 def _through_protection(maps: str, offset: int) -> None:
-    """By making the pages writable for a moment, where /proc has no such file."""
+    """By making it writable for a moment, where /proc can't be written. The kernel lets it be neither split nor shared."""
+    start, end = place(maps)
     libc = ctypes.CDLL(None, use_errno=True)
-    page = 1 << 12
 
-    def write(address: int, raw: bytes) -> None:
-        first = address & ~(page - 1)
-        length = ctypes.c_size_t(address + len(raw) - first)
-        if libc.mprotect(ctypes.c_void_p(first), length, _READ_WRITE_EXEC):
-            raise OSError(ctypes.get_errno(), "the vDSO is sealed")
-        ctypes.memmove(address, raw, len(raw))
-        libc.mprotect(ctypes.c_void_p(first), length, _READ_EXEC)
+    def protect(how: int) -> None:
+        if libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), how):
+            raise OSError(ctypes.get_errno(), "the vDSO can't be written")
 
-    patch(ctypes.string_at, write, maps, offset)
+    protect(_READ_WRITE_EXEC)
+    try:
+        patch(ctypes.string_at, lambda address, raw: ctypes.memmove(address, raw, len(raw)) and None, maps, offset)
+    finally:
+        protect(_READ_EXEC)
 
 
 def shift(offset: int) -> str:

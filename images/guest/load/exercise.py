@@ -21,8 +21,9 @@ import wire
 from guest.load import hints, witness
 
 SECONDS = 10.0  # after which nothing new is begun
-_OBJECTS = 64  # that are touched, down to _DEPTH below the root
-_DEPTH = 2
+_OBJECTS = 64  # that are touched, in containers down to _LEVELS below the root
+_LEVELS = 4
+_DEPTH = 2  # of attributes
 _CHILDREN = 512  # of one container that are looked at for such objects
 _NAMES = 2000  # attributes asked for in all
 _ITEMS = 8
@@ -73,7 +74,7 @@ def targets(root: Any) -> list[Target]:
     found: list[Target] = []
     level: list[tuple[tuple[str, ...], Any]] = [((), root)]
     seen: set[int] = set()
-    for _ in range(_DEPTH + 1):
+    for _ in range(_LEVELS + 1):
         inside: list[tuple[tuple[str, ...], Any]] = []
         for path, node in level:
             if type(node) in _PLAIN or _is(node, _NOT_TOUCHED) or id(node) in seen or _is_tensor(node):

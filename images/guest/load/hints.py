@@ -115,8 +115,11 @@ _SOMETIMES: dict[str, Callable[[tuple[object, ...]], bool]] = {"open": _writes, 
 
 
 def stack() -> tuple[str, ...]:
-    """Who called whoever calls this, the innermost first; without our own frames, which are below all of it."""
-    frame: FrameType | None = sys._getframe(2)
+    """Who called whoever calls this, the innermost first; without our own frames, which are below all of it.
+
+    Nobody did where Python itself called, as at its end.
+    """
+    frame: FrameType | None = sys._getframe(1).f_back
     frames: list[tuple[object, object, int | None]] = []
     while frame is not None and len(frames) < _FRAMES:
         frames.append((frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno))
@@ -158,5 +161,7 @@ class Hints:
             self._told[event] += 1
             because = (during or unpickler.current)[: wire.MAX_NAME]
             detail = _shorten(args[:1] if event == "import" else args)  # the rest of which is where modules are sought
-            with contextlib.suppress(OSError):  # the pipe is closed at the end: what happens then happens all the same
+            # Whatever fails here would stop what it tells of, which would then go unseen: the closed pipe at the end,
+            # a stack without room.
+            with contextlib.suppress(Exception):
                 self._send(wire.Hint(event[:64], detail, because, stack()))
