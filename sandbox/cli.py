@@ -90,6 +90,9 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     how.add_argument("--sha256", metavar="HEX", type=_digest, help="start nothing unless MODEL has this digest")
     how.add_argument("--static", action="store_true", help="read and convert; load nothing")
     how.add_argument("--timeout", metavar="S", type=_seconds, help="wall clock of the whole evaluation, in seconds")
+    how.add_argument("--linger", metavar="S", type=_seconds, help="seconds for what the load leaves running")
+    how.add_argument("--exercise", action="store_true", help="touch the loaded object as users do before they run it")
+    how.add_argument("--clock", metavar="SHIFT", help="load it at another time of day, like +400d or -12h")
     how.add_argument("--memory", metavar="SIZE", help="of the jail, like 4G")
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="more in the text report; -vv: the jail's flags too"
@@ -101,6 +104,17 @@ def _evaluate_parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
     parser.add_argument("--version", action="version", version=TOOL)
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """`--clock -30d` as one word: argparse would take its second for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined[-1:] == ["--clock"] and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] = f"--clock={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _digest(text: str) -> str:
@@ -122,7 +136,7 @@ def _seconds(text: str) -> float:
 def _evaluate(options: argparse.Namespace) -> int:
     from sandbox import reporting  # noqa: PLC0415 - `doctor` and `--help` needn't load the controller
     from sandbox.controller import Request, evaluate  # noqa: PLC0415
-    from sandbox.policy import parse_size  # noqa: PLC0415
+    from sandbox.policy import parse_shift, parse_size  # noqa: PLC0415
 
     targets = reporting.targets(options.report)
     progress = Progress(quiet=options.quiet)
@@ -140,6 +154,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         allow_returned=options.allow_returned,
         strip_prefix=options.strip_prefix,
         timeout=options.timeout,
+        linger=options.linger,
+        exercise=options.exercise,
+        clock=parse_shift(options.clock) if options.clock is not None else 0.0,
         memory=parse_size(options.memory) if options.memory else None,
         progress=progress.say,
         copied=progress.copied,
@@ -229,7 +246,7 @@ def run(words: Sequence[str]) -> int:
     command, rest = (_COMMANDS[words[0]], words[1:]) if words[0] in _COMMANDS else (_EVALUATION, words)
     about = ""
     try:
-        options = command.parser().parse_args(rest)
+        options = command.parser().parse_args(_joined(rest))
         about = neutral(vars(options).get(command.about, ""))
         return command.act(options)
     except SandboxError as error:

@@ -68,6 +68,9 @@ class Request:
     allow_returned: bool = False
     strip_prefix: str = ""
     timeout: float | None = None
+    linger: float | None = None
+    exercise: bool = False  # touch the loaded object after the load
+    clock: float = 0.0  # how far the load's clock is off
     memory: int | None = None
     progress: Callable[[str], None] = field(default=_silent, compare=False)
     copied: Callable[[int], None] | None = field(default=None, compare=False)  # bytes of output that stand
@@ -131,7 +134,7 @@ class _Run:
 
     def report(self, held: ExitStack, started: float) -> Report:
         request, staged = self.request, self.staged
-        asked = Asked(not request.static, request.allow_returned, request.timeout or wall_seconds(self.policy, staged))
+        asked = self._asked()
         planted = Secrets(self.policy.decoys)
         spec, code_digest, copied = held.enter_context(self._specification())
         request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
@@ -158,6 +161,12 @@ class _Run:
         source = Input(str(staged.path), staged.size, digest, staged_copy=copied)
         report = self._judged(evidence, outcome, facts, source)
         return replace(report, timings=outcome.marks | {"total": round(time.monotonic() - started, 4)})
+
+    def _asked(self) -> Asked:
+        request, own = self.request, self.request.linger
+        wall = request.timeout or wall_seconds(self.policy, self.staged, own, exercise=request.exercise)
+        linger = own or self.policy.limits.linger
+        return Asked(not request.static, request.allow_returned, wall, linger, request.exercise, request.clock)
 
     def _evidence(self, outcome: Outcome, asked: Asked, planted: Secrets) -> Evidence:
         dynamic = self._dynamic(outcome, asked)

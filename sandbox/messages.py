@@ -59,6 +59,10 @@ _CALLER: _Texts = {
     "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
     "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),
     "size": ("{text!r} is not a size", "write it like 512M or 4GiB"),
+    "clock": (
+        "{text!r} is no shift of the clock, or too far a one",
+        "write it like +400d, -12h or +1y, by at most 60y either way; units are s, m, h, d, w and y",
+    ),
     "memory": (
         "loading it needs {needed:.1f} GiB and this machine gives a jail {most:.1f} GiB",
         "use --static, or --memory with less",

@@ -19,6 +19,7 @@ from sandbox.untrusted import wire
 _GIB = 1 << 30
 _MIB = 1 << 20
 _LEAST_MEMORY = 64  # MiB; PID 1 and the reader take half of it before they have read a byte
+_EXERCISE = 10.0  # seconds; images/guest/load/exercise.py begins nothing after as many
 # One thread each: a pool that starts at import would be a pool that nobody armed.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -46,9 +47,11 @@ def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
     )
 
 
-def wall_seconds(policy: Policy, staged: Staged) -> float:
-    """How long an evaluation of this input may take."""
-    return policy.limits.wall_base + policy.limits.wall_per_byte * staged.size
+def wall_seconds(policy: Policy, staged: Staged, linger: float | None = None, *, exercise: bool = False) -> float:
+    """How long an evaluation of this input may take. `linger`: the user's own, which an exercise takes once more."""
+    rules = policy.limits
+    exercising = _EXERCISE + (linger or rules.linger) if exercise else 0.0
+    return rules.wall_base + rules.wall_per_byte * staged.size + (linger or 0.0) + exercising
 
 
 class Secrets:
@@ -68,11 +71,14 @@ def variables() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user wants of this run. `wall` in seconds."""
+    """What the user wants of this run. Times in seconds; `clock`: how far the load's clock is off."""
 
     load: bool
     returned: bool
     wall: float
+    linger: float
+    exercise: bool = False
+    clock: float = 0.0
 
 
 def order(
@@ -108,7 +114,9 @@ def order(
         "memory": limits.memory,
         "allowance": policy.watch.cpu_base + policy.watch.cpu_per_byte * staged.size,
         "wall": asked.wall,
-        "linger": policy.limits.linger,
+        "linger": asked.linger,
+        "exercise": asked.exercise,
+        "clock": asked.clock,
         "home": HOME,
         "variables": variables() | dict.fromkeys(_ONE_THREAD, "1") | planted.variables,
         "decoys": planted.files,

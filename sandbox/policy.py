@@ -19,6 +19,9 @@ FREEDOMS = ("programs", "writes", "sinkhole")
 
 # A program's name becomes part of paths, in the jail and in its image.
 _PROGRAM = re.compile(r"\[|[A-Za-z0-9][A-Za-z0-9._-]*")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+_SHIFT = re.compile(r"([+-]\d{1,10}(?:\.\d{1,6})?)([smhdwy])", re.ASCII)
+_MOST_SHIFT = 60 * _SECONDS["y"]  # either way; what images/guest/load/clock.py can do
 
 Table = TypeVar("Table")
 
@@ -191,6 +194,15 @@ def parse_size(text: str) -> int:
     if not 0 < size < 1 << 60:
         raise messages.error("size", text=text)
     return int(size)
+
+
+def parse_shift(text: str) -> float:
+    """ "+400d" or "-12h" -> whole seconds. Raises CallerError."""
+    found = _SHIFT.fullmatch(text.strip())
+    seconds = round(float(found[1]) * _SECONDS[found[2]]) if found else 0
+    if not 0 < abs(seconds) <= _MOST_SHIFT:
+        raise messages.error("clock", text=text)
+    return float(seconds)
 
 
 def _parse(kind: type[Table], table: dict[str, Any], where: str) -> Table:

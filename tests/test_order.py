@@ -120,7 +120,7 @@ def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[
         job="job",
     )
     planted = Secrets(policy.decoys)
-    wanted = Asked(**{"load": True, "returned": False, "wall": 60.0} | asked)
+    wanted = Asked(**{"load": True, "returned": False, "wall": 60.0, "linger": 2.0} | asked)
     raw = order(policy, staged, jail, spec, planted, wanted, classes(RULES))
     ((kind, payload),) = wire.Decoder().feed(raw)
     assert kind is wire.Kind.ORDER

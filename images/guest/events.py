@@ -62,12 +62,17 @@ def _all_like(detail: dict[str, str], likes: dict[str, re.Pattern[str]]) -> bool
     return all(key in detail and like.fullmatch(detail[key]) for key, like in likes.items())
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass
 class Record:
     """Sends the first `raw` distinct events of each kind and class as rows at once; like ones only raise a count.
 
     `flush` sends the rows whose count grew once more, under the same id. An event beyond the rows is in `counts`, and
-    in `dropped` unless it is harmless.
+    in `dropped` unless it is harmless. Each phase has its rows: what was done in one says nothing of another.
+    `before` is called before each new row, so that whatever explains it can be told first.
     """
 
     send: Callable[[bytes], None]
@@ -78,25 +83,38 @@ class Record:
     counts: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     unreadable: int = 0
+    before: Callable[[], None] = _nothing
+    phase: str = "load"
     _rows: dict[tuple[object, ...], wire.Event] = field(default_factory=dict)
-    _slots: Counter[tuple[str, int, bool]] = field(default_factory=Counter)
+    _slots: Counter[tuple[str, str, int, bool]] = field(default_factory=Counter)
     _grown: Counter[tuple[object, ...]] = field(default_factory=Counter)
 
     def add(self, kind: str, call: str, answer: str, pid: int, detail: dict[str, str]) -> None:
         self.counts[kind] += 1
-        key = (kind, call, answer, pid if self.by_process else 0, *detail.items())
+        key = (self.phase, kind, call, answer, pid if self.by_process else 0, *detail.items())
         if key in self._rows:
             self._grown[key] += 1
             return
         number, expected = self.classes.of(kind, call, detail)
         harmless = expected and kind in HARMLESS and detail.get("path", INSTALLED[0]).startswith(INSTALLED)
-        if self._slots[kind, number, harmless] < self.raw:
-            self._slots[kind, number, harmless] += 1
-            row = wire.Event(len(self._rows) + 1, kind, call, answer, pid, self.now(), 1, detail)
-            self._rows[key] = row
-            self.send(wire.encode(wire.Kind.EVENT, row))
+        if self._slots[self.phase, kind, number, harmless] < self.raw:
+            self._slots[self.phase, kind, number, harmless] += 1
+            self._tell(key, kind, call, answer, pid, detail)
         elif not harmless:
             self.dropped += 1
+
+    def turn(self, phase: str, pid: int) -> None:
+        """What is recorded from now on belongs to that phase. The turn is a row, and counts as nobody's doing."""
+        self.phase = phase
+        self._tell((phase, "phase"), "phase", phase, "continued", pid, {})
+
+    def _tell(
+        self, key: tuple[object, ...], kind: str, call: str, answer: str, pid: int, detail: dict[str, str]
+    ) -> None:
+        self.before()
+        row = wire.Event(len(self._rows) + 1, kind, call, answer, pid, self.now(), 1, detail)
+        self._rows[key] = row
+        self.send(wire.encode(wire.Kind.EVENT, row))
 
     def now(self) -> float:
         """Seconds since the jail's start."""

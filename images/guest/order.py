@@ -28,6 +28,8 @@ class Order:
     allowance: float  # CPU seconds that a load of this size may take before they are told
     wall: float  # seconds, from the order on
     linger: float
+    exercise: bool  # touch the loaded object after the load
+    clock: float  # seconds to shift the load's clock by
     home: str
     variables: dict[str, str]
     decoys: list[tuple[str, str, str]]
@@ -63,6 +65,8 @@ class Order:
             observer=observer,
             allowed=self.allowed,
             absent=self.absent,
+            exercise=self.exercise,
+            clock=self.clock,
         )
 
 

@@ -66,6 +66,7 @@ class Relay:
     heard: Heard  # told of each frame that was forwarded
     _decoder: wire.Decoder = field(default_factory=wire.Decoder)
     _open: dict[int, Callable[[], None]] = field(default_factory=dict)
+    _taking: bool = False
 
     def start(self) -> None:
         """Keep what it prints, from now on."""
@@ -75,7 +76,7 @@ class Relay:
     def hear(self) -> None:
         """Take its frames, from now on. The child can read its own pipe: what was there may be gone when we come."""
         os.set_blocking(self.child.frames, False)
-        self._listen(self.child.frames, self._frames)
+        self._listen(self.child.frames, self.take_pending)
 
     @property
     def silent(self) -> bool:
@@ -101,6 +102,17 @@ class Relay:
     def _hang_up(self, descriptor: int) -> None:
         self.pump.drop(descriptor)
         del self._open[descriptor]
+
+    def take_pending(self) -> None:
+        """Forward what is in the frames' pipe at this moment. Nothing once that has hung up, or while it is going on:
+        what is recorded meanwhile may ask for it again."""
+        if self._taking or self.silent:
+            return
+        self._taking = True
+        try:
+            self._frames()
+        finally:
+            self._taking = False
 
     def _frames(self) -> None:
         try:

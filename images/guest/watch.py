@@ -14,6 +14,7 @@ from guest import processes
 from guest.decoys import Decoys
 from guest.detonation import Detonation
 from guest.events import Record
+from guest.load import clock
 from guest.observers.interface import Observer, WatchError
 from guest.order import Order
 from guest.processes import Child
@@ -22,6 +23,7 @@ from guest.samples import Samples
 
 _SECCOMP_FILTER = "2"
 _LINE = 256
+_EXERCISED = b'"exercise.done"'
 _IDLE_SECONDS = 0.1  # of CPU in the time after a load: an idle pool of threads takes a tenth of it
 # What the loader may hold when the first hostile byte is read. A listener or a socket among them would be the watch's.
 _HARMLESS_LINKS = ("pipe:", "/dev/null", "/dev/urandom", "/dev/random", "anon_inode:[eventpoll]", "/proc/")
@@ -44,7 +46,7 @@ class Watch:
     ) -> None:
         self._order, self._loader, self._observer, self._pump = order, loader, observer, pump
         self._record, self._decoys, self._detonation = record, decoys, detonation
-        self._loaded = False
+        self._loaded = self._testified = self._exercising = self._exercised = False
         self._limits: dict[str, int] = {}
         self._alive: tuple[str, ...] = ()
         self.outlived = False  # whether the observer watched until nothing of the loader was left
@@ -66,19 +68,44 @@ class Watch:
             self._record.send(wire.encode(wire.Kind.OUTPUT, wire.Output("supervisor", "arming", text, len(text))))
             return
         self.relay.hear()
+        self._record.before = self.relay.take_pending
         self.samples.mark("armed", self._tree())
         if self._detonation:
             self._detonation.begin()
         self._loader.command("go")
         self._pump.run_until(lambda: self._loaded or self.relay.silent or self._over())
         self._note_cpu("cpu.load", self.samples.mark("loaded", self._tree()), self._order.allowance)
-        if not self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger):
-            self._record.add("leftover", "linger", "continued", self._loader.pid, {"value": self._busy(baseline)})
+        self._turn("after")
+        self._wait_for_what_stays(baseline)
         self._note_cpu("cpu.after_load", self.samples.mark("watched", self._tree()), _IDLE_SECONDS)
         self._loader.command("witness")
-        self._pump.run_until(lambda: self._over() or self.relay.silent)
+        self._pump.run_until(lambda: self._testified or self._mute())
+        if self._order.exercise and not self._mute():
+            self._exercise(baseline)
+        self._turn("end")
+        self._loader.command("end")
         self._pump.run_until(self._over, self._order.linger)
         self._pump.run_until(lambda: self._over() and not self._children(), self._order.linger)
+
+    def _exercise(self, baseline: int) -> None:
+        """Have the loaded object touched, and wait for what that leaves as for what the load left."""
+        self._turn("exercise")
+        self._exercising = True
+        self._loader.command("exercise")
+        self._pump.run_until(lambda: self._exercised or self._mute())
+        self._exercising = not (self._exercised or self._mute())
+        self._wait_for_what_stays(baseline)
+
+    def _turn(self, phase: str) -> None:
+        self._record.turn(phase, self._loader.pid)
+
+    def _wait_for_what_stays(self, baseline: int) -> None:
+        if not self._pump.run_until(lambda: self._still(baseline) or self._over(), self._order.linger):
+            self._record.add("leftover", "linger", "continued", self._loader.pid, {"value": self._busy(baseline)})
+
+    def _mute(self) -> bool:
+        """The loader will say nothing more."""
+        return self._over() or self.relay.silent
 
     def end(self) -> wire.Gone:
         """Kill what is left, take its last words, and return how the loader ended."""
@@ -104,7 +131,7 @@ class Watch:
         left = self._children() if reaped else [self._loader.pid, *self._children()]
         self._alive = tuple(processes.describe(pid)[:256] for pid in left[:64])
         late = time.monotonic() >= self._pump.deadline
-        if left and self._loaded:
+        if left and self._loaded and not (late and self._exercising):
             self._record.add("leftover", "exit", "denied", left[0], {"value": str(len(left))})
         elif left and late:
             self._record.add("limit.time", "exit", "denied", left[0], {"value": str(self._order.wall)})
@@ -113,9 +140,11 @@ class Watch:
         if seconds >= least:
             self._record.add(kind, "sample", "continued", self._loader.pid, {"value": f"{seconds:.2f}"})
 
-    def heard(self, kind: wire.Kind, _payload: bytes) -> None:
-        """Note the word that moves the load on."""
+    def heard(self, kind: wire.Kind, payload: bytes) -> None:
+        """Note the words that move the load on."""
         self._loaded = self._loaded or kind == wire.Kind.LOADED
+        self._testified = self._testified or kind == wire.Kind.TESTIFIED
+        self._exercised = self._exercised or (kind == wire.Kind.HINT and _EXERCISED in payload)
 
     def _still(self, baseline: int) -> bool:
         """No thread and no child beyond those that were there at the go."""
@@ -136,6 +165,7 @@ class Watch:
 
     def _arm(self, modules: list[str]) -> int:
         """Take the armed loader over, check that arming is complete, and return the number of its threads."""
+        self._note_clock()
         words = self._line().split()
         if len(words) != 2 or words[0] != "armed":
             raise WatchError(" ".join(words)[:200] or "the loader ended before it was armed")
@@ -150,6 +180,16 @@ class Watch:
         row = wire.Armed(self._observer.name, threads, tuple(modules), self._record.now(), self._limits)
         self._record.send(wire.encode(wire.Kind.ARMED, row))
         return threads
+
+    def _note_clock(self) -> None:
+        """Record whether the loader, which is still ours, could shift its clock as asked."""
+        if not self._order.clock:
+            return
+        word, _, why = self._line().partition(" ")
+        if word != "clock":
+            raise WatchError("the loader ended before it was armed")
+        told = f"not shifted: {why}" if why else clock.spelled(self._order.clock)
+        self._record.add("clock", "shift", "continued" if why else "faked", self._loader.pid, {"value": told})
 
     def _check(self) -> int:
         """Every thread under the filter, every limit set, no descriptor that belongs to the watch."""

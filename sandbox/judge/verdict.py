@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from sandbox.facts import Completeness, Evidence, Finding, Judgement, Verdict
-from sandbox.judge import comparison, completeness, dynamic, static
+from sandbox.judge import comparison, completeness, dynamic, phases, static
 from sandbox.judge.dynamic import Fact
 from sandbox.judge.rules import SEVERITIES, FactWhen, Match, Rule, Rules
 
@@ -42,6 +42,7 @@ def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
     rows = {when.fact: row for row, when in rules.of(FactWhen)}
     yield from _fact_matches(dynamic.secrets(evidence.dynamic, evidence.decoys), rows)
     yield from _fact_matches(comparison.facts(evidence.comparison, evidence.dynamic), rows)
+    yield from _fact_matches(phases.facts(evidence.dynamic), rows)
     yield from _fact_matches(completeness.facts(evidence, rules.formats), rows)
 
 
@@ -116,6 +117,7 @@ def _not_examined(evidence: Evidence) -> Iterator[str]:
             "What became of a recorded call's arguments afterwards: each was read once, from memory that the load can "
             "change. What was refused was refused whatever they said."
         )
+        yield from phases.not_examined(evidence.dynamic)
     absent = Counter(row.name.split(".", 1)[0] for row in evidence.dynamic.absent)
     if absent:
         named = ", ".join(_cut(name, 40) for name in sorted(absent)[:MAX_REASONS])

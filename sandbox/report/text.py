@@ -11,7 +11,7 @@ LABEL_WIDTH = 9
 FEW = 5  # rows of a list before "and so many more"
 LONG = 400  # characters of a sentence of ours, which may quote the file
 # What each load does by the dozen: counted on every page, told one by one with -v.
-ORDINARY = frozenset({"file.read", "file.probe", "memory.library", "time.sleep"})
+ORDINARY = frozenset({"file.read", "file.probe", "memory.library", "time.sleep", "phase"})
 
 _COLOURS = {
     Verdict.MALICIOUS: "1;31",

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import sys
 import time
 from pathlib import Path
@@ -20,9 +21,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), "/env"]
 import wire  # noqa: E402
 
 from guest import filters, processes  # noqa: E402
-from guest.load import hints, unpickler, witness  # noqa: E402
+from guest.load import clock, exercise, hints, unpickler, witness  # noqa: E402
 from guest.load.loaders import NEEDS, load  # noqa: E402
 
+_PATIENCE = 1.0  # seconds; something of the load may hold the pipe whose end PID 1 waits for
 _OOM_FIRST = "1000"  # when the jail's memory runs out, the kernel ends this process and not PID 1
 
 
@@ -54,6 +56,12 @@ def _import(names: list[str]) -> None:
             importlib.import_module(name)
 
 
+def _shift(offset: float) -> None:
+    """Shift this process's clock, where that was asked for, and say whether it could be done."""
+    if offset:
+        _say(f"clock {clock.shift(round(offset))}\n".encode("ascii", "replace"))
+
+
 def _arm(order: dict[str, Any]) -> None:
     """Put this process under the filter, give the listener away where it has one, and wait for the go."""
     gc.collect()
@@ -82,6 +90,14 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     return result, not error
 
 
+def _testify(result: object, loaded: bool, known: list[str] | None, budget: int) -> dict[str, witness.Form]:
+    """Tell what was absent and, when the load went well, what the object's tensors are; these are returned, too."""
+    for name, reason in unpickler.absent.items():
+        row = wire.Absent(name[: wire.MAX_NAME], reason[:512], unpickler.uses[name])
+        _row(wire.Kind.ABSENT, row)
+    return witness.testify(result, _say, known, budget) if loaded else {}
+
+
 def main() -> None:
     """Serve one order."""
     order = json.loads(sys.stdin.buffer.read())
@@ -93,17 +109,19 @@ def main() -> None:
     told = json.loads(_command())
     _import([*NEEDS[told["format"]], *told["modules"]])
     witness.prepare()
+    _shift(order["clock"])
     _arm(order)
-    hints.install(lambda row: _row(wire.Kind.HINT, row))
+    told_why = hints.Hints(lambda row: _row(wire.Kind.HINT, row))
+    told_why.install()
     result, loaded = _load(order, told)
     if _command() == "witness":
-        for name, reason in unpickler.absent.items():
-            row = wire.Absent(name[: wire.MAX_NAME], reason[:512], unpickler.uses[name])
-            _row(wire.Kind.ABSENT, row)
-        if loaded:
-            known = told["known"] if order["returned"] else None
-            witness.testify(result, _say, known, order["witness_bytes"])
+        known = told["known"] if order["returned"] else None
+        seen = _testify(result, loaded, known, order["witness_bytes"])
+        if loaded and order["exercise"] and _command() == "exercise":
+            told_why.renew()
+            exercise.Exercise(result, seen, lambda row: _row(wire.Kind.HINT, row), order["witness_bytes"]).run()
     os.close(processes.FRAMES)
+    select.select([processes.COMMANDS], [], [], _PATIENCE)  # PID 1 notes that the end begins
 
 
 if __name__ == "__main__":

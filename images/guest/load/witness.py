@@ -5,6 +5,7 @@ All of it comes from hostile memory. A difference from the plan is a finding; ag
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ import wire
 
 from guest.load.unpickler import StandIn
 from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
+
+Form = tuple[str, tuple[int, ...], str]  # of a tensor: dtype, shape, digest
 
 _NODES, _DEPTH = 5_000_000, 1_000
 _NOT_ENTERED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, str, bytes, int, float)
@@ -125,17 +128,20 @@ def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, .
         yield named.name, dtype, shape, buffer
 
 
-def testify(root: object, send: Callable[[bytes], None], known: list[str] | None, budget: int) -> None:
+def testify(root: object, send: Callable[[bytes], None], known: list[str] | None, budget: int) -> dict[str, Form]:
     """Send a WITNESS row for each tensor; with `known`, the bytes of those whose name isn't among them, too.
 
     `budget`: bytes of tensors to look at, at the most. The last word says how many rows there were, and what lacks.
+    Returns what was sent, by name.
     """
     plan, rows, made, gap = set(known or ()), 0, 0, ""
+    sent: dict[str, Form] = {}
     try:
         for name, dtype, shape, buffer in _tensors(root, budget):
             digest = blake3.blake3(buffer).hexdigest()
             send(wire.encode(wire.Kind.WITNESS, wire.Witness(name, dtype, shape, digest)))
             rows += 1
+            sent[name] = (dtype, shape, digest)
             if known is not None and name not in plan:
                 send(wire.encode(wire.Kind.RETURNED, wire.Returned(made, name, dtype, shape)))
                 _send_bytes(send, made, memoryview(buffer))
@@ -143,6 +149,16 @@ def testify(root: object, send: Callable[[bytes], None], known: list[str] | None
     except (NamingError, RecursionError) as error:
         gap = str(error)[:512] or "the object is nested too deeply"
     send(wire.encode(wire.Kind.TESTIFIED, wire.Testified(rows, gap)))
+    return sent
+
+
+def forms(root: object, budget: int) -> dict[str, Form]:
+    """The tensors as they are now, as far as they can be named within the bounds."""
+    found: dict[str, Form] = {}
+    with contextlib.suppress(NamingError, RecursionError):
+        for name, dtype, shape, buffer in _tensors(root, budget):
+            found[name] = (dtype, shape, blake3.blake3(buffer).hexdigest())
+    return found
 
 
 def _send_bytes(send: Callable[[bytes], None], index: int, buffer: memoryview) -> None:
