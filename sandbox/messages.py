@@ -54,6 +54,8 @@ _CALLER: _Texts = {
     "policy.unknown": ("there is no policy {name!r}", "use one of {known}, or the path of a .toml file"),
     "policy.tables": ("{file}: it needs exactly name, freedoms and the tables {tables}", _POLICIES),
     "policy.freedoms": ("{file}: freedoms is a list of {known}", _POLICIES),
+    "persona.unknown": ("there is no persona {name!r}", "use one of {known}"),
+    "persona.table": ("personas.toml: [{name}]: {why}", "mend it"),
     "policy.keys": ("{where}: missing or unknown: {keys}", _POLICIES),
     "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
     "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),

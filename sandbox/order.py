@@ -1,9 +1,8 @@
-"""What a jail is told: the policy and the input as the ORDER frame, the limits, the decoys. Pure but for randomness."""
+"""What a jail is told: the policy and the input as the ORDER frame, the limits. Pure."""
 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +11,8 @@ import psutil
 
 from sandbox import messages
 from sandbox.jail.interface import HOME, MODEL, Jail, JailSpec, Limits
-from sandbox.policy import Decoy, Policy
+from sandbox.planted import Secrets
+from sandbox.policy import Policy
 from sandbox.stage import Staged
 from sandbox.untrusted import wire
 
@@ -42,23 +42,13 @@ def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
         tmp=rules.tmp,
         file_size=rules.file_size,
         open_files=rules.open_files,
-        cpus=rules.cpus,
+        cpus=min(rules.cpus, policy.persona.cpus),
     )
 
 
 def wall_seconds(policy: Policy, staged: Staged) -> float:
     """How long an evaluation of this input may take."""
     return policy.limits.wall_base + policy.limits.wall_per_byte * staged.size
-
-
-class Secrets:
-    """The decoys of one run: what the guest plants, and what the judge looks for."""
-
-    def __init__(self, decoys: tuple[Decoy, ...]) -> None:
-        self.values = {decoy.what: secrets.token_hex(20) for decoy in decoys}
-        filled = [(decoy, decoy.text.format(token=self.values[decoy.what])) for decoy in decoys]
-        self.files = [(decoy.what, decoy.path, text) for decoy, text in filled if decoy.path]
-        self.variables = {decoy.name: text for decoy, text in filled if decoy.name}
 
 
 def variables() -> dict[str, str]:
@@ -109,8 +99,10 @@ def order(
         "wall": asked.wall,
         "linger": policy.limits.linger,
         "home": HOME,
-        "variables": variables() | dict.fromkeys(_ONE_THREAD, "1") | planted.variables,
+        "variables": planted.variables | variables() | dict.fromkeys(_ONE_THREAD, "1"),
         "decoys": planted.files,
+        "belongings": planted.home,
+        "secrets": planted.values,
         "allowed": list(calls.load),
         "confined": list(calls.reader),
         "absent": list(calls.absent),

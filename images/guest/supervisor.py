@@ -80,7 +80,7 @@ class Supervisor:
         if lacking := limits.lacking(order.promised, seen):
             sys.exit(f"the jail is weaker than promised: {lacking}")  # the host has the numbers, too
         with processes.acting_as(order.uid, order.gid):
-            decoys = Decoys(order.home, order.decoys)
+            decoys = Decoys(order.home, order.decoys, order.belongings)
         observer = family.make(family.choose(), order, self._record, self._reaper)
         loader = self._loader(observer.name) if order.load else None
         read = self._read({1, loader.pid} if loader else {1})
