@@ -81,6 +81,9 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("how")
     how.add_argument("--policy", metavar="evaluate|PATH", default="evaluate", help="a policy's name or .toml file")
     how.add_argument(
+        "--persona", metavar="NAME", default="laptop", help="whose machine it looks like: laptop, ci, notebook, gpu-vm"
+    )
+    how.add_argument(
         "--jail",
         choices=_JAILS,
         default="auto",
@@ -146,6 +149,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         write=not options.no_output,
         force=options.force,
         policy=options.policy,
+        persona=options.persona,
         jail=options.jail,
         runtime=options.runtime,
         sha256=options.sha256,

@@ -35,8 +35,9 @@ from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
 from sandbox.judge.verdict import judge
-from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
-from sandbox.policy import Policy, load, read_table
+from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
+from sandbox.planted import Secrets
+from sandbox.policy import PERSONA, Policy, load, read_table
 from sandbox.release import Release
 from sandbox.scratch import scratch
 from sandbox.stage import Staged, stage
@@ -60,6 +61,7 @@ class Request:
     write: bool = True
     force: bool = False
     policy: str = "evaluate"
+    persona: str = PERSONA
     jail: str = family.AUTO
     runtime: str | None = None
     sha256: str | None = None
@@ -84,7 +86,7 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
     started = time.monotonic()
     request = replace(model, **options) if isinstance(model, Request) else Request(Path(model), **options)
     bundle = find()
-    policy = load(request.policy, bundle.configs)
+    policy = load(request.policy, bundle.configs, request.persona)
     with ExitStack() as held:
         staged = held.enter_context(stage(request.path))
         weights = Path(request.output or request.path.with_suffix(".safetensors"))
@@ -135,8 +137,8 @@ class _Run:
     def report(self, held: ExitStack, started: float) -> Report:
         request, staged = self.request, self.staged
         asked = self._asked()
-        planted = Secrets(self.policy.decoys)
-        spec, code_digest, copied = held.enter_context(self._specification())
+        planted = Secrets(self.policy.persona)
+        spec, code_digest, copied = held.enter_context(self._specification(planted.hostname))
         request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
         exchange = held.enter_context(self._exchange(self.jail.promises(spec)))
         with self.jail.start(spec) as running:
@@ -200,7 +202,7 @@ class _Run:
         )
 
     @contextmanager
-    def _specification(self) -> Iterator[tuple[JailSpec, str, bool]]:
+    def _specification(self, hostname: str) -> Iterator[tuple[JailSpec, str, bool]]:
         """The jail to start, the digest of the code it gets, and whether the model had to be copied for it."""
         uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (NOBODY, NOBODY)
         with ExitStack() as held:
@@ -211,7 +213,7 @@ class _Run:
                 model=self._copy(folder) if copy else self._named(folder),
                 model_name=secrets.token_hex(8),
                 code=folder / "code",
-                hostname=f"node-{secrets.token_hex(4)}",
+                hostname=hostname,
                 uid=uid,
                 gid=gid,
                 limits=self.limits,

@@ -55,6 +55,8 @@ _CALLER: _Texts = {
     "policy.tables": ("{file}: it needs exactly name, freedoms and the tables {tables}", _POLICIES),
     "policy.freedoms": ("{file}: freedoms is a list of {known}", _POLICIES),
     "policy.programs": ("{file}: it needs exactly real, tools and python, lists of plain names, none twice", "mend it"),
+    "persona.unknown": ("there is no persona {name!r}", "use one of {known}"),
+    "persona.table": ("personas.toml: [{name}]: {why}", "mend it"),
     "policy.keys": ("{where}: missing or unknown: {keys}", _POLICIES),
     "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
     "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),

@@ -1,9 +1,8 @@
-"""What a jail is told: the policy and the input as the ORDER frame, the limits, the decoys. Pure but for randomness."""
+"""What a jail is told: the policy and the input as the ORDER frame, the limits. Pure."""
 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +11,8 @@ import psutil
 
 from sandbox import messages
 from sandbox.jail.interface import HOME, MODEL, Jail, JailSpec, Limits
-from sandbox.policy import Decoy, Policy
+from sandbox.planted import Secrets
+from sandbox.policy import Policy
 from sandbox.stage import Staged
 from sandbox.untrusted import wire
 
@@ -43,7 +43,7 @@ def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
         tmp=rules.tmp,
         file_size=rules.file_size,
         open_files=rules.open_files,
-        cpus=rules.cpus,
+        cpus=min(rules.cpus, policy.persona.cpus),
     )
 
 
@@ -52,16 +52,6 @@ def wall_seconds(policy: Policy, staged: Staged, linger: float | None = None, *,
     rules = policy.limits
     exercising = _EXERCISE + (linger or rules.linger) if exercise else 0.0
     return rules.wall_base + rules.wall_per_byte * staged.size + (linger or 0.0) + exercising
-
-
-class Secrets:
-    """The decoys of one run: what the guest plants, and what the judge looks for."""
-
-    def __init__(self, decoys: tuple[Decoy, ...]) -> None:
-        self.values = {decoy.what: secrets.token_hex(20) for decoy in decoys}
-        filled = [(decoy, decoy.text.format(token=self.values[decoy.what])) for decoy in decoys]
-        self.files = [(decoy.what, decoy.path, text) for decoy, text in filled if decoy.path]
-        self.variables = {decoy.name: text for decoy, text in filled if decoy.name}
 
 
 def variables() -> dict[str, str]:
@@ -118,8 +108,10 @@ def order(
         "exercise": asked.exercise,
         "clock": asked.clock,
         "home": HOME,
-        "variables": variables() | dict.fromkeys(_ONE_THREAD, "1") | planted.variables,
+        "variables": planted.variables | variables() | dict.fromkeys(_ONE_THREAD, "1"),
         "decoys": planted.files,
+        "belongings": planted.home,
+        "secrets": planted.values,
         "allowed": [name for name in calls.load if name not in followed],
         "confined": list(calls.reader),
         "absent": list(calls.absent),

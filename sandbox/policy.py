@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox import messages
+from sandbox.persona import Persona, parse_persona
 
+PERSONA = "laptop"  # whose machine a jail looks like when nobody says
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
 
@@ -108,16 +110,6 @@ class Syscalls:
 
 
 @dataclass(frozen=True)
-class Decoy:
-    """A planted secret: a file of the home when `path` is set, else a variable."""
-
-    what: str
-    text: str
-    path: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True)
 class Programs:
     """The names of configs/programs.toml, no name twice."""
 
@@ -136,14 +128,14 @@ class Policy:
     write: WritePolicy
     watch: WatchPolicy
     syscalls: Syscalls
-    decoys: tuple[Decoy, ...]
+    persona: Persona
     frameworks: tuple[str, ...]
     programs: Programs  # what a jail holds when `freedoms` has "programs"
     freedoms: frozenset[str]  # of FREEDOMS: what a load may do in its jail instead of being refused
 
 
-def load(named: str, configs: Path) -> Policy:
-    """The policy of that name in configs/policies, or of that file when `named` is a path.
+def load(named: str, configs: Path, persona: str = PERSONA) -> Policy:
+    """The policy of that name in configs/policies, or of that file when `named` is a path, for a jail of that persona.
 
     Raises CallerError with the table and key that is wrong.
     """
@@ -161,10 +153,16 @@ def load(named: str, configs: Path) -> Policy:
     if table.keys() != {"name", "freedoms", *tables}:
         raise messages.error("policy.tables", file=path.name, tables=", ".join(tables))
     parts = {name: _parse(kind, table[name], f"{path.name}, [{name}]") for name, kind in tables.items()}
-    frameworks = tuple(read_table(configs / "frameworks.toml")["importable"])
-    lists: dict[str, Any] = {"syscalls": _syscalls(configs), "decoys": _decoys(configs), "frameworks": frameworks}
-    lists["programs"] = _programs(configs)
-    return Policy(name=str(table["name"]), freedoms=_freedoms(table["freedoms"], path.name), **parts, **lists)
+    freedoms = _freedoms(table["freedoms"], path.name)
+    return Policy(
+        name=str(table["name"]),
+        freedoms=freedoms,
+        syscalls=_syscalls(configs),
+        persona=_persona(persona, configs, lived_in=bool(freedoms)),
+        frameworks=tuple(read_table(configs / "frameworks.toml")["importable"]),
+        programs=_programs(configs),
+        **parts,
+    )
 
 
 def _freedoms(value: object, file: str) -> frozenset[str]:
@@ -239,6 +237,7 @@ def _programs(configs: Path) -> Programs:
     return Programs(*(tuple(row) for row in lists if row))
 
 
-def _decoys(configs: Path) -> tuple[Decoy, ...]:
-    table = read_table(configs / "decoys.toml")
-    return tuple(Decoy(**row) for row in (*table["files"], *table["variables"]))
+def _persona(name: str, configs: Path, *, lived_in: bool) -> Persona:
+    """With its home's plain files only for a load that can do something with them: they take time to plant."""
+    home = read_table(configs / "home.toml") if lived_in else None
+    return parse_persona(name, read_table(configs / "personas.toml"), read_table(configs / "decoys.toml"), home)

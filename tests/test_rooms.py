@@ -14,14 +14,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Rooms from the top to the bottom of the host. A module belongs to the longest name that begins it.
 _BOTTOM = {"sandbox.facts", "sandbox.errors", "sandbox.report.neutral", "sandbox.messages"}
-_MIDDLE = {"sandbox.policy", "sandbox.bundle", *_BOTTOM}
+_MIDDLE = {"sandbox.policy", "sandbox.persona", "sandbox.bundle", *_BOTTOM}
 MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": {"sandbox.facts", "sandbox.controller", "sandbox.tensors"},  # the last two when a name is used
     "sandbox.errors": set(),
     "sandbox.facts": set(),
     "sandbox.report.neutral": set(),
     "sandbox.messages": {"sandbox.errors", "sandbox.report.neutral"},
-    "sandbox.policy": _BOTTOM,
+    "sandbox.persona": _BOTTOM,
+    "sandbox.policy": {"sandbox.persona", *_BOTTOM},
+    "sandbox.planted": {"sandbox.persona"},
     "sandbox.bundle": _BOTTOM,
     "sandbox.progress": {"sandbox.report.neutral"},
     "sandbox.untrusted.wire": set(),  # the guest is given this file alone
@@ -33,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.jail": _MIDDLE,
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
     "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
-    "sandbox.order": {"sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
+    "sandbox.order": {"sandbox.planted", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.inside": {"sandbox.facts", "sandbox.jail.interface"},
     "sandbox.exchange": {
         *("sandbox.inside", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted", "sandbox.weights"),
@@ -41,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "sandbox.release": {"sandbox.exchange", "sandbox.weights", *_MIDDLE},
     "sandbox.controller": {
-        *("sandbox.release", "sandbox.scratch", "sandbox.inside"),
+        *("sandbox.release", "sandbox.scratch", "sandbox.inside", "sandbox.planted"),
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
         *("sandbox.judge", "sandbox.weights", *_MIDDLE),
     },
@@ -55,7 +57,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("sandbox.progress", *_MIDDLE),
     },
 }
-PURE = ("sandbox.untrusted", "sandbox.judge", "sandbox.report", "sandbox.errors", "sandbox.facts", "sandbox.messages")
+PURE = (
+    *("sandbox.untrusted", "sandbox.judge", "sandbox.report", "sandbox.errors", "sandbox.facts", "sandbox.messages"),
+    "sandbox.persona",
+)
 IMPURE = {"os", "subprocess", "socket", "ctypes", "tempfile", "threading", "multiprocessing", "shutil", "pathlib", "io"}
 NEVER_ON_THE_HOST = {
     *("pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "torch", "numpy", "safetensors"),

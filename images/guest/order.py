@@ -32,7 +32,9 @@ class Order:
     clock: float  # seconds to shift the load's clock by
     home: str
     variables: dict[str, str]
-    decoys: list[tuple[str, str, str]]
+    decoys: list[tuple[str, str, str]]  # what it is, path below the home, content: one character for each byte
+    belongings: list[tuple[str, list[str], str]]  # plain files of the home: folder, names, content
+    secrets: dict[str, str]  # what a decoy is -> its unique text
     allowed: list[str]
     confined: list[str]
     absent: list[str]

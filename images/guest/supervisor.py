@@ -84,7 +84,7 @@ class Supervisor:
         if "sinkhole" in order.freedoms:
             require_no_network(hello.interfaces)
         with processes.acting_as(order.uid, order.gid):
-            decoys = Decoys(order.home, order.decoys)
+            decoys = Decoys(order.home, order.decoys, order.belongings)
         observing = family.choose()
         loader = self._loader(observing) if order.load else None
         read = self._read({1, loader.pid} if loader else {1})
