@@ -34,6 +34,8 @@ from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
 from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
+from sandbox.judge.story import tell
+from sandbox.judge.tree import processes
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
@@ -41,6 +43,7 @@ from sandbox.policy import PERSONA, Policy, load, read_table
 from sandbox.release import Release
 from sandbox.scratch import scratch
 from sandbox.stage import Staged, stage
+from sandbox.untrusted.talk import understand
 from sandbox.weights.group import OutputGroup, output_paths, refuse_existing
 from sandbox.weights.plan import Caps
 from sandbox.weights.writer import WeightsWriter
@@ -181,6 +184,7 @@ class _Run:
         request = self.request
         release = Release(self.group, self.weights, request.strip_prefix, salvage=request.salvage)
         outputs, not_written = release.write(outcome, judgement, source)
+        talks = tuple(map(understand, evidence.dynamic.conversations))
         return Report(
             tool=TOOL,
             verdict=judgement.verdict,
@@ -199,6 +203,9 @@ class _Run:
             not_written=not_written,
             not_examined=judgement.not_examined,
             timings={},
+            story=tell(evidence, talks, self.rules),
+            processes=processes(evidence.dynamic, self.rules),
+            talks=talks,
         )
 
     @contextmanager

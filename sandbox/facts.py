@@ -188,6 +188,79 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Word:
+    """What a planted tool says that it was given: hostile ground's word on itself."""
+
+    tool: str
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    stdin: bytes
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What one conversation says, as far as it can be told. Every text is the attacker's, and short.
+
+    `asked` and `answer` are a few words each, for a story; `summary` is a line.
+    """
+
+    kind: str  # http, tls, dns, ssh, smtp, tool, raw; none: nothing was sent
+    asked: str
+    answer: str
+    summary: str
+    name: str = ""  # whom it asked for: Host, SNI, or the name of a DNS query
+    requests: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: int = 0  # bytes of the first request's body, as far as they were kept
+    text: str = ""  # how that body, or what isn't a request, begins
+    word: Word | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a story. `cause` is the id of an earlier node, or None.
+
+    `hint`: told by the loader, hostile ground. `event`, `conversation`: ids of what it rests on. The text is the
+    attacker's.
+    """
+
+    id: int
+    cause: int | None
+    kind: str  # of its event; call, code, phase, talk or answer
+    at: float
+    pid: int
+    text: str
+    hint: bool = False
+    phase: str = ""
+    event: int | None = None
+    conversation: int | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Story:
+    """What led to what, in its order. `more`: steps beyond the bound on nodes."""
+
+    nodes: tuple[Node, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the load. `parent` 0: not known. `exit` None: not seen. The texts are the attacker's."""
+
+    pid: int
+    parent: int
+    path: str
+    argv: str
+    start: float
+    end: float | None
+    exit: int | None
+    sockets: tuple[str, ...] = ()  # addresses that it turned to
+    files: tuple[str, ...] = ()  # written, or read and of note
+
+
+@dataclass(frozen=True)
 class ProcessEnd:
     """How a process of the jail ended. `exit` below 0 is a signal."""
 
@@ -404,6 +477,9 @@ class Report:
     not_written: str  # why there are no weights, as a sentence; empty when there are
     not_examined: tuple[str, ...]
     timings: dict[str, float]
+    story: Story = Story()
+    processes: tuple[Process, ...] = ()
+    talks: tuple[Talk, ...] = ()  # one for each of the conversations, in their order
 
     @property
     def exit_code(self) -> Exit:

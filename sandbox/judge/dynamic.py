@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sandbox.facts import DynamicFacts, Event, Verdict
-from sandbox.judge.rules import EventWhen, Match, Rules
+from sandbox.judge.rules import EventWhen, Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
 
@@ -22,9 +22,20 @@ def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
     """Each event with the first rule that takes it."""
     rows = rules.of(EventWhen)
     for event in (*dynamic.events, *_only_counted(dynamic)):
-        row = next((row for row, when in rows if _takes(when, event)), None)
+        row = _row_of(rows, event)
         if row is not None:
             yield Match(row, event_line(event), subject(event), str(event.count))
+
+
+def _row_of(rows: list[tuple[Rule, EventWhen]], event: Event) -> Rule | None:
+    return next((row for row, when in rows if _takes(when, event)), None)
+
+
+def of_note(rules: Rules, events: Iterable[Event]) -> list[Event]:
+    """Those that aren't what loads do: a rule takes them that spoils something."""
+    rows = rules.of(EventWhen)
+    taken = ((event, _row_of(rows, event)) for event in events)
+    return [event for event, row in taken if row is not None and row.verdict is not Verdict.CLEAN]
 
 
 def classes(rules: Rules) -> list[dict[str, Any]]:

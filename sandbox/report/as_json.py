@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import fields, is_dataclass
+from itertools import zip_longest
 from typing import Any
 
-from sandbox.facts import SCHEMA, DynamicFacts, JailFacts, Report
+from sandbox.facts import SCHEMA, Artifact, DynamicFacts, JailFacts, Report
 from sandbox.report.neutral import visible
+
+MOST_CONTENT = 4 << 10  # bytes of a file that the load left; the whole is in the bundle of --evidence
 
 
 def plain(value: Any) -> Any:
     """Frozen types as JSON's own; no text, whoever wrote it, acts on a terminal or reads backwards."""
     if isinstance(value, str):
         return visible(str(value))
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, dict):
@@ -59,6 +65,16 @@ def _load(dynamic: DynamicFacts) -> dict[str, Any]:
     }
 
 
+def _conversations(report: Report) -> list[dict[str, Any]]:
+    """Each with what it says in a line."""
+    rows = zip_longest(report.dynamic.conversations, report.talks)
+    return [vars(row) | {"summary": talk.summary if talk else ""} for row, talk in rows if row]
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    return vars(artifact) | {"content": artifact.content[:MOST_CONTENT]}
+
+
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as JSON's own types."""
     static, dynamic = report.static, report.dynamic
@@ -94,6 +110,10 @@ def to_dict(report: Report) -> dict[str, Any]:
         "timings": report.timings,
         "limits": report.jail.limits,
         "resources": dynamic.resources,
+        "story": report.story,
+        "processes": report.processes,
+        "conversations": _conversations(report),
+        "artifacts": [_artifact(artifact) for artifact in dynamic.artifacts],
     }
     return {key: plain(value) for key, value in top.items()}
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 
 from sandbox.facts import Event, Finding, FormatFact, Report, Verdict
+from sandbox.report import story
 from sandbox.report.neutral import neutral
+from sandbox.report.words import LONG, Lines, count, size, some
 
 LABEL_WIDTH = 9
-FEW = 5  # rows of a list before "and so many more"
-LONG = 400  # characters of a sentence of ours, which may quote the file
 # What each load does by the dozen: counted on every page, told one by one with -v.
-ORDINARY = frozenset({"file.read", "file.probe", "memory.library", "time.sleep", "phase"})
+ORDINARY = frozenset(
+    [
+        *("file.read", "file.probe", "memory.library", "time.sleep", "phase"),
+        *("process.start", "process.image", "process.exit"),
+    ]
+)
 
 _COLOURS = {
     Verdict.MALICIOUS: "1;31",
@@ -20,35 +25,10 @@ _COLOURS = {
     Verdict.UNEXECUTED: "1;36",
     Verdict.CLEAN: "1;32",
 }
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
-
-Lines = Iterator[str]
-
-
-def size(nbytes: int) -> str:
-    """Bytes for a person: three digits or so, decimal units."""
-    amount = float(nbytes)
-    for unit in _UNITS:
-        if amount < 1000 or unit == _UNITS[-1]:
-            break
-        amount /= 1000
-    return f"{nbytes} {unit}" if unit == "bytes" else f"{amount:.3g} {unit}"
-
-
-def count(number: int, what: str, plural: str = "s") -> str:
-    return f"{number} {what}{'' if number == 1 else plural}"
 
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{neutral(name, 40)} {number}" for name, number in sorted(counts.items()))
-
-
-def _some(rows: Iterable[str], verbose: int) -> Lines:
-    listed = list(rows)
-    most = len(listed) if verbose else FEW
-    yield from listed[:most]
-    if len(listed) > most:
-        yield f"and {len(listed) - most} more (-v shows them)"
 
 
 def _format(fact: FormatFact) -> str:
@@ -64,14 +44,14 @@ def _file(report: Report, _verbose: int) -> Lines:
 
 def _reasons(report: Report, verbose: int) -> Lines:
     if verbose or not report.findings:
-        yield from _some((neutral(reason, LONG) for reason in report.reasons), verbose)
+        yield from some((neutral(reason, LONG) for reason in report.reasons), verbose)
 
 
 def _finding(finding: Finding, verbose: int) -> Lines:
     yield f"{neutral(finding.severity, 16)}: {neutral(finding.title, LONG)} [{neutral(finding.rule, 64)}]"
     if finding.explanation:
         yield "  " + neutral(finding.explanation, LONG)
-    for line in _some((neutral(evidence, LONG) for evidence in finding.evidence), verbose):
+    for line in some((neutral(evidence, LONG) for evidence in finding.evidence), verbose):
         yield "  - " + line
     if finding.techniques:
         yield "  " + ", ".join(neutral(technique, 32) for technique in finding.techniques)
@@ -100,7 +80,7 @@ def event_line(event: Event) -> str:
 def _events(report: Report, verbose: int) -> Lines:
     if verbose or report.verdict in (Verdict.MALICIOUS, Verdict.SUSPICIOUS):
         events = (event for event in report.dynamic.events if verbose or event.kind not in ORDINARY)
-        yield from _some(map(event_line, events), verbose)
+        yield from some(map(event_line, events), verbose)
 
 
 def _watched(report: Report, _verbose: int) -> Lines:
@@ -138,7 +118,7 @@ def _missing(report: Report, verbose: int) -> Lines:
         said = {finding.explanation for finding in report.findings}
         rest = [sentence for sentence in report.completeness.missing if sentence not in said]
         yield "NOT COMPLETE" + ("" if rest else ": the findings say why")
-        yield from _some((neutral(sentence, LONG) for sentence in rest), verbose)
+        yield from some((neutral(sentence, LONG) for sentence in rest), verbose)
 
 
 def _printed(report: Report, verbose: int) -> Lines:
@@ -148,7 +128,7 @@ def _printed(report: Report, verbose: int) -> Lines:
 
 
 def _absent(report: Report, verbose: int) -> Lines:
-    yield from _some(
+    yield from some(
         (f"{neutral(item.name)} x{item.count}: {neutral(item.reason, 100)}" for item in report.dynamic.absent), verbose
     )
 
@@ -169,11 +149,11 @@ def _weights(report: Report, verbose: int) -> Lines:
     )
     for what, names in lists:
         if names:
-            yield f"{what}: " + ", ".join(_some(map(neutral, names), verbose))
+            yield f"{what}: " + ", ".join(some(map(neutral, names), verbose))
 
 
 def _left_out(report: Report, verbose: int) -> Lines:
-    yield from _some((f"{neutral(item.name)}: {neutral(item.reason)}" for item in report.static.left_out), verbose)
+    yield from some((f"{neutral(item.name)}: {neutral(item.reason)}" for item in report.static.left_out), verbose)
 
 
 def _output(report: Report, verbose: int) -> Lines:
@@ -255,6 +235,10 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("file", _file),
     ("why", _reasons),
     ("findings", _findings),
+    ("story", story.told),
+    ("processes", story.processes),
+    ("said", story.conversations),
+    ("kept", story.artifacts),
     ("events", _events),
     ("watched", _watched),
     ("load", _load),

@@ -127,6 +127,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.library": (events(event("memory.library", "mmap")), (events(event("memory.exec", "mmap")),)),
     "event.fork": (events(event("process.fork", "clone")), (events(event("memory.library", "mmap")),)),
+    "event.process": (
+        events(event("process.exit", "exit", value="0"), event("process.image", "openat", parent="7", argv="sh")),
+        (events(event("process.fork", "clone")), events(event("process.exec", "execve", argv="sh"))),
+    ),
     "event.signal": (events(event("signal.send", "kill", target="1")), (events(event("process.fork", "clone")),)),
     "event.escape": (events(event("escape.io_uring", "io_uring_setup")), (events(event("other.denied", "uname")),)),
     "event.foreign": (events(event("abi.foreign", "foreign", value="20")), (events(event("other.denied", "uname")),)),
