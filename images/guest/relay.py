@@ -27,8 +27,8 @@ class Pump:
         self.deadline = deadline
         self._selector = selectors.DefaultSelector()
 
-    def add(self, descriptor: int, serve: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, serve)
+    def add(self, descriptor: int, serve: Callable[[], None], event: int = selectors.EVENT_READ) -> None:
+        self._selector.register(descriptor, event, serve)
 
     def drop(self, descriptor: int) -> None:
         self._selector.unregister(descriptor)
