@@ -71,6 +71,17 @@ class Order:
             clock=self.clock,
         )
 
+    def for_finder(self, seconds: float, memory: int) -> bytes:
+        """What the search for secrets is told: whose, and what it may use."""
+        return _line(
+            values=self.secrets,
+            syscalls=self.confined,
+            uid=self.uid,
+            gid=self.gid,
+            seconds=seconds,
+            memory=min(memory, self.memory),
+        )
+
 
 def _line(**values: Any) -> bytes:
     return json.dumps(values).encode("ascii")

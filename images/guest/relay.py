@@ -32,8 +32,8 @@ class Pump:
         """Call it whenever the pump looks, which is every 50 ms or more often."""
         self._each_turn.append(act)
 
-    def add(self, descriptor: int, serve: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, serve)
+    def add(self, descriptor: int, serve: Callable[[], None], event: int = selectors.EVENT_READ) -> None:
+        self._selector.register(descriptor, event, serve)
 
     def drop(self, descriptor: int) -> None:
         self._selector.unregister(descriptor)
