@@ -77,6 +77,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--report", metavar="FORMAT=PATH", action="append", default=[], help="write the report to a file, too"
     )
+    out.add_argument("--evidence", metavar="DIR", type=Path, help="write what it said, left and ran to a new folder")
     out.add_argument("--format", choices=("text", "json"), default="text", help="of the report on standard output")
     how = parser.add_argument_group("how")
     how.add_argument("--policy", metavar="evaluate|PATH", default="evaluate", help="a policy's name or .toml file")
@@ -162,6 +163,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         exercise=options.exercise,
         clock=parse_shift(options.clock) if options.clock is not None else 0.0,
         memory=parse_size(options.memory) if options.memory else None,
+        evidence=options.evidence,
         progress=progress.say,
         copied=progress.copied,
     )

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sandbox import evidence as bundled
 from sandbox import messages
 from sandbox.bundle import Bundle, find
 from sandbox.exchange import Exchange, Outcome
@@ -77,6 +78,7 @@ class Request:
     exercise: bool = False  # touch the loaded object after the load
     clock: float = 0.0  # how far the load's clock is off
     memory: int | None = None
+    evidence: Path | None = None  # a new folder for what the load said, left and ran
     progress: Callable[[str], None] = field(default=_silent, compare=False)
     copied: Callable[[int], None] | None = field(default=None, compare=False)  # bytes of output that stand
 
@@ -90,6 +92,8 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
     request = replace(model, **options) if isinstance(model, Request) else Request(Path(model), **options)
     bundle = find()
     policy = load(request.policy, bundle.configs, request.persona)
+    if request.evidence:
+        bundled.refuse_existing(request.evidence)
     with ExitStack() as held:
         staged = held.enter_context(stage(request.path))
         weights = Path(request.output or request.path.with_suffix(".safetensors"))
@@ -102,7 +106,10 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
         limits = limits_for(policy, staged, request.memory)
         jail, ready = family.choose(request.jail, request.runtime, request.progress)
         run = _Run(request, policy, bundle, staged, jail, ready, limits, weights, group)
-        return run.report(held, started)
+        report = run.report(held, started)
+        if request.evidence:
+            bundled.write(report, request.evidence)
+        return report
 
 
 def rules(bundle: Bundle) -> Rules:

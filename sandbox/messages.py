@@ -15,6 +15,7 @@ _MOST = 300  # characters of one value
 
 _POLICIES = "see configs/policies/evaluate.toml"
 _OUTPUT = "choose another output with -o"
+_EVIDENCE = "name a new folder with --evidence"
 _CACHE = "free some space there, or name another place with XDG_CACHE_HOME"
 _INDEX = "check the network and pip's configuration, or name a folder of wheels with --wheels DIR"
 _BASE = "where no registry can be reached, make a base from Debian packages: sudo scripts/make-base"
@@ -51,6 +52,9 @@ _CALLER: _Texts = {
     "report.words": ("--report {word!r} is not FORMAT=PATH", "FORMAT is one of {formats}"),
     "report.stdout": ("--report {word!r}: the report goes to standard output anyway", "choose its form with --format"),
     "report.folder": ("--report {word!r}: there is no such folder", "create it first"),
+    "evidence.exists": ("{folder} exists already", _EVIDENCE),
+    "evidence.parent": ("the folder {folder} does not exist", "create it, or choose another with --evidence"),
+    "evidence.closed": ("nothing can be written in the folder {folder}", "choose another with --evidence"),
     "policy.unknown": ("there is no policy {name!r}", "use one of {known}, or the path of a .toml file"),
     "policy.tables": ("{file}: it needs exactly name, freedoms and the tables {tables}", _POLICIES),
     "policy.freedoms": ("{file}: freedoms is a list of {known}", _POLICIES),
@@ -122,6 +126,7 @@ _HOST: _Texts = {
     "output.spool": ("the returned tensors can't be kept ({why})", "free some space"),
     "scratch": ("no temporary folder can be used ({why})", "free some space there, or name another with TMPDIR"),
     "report.failed": ("the report can't be written to {path} ({why})", "choose another place"),
+    "evidence.failed": ("the evidence can't be written to {folder} ({why})", "free some space, or " + _EVIDENCE),
     "configuration.unread": ("{file} can't be read ({why})", "check its permissions"),
     "installation": ("this installation lacks its guest code", "reinstall sandbox-load"),
     "lock": ("{file} is not a list of pinned and hashed packages", "reinstall sandbox-load"),

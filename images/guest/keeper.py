@@ -36,6 +36,7 @@ class Keeper:
         self._roots = tuple(os.fsencode(root.rstrip("/") + "/") for root in roots)
         self._send = send
         self._known: dict[bytes, Stamp] = {}
+        self._planted: frozenset[bytes] = frozenset()
         self._bytes = 0
         self.kept: list[Kept] = []
         self.dropped = 0
@@ -43,9 +44,17 @@ class Keeper:
     def mark(self) -> None:
         """What is there now isn't the load's."""
         self._known = {path: _stamp(info) for path, info in self._files()}
+        self._planted = frozenset(self._known)
 
     def keep(self, path: bytes, why: str) -> None:
-        """Keep one file as it is now, if it is a plain file below a root, and news."""
+        """Keep one file as it is now, if it is a plain file below a root, and news.
+
+        What was there at the mark waits for the end: opening it now would read as if the load had.
+        """
+        if path not in self._planted:
+            self._keep(path, why)
+
+    def _keep(self, path: bytes, why: str) -> None:
         try:
             fd = os.open(path, _PLAIN)
         except OSError:
@@ -70,7 +79,7 @@ class Keeper:
             if not info.st_mode & stat.S_IRUSR:
                 with suppress(OSError):
                     os.chmod(path, info.st_mode | stat.S_IRUSR, follow_symlinks=False)  # noqa: PTH101 - bytes
-            self.keep(path, "left")
+            self._keep(path, "left")
 
     def _take(self, fd: int, path: bytes, info: os.stat_result, why: str) -> None:
         if len(self.kept) >= MOST_FILES:

@@ -70,8 +70,6 @@ class Watch:
         self.relay.hear()
         self._record.before = self.relay.take_pending
         self.samples.mark("armed", self._tree())
-        if self._detonation:
-            self._detonation.begin()
         self._loader.command("go")
         self._pump.run_until(lambda: self._loaded or self.relay.silent or self._over())
         self._note_cpu("cpu.load", self.samples.mark("loaded", self._tree()), self._order.allowance)
@@ -175,6 +173,8 @@ class Watch:
             raise WatchError("the loader ended before the go")
         threads = self._check()
         self._observer.attach(self._pump)
+        if self._detonation:
+            self._detonation.begin()
         self._decoys.forget()
         self._pump.add(self._decoys.fd, lambda: self._decoys.drain(self._record))
         row = wire.Armed(self._observer.name, threads, tuple(modules), self._record.now(), self._limits)

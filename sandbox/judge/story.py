@@ -27,7 +27,8 @@ def tell(evidence: Evidence, talks: Sequence[Talk], rules: Rules) -> Story:
     dynamic = evidence.dynamic
     said = list(zip(dynamic.conversations, talks, strict=False))
     noted = [event for event in of_note(rules, dynamic.events) if event.kind not in _UNTOLD]
-    noted = list(_without_prologues(noted, talks))
+    parents = {wording.parent(event) for event in dynamic.events if event.kind == "process.start"}
+    noted = list(_without_prologues(noted, talks, parents))
     if not noted and not said:
         return Story()
     told = {id(event) for event in noted}
@@ -42,14 +43,19 @@ def tell(evidence: Evidence, talks: Sequence[Talk], rules: Rules) -> Story:
     return teller.end()
 
 
-def _without_prologues(events: Sequence[Event], talks: Sequence[Talk]) -> Iterator[Event]:
+def _without_prologues(events: Sequence[Event], talks: Sequence[Talk], parents: set[int]) -> Iterator[Event]:
     """All but the steps that only prepare another one that is told."""
     network = {event.pid for event in events if event.kind in _NETWORK}
     resolving = {event.pid for event in events if event.kind == "net.dns"}
+    running = {event.pid for event in events if event.kind == "process.exec"}
     tools = any(talk.word for talk in talks)
     for event in events:
         place = wording.target(event)
+        vfork = event.detail.get("flags") == "vfork"  # whose child can only run a program, or end
         prologues = (
+            event.kind == "process.fork"
+            and event.answer != "denied"
+            and (event.pid in parents or (vfork and bool(running - {event.pid}))),
             event.kind == "net.socket" and event.pid in network,
             event.kind == "net.connect" and place is not None and place[1] == _RESOLVER and event.pid in resolving,
             event.kind == "net.connect" and place == wording.TOOLS and tools,

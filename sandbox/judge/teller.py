@@ -43,7 +43,6 @@ class Teller:
         self._asked: dict[str, Node] = {}
         self._written: dict[str, Node] = {}
         self._secrets: list[Event] = []
-        self._parents = {wording.parent(event) for event in dynamic.events if event.kind == "process.start"}
         self._phases = sorted((event.at, event.call[:32]) for event in dynamic.events if event.kind == "phase")
         self._readers: dict[str, list[Event]] = {}
         for event in dynamic.events:
@@ -55,7 +54,6 @@ class Teller:
             "process.exec": self._exec,
             "process.image": self._image,
             "process.exit": self._exit,
-            "process.fork": self._fork,
             "decoy.sent": self._secrets.append,
         }
 
@@ -66,7 +64,8 @@ class Teller:
         """What was stolen is told last: it left in conversations."""
         for event in self._secrets:
             place = wording.target(event)
-            carrier = place and _nearest([*self._talked.get(place, ()), *self._reached.get(place, ())], event)
+            carriers = place and (self._talked.get(place) or self._reached.get(place))
+            carrier = _nearest(carriers or (), event)
             self._does(event, carrier.id if carrier else self._cause(event), event.pid)
         return Story(tuple(self._nodes), self._more)
 
@@ -158,11 +157,6 @@ class Teller:
             code = wording.exit_code(event)
             ends = "is gone" if code is None else f"ends with {code}"
             self._step(event, actor.node, f"{actor.name} {ends}".strip())
-
-    def _fork(self, event: Event) -> None:
-        """Told where it is refused, or where nothing is seen of the child."""
-        if event.answer == "denied" or event.pid not in self._parents:
-            self._does(event, self._cause(event), event.pid)
 
     def _other(self, event: Event) -> None:
         pid, detail = event.pid, event.detail

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import zip_longest
 
 from sandbox.facts import Node, Process, Report
-from sandbox.report.neutral import neutral
+from sandbox.report.neutral import MARK, neutral
 from sandbox.report.words import LONG, Lines, count, size, some
 
 CHAINS = 8
@@ -106,7 +106,8 @@ def _text(node: Node, verbose: int) -> str:
     times = f" x{node.count}" if node.count > 1 else ""
     seen = node.event is not None or node.conversation is not None
     who = f" [{node.pid}]" if verbose and seen and node.pid else ""
-    return neutral(node.text, LONG if verbose else SHORT) + times + who
+    text = neutral(node.text, LONG if verbose else SHORT).replace(JOIN, f" {MARK} ")  # nobody draws our arrows
+    return text + times + who
 
 
 def processes(report: Report, verbose: int) -> Lines:

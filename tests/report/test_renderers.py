@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -17,7 +18,7 @@ from jsonschema import Draft202012Validator
 from sandbox.facts import Completeness, DynamicFacts, Finding, Input, Label, Output, Report, TensorCount, Verdict
 from sandbox.report.renderers import RENDERERS
 from sandbox.report.text import size, text
-from tests.report.samples import CLEAN, MALICIOUS
+from tests.report.samples import CLEAN, DETONATED, MALICIOUS
 
 HERE = Path(__file__).parent
 SCHEMA = json.loads((HERE.parent.parent / "docs" / "report.schema.json").read_text("utf-8"))
@@ -32,7 +33,7 @@ STATIC = replace(
 )
 
 
-@pytest.mark.parametrize(("name", "report"), [("clean", CLEAN), ("malicious", MALICIOUS)])
+@pytest.mark.parametrize(("name", "report"), [("clean", CLEAN), ("malicious", MALICIOUS), ("detonated", DETONATED)])
 def test_the_text_is_as_it_was_agreed(name: str, report: Report) -> None:
     assert text(report) == (HERE / f"{name}.txt").read_text("utf-8")
 
@@ -126,9 +127,20 @@ def test_the_schema_is_itself_sound_and_closed() -> None:
     assert not SCHEMA["additionalProperties"]
 
 
-@pytest.mark.parametrize("report", [CLEAN, MALICIOUS, STATIC])
+@pytest.mark.parametrize("report", [CLEAN, MALICIOUS, STATIC, DETONATED])
 def test_reports_follow_the_schema(report: Report) -> None:
     VALIDATOR.validate(json.loads(RENDERERS["json"](report)))
+
+
+def test_bytes_travel_as_base64_and_files_are_cut() -> None:
+    told = json.loads(RENDERERS["json"](DETONATED))
+    (said,), (kept,) = told["conversations"], told["artifacts"]
+    assert base64.b64decode(said["sent"]) == DETONATED.dynamic.conversations[0].sent
+    assert base64.b64decode(said["answered"]) == DETONATED.dynamic.conversations[0].answered
+    assert said["summary"] == DETONATED.talks[0].summary
+    assert base64.b64decode(kept["content"]) == DETONATED.dynamic.artifacts[0].content[:4096]
+    assert kept["size"] == 70_000
+    assert [node["cause"] for node in told["story"]["nodes"]][:3] == [None, 1, 2]
 
 
 def test_the_schema_refuses_what_is_not_a_report() -> None:
@@ -178,7 +190,7 @@ def infected(value: Any, text: str) -> Any:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(HOSTILE, st.sampled_from([CLEAN, MALICIOUS, STATIC]), st.integers(0, 2))
+@given(HOSTILE, st.sampled_from([CLEAN, MALICIOUS, STATIC, DETONATED]), st.integers(0, 2))
 def test_hostile_text_never_reaches_a_terminal_raw(hostile: str, report: Report, verbose: int) -> None:
     shown = text(infected(report, hostile), verbose=verbose)
     assert not {category(letter) for letter in shown if letter != "\n"} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -186,7 +198,7 @@ def test_hostile_text_never_reaches_a_terminal_raw(hostile: str, report: Report,
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(HOSTILE, st.sampled_from([CLEAN, MALICIOUS, STATIC]))
+@given(HOSTILE, st.sampled_from([CLEAN, MALICIOUS, STATIC, DETONATED]))
 def test_json_is_ascii_and_follows_the_schema_whatever_the_text(hostile: str, report: Report) -> None:
     written = RENDERERS["json"](infected(report, hostile))
     assert written.isascii()

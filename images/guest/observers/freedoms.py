@@ -28,7 +28,6 @@ _MESSAGES_AT = 64  # bytes of a struct mmsghdr
 _MOST_MESSAGES = 16
 _MOST_MESSAGE = 65507  # bytes of a datagram
 _MOST_PARTS = 64
-_LED = {"value": "over a connection"}
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,10 @@ class Freedoms:
         return led
 
     def _send(self, memory: Memory, args: Arguments, decision: Decision, letter: Letter) -> Decision:
-        """Over a connection it goes where that leads: the row tells no more than once that there was something."""
+        """Over a connection it goes where that leads, and is told there: here is no more than that it happened."""
         if not letter.name:
-            detail = decision.detail if decision.kind == "net.dns" else _LED
-            return replace(decision, detail=detail, answer=CONTINUE)
+            asks = decision.kind == "net.dns"
+            return replace(decision, answer=CONTINUE) if asks else Decision({}, "net.led", CONTINUE)
         place = self._place(decision)
         if place is None:
             return decision
