@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from sandbox import policy
+from sandbox.bundle import find
 from sandbox.facts import Report
 from sandbox.jail.bubblewrap_flags import flags, real_programs
 from sandbox.jail.bubblewrap_run import _mounts, _Sources
@@ -82,6 +84,18 @@ def looked(report: Report) -> dict[str, list[object]]:
     assert report.completeness.complete, report.completeness
     found: dict[str, list[object]] = json.loads(report.dynamic.printed[0][1])
     return found
+
+
+@pytest.mark.jail
+def test_the_script_finds_its_name_and_its_modules_wherever_it_is_linked(tmp_path: Path) -> None:
+    """In a network of its own, so that what it tells leaves nothing."""
+    (tmp_path / "code").mkdir()
+    find().write_code(tmp_path / "code")
+    (tmp_path / "systemctl").symlink_to(tmp_path / "code" / "guest" / "tools" / "tool")
+    command = ["bwrap", "--dev-bind", "/", "/", "--unshare-net", str(tmp_path / "systemctl"), "start", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("System has not been booted with systemd")
 
 
 @pytest.mark.jail

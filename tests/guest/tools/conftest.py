@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,8 +124,9 @@ def run(serving: Callable[..., Server], tmp_path: Path) -> Run:
         done = subprocess.run(
             command, **standard, capture_output=True, cwd=tmp_path, env=environment, timeout=30, check=False
         )
-        while len(listener.said) == before:
-            pass  # the account has been sent, and is being read
+        until = time.monotonic() + 10
+        while len(listener.said) == before and time.monotonic() < until:
+            time.sleep(0.001)  # the account has been sent, and is being read
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), json.loads(listener.said[-1]))
 
     return start
