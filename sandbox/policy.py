@@ -232,9 +232,10 @@ def _programs(configs: Path) -> Programs:
     lists = [table.get(spec.name) for spec in fields(Programs)]
     names = [name for row in lists if isinstance(row, list) for name in row]
     plain = all(isinstance(name, str) and _PROGRAM.fullmatch(name) for name in names)
-    if not plain or len(table) != len(lists) or not all(lists) or len(set(names)) != len(names):
+    whole = len(table) == len(lists) and all(isinstance(row, list) and row for row in lists)
+    if not plain or not whole or len(set(names)) != len(names):
         raise messages.error("policy.programs", file=path.name)
-    return Programs(*(tuple(row) for row in lists if row))
+    return Programs(**{name: tuple(row) for name, row in table.items()})
 
 
 def _persona(name: str, configs: Path, *, lived_in: bool) -> Persona:

@@ -12,6 +12,7 @@ from sandbox.bundle import Bundle, find
 from sandbox.errors import HostError
 
 ROOT = Path(__file__).resolve().parent.parent
+TOOL = "guest/tools/tool"
 
 
 def written(folder: Path) -> tuple[Path, str]:
@@ -50,7 +51,7 @@ def test_the_code_is_the_guests_and_nothing_of_the_hosts(tmp_path: Path) -> None
     guest = {
         f"guest/{path.relative_to(ROOT / 'images/guest').as_posix()}" for path in (ROOT / "images/guest").rglob("*.py")
     }
-    assert names == {"runner.py", "wire.py"} | guest
+    assert names == {"runner.py", "wire.py", TOOL} | guest
     assert (code / "wire.py").read_bytes() == (ROOT / "sandbox/untrusted/wire.py").read_bytes()
 
 
@@ -61,7 +62,8 @@ def test_any_user_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     for path in (code, *code.rglob("*")):
-        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
+        runs = path.is_dir() or path == code / TOOL
+        assert path.stat().st_mode & 0o777 == (0o755 if runs else 0o644)
 
 
 def test_the_digest_is_of_names_and_contents(tmp_path: Path) -> None:

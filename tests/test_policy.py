@@ -117,6 +117,39 @@ def test_only_detonation_has_freedoms(policy: Policy) -> None:
     assert load("detonate", CONFIGS).freedoms == {"programs", "writes", "sinkhole"}
 
 
+def test_the_programs_are_plain_names_none_twice() -> None:
+    programs = load("detonate", CONFIGS).programs
+    assert {"sh", "bash", "perl", "cat", "["} <= set(programs.real)
+    assert {"curl", "nc", "xdg-open"} <= set(programs.tools)
+    assert programs.python == ("python", "python3")
+    names = [*programs.real, *programs.tools, *programs.python]
+    assert len(set(names)) == len(names)
+    assert not {"sudo", "su", "mount", "passwd"} & set(programs.real)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("python = ", "pythons = "),
+        ("python = ", "more = []\npython = "),
+        ('python = ["python", "python3"]', 'python = "python"'),
+        ('python = ["python", "python3"]', "python = []"),
+        ('"python3"', '"sh"'),
+        ('"python3"', '"../python3"'),
+        ('"python3"', '"-python"'),
+        ('"python3"', '""'),
+        ('"python3"', "3"),
+    ],
+)
+def test_what_is_wrong_with_the_programs_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    configs = Path(shutil.copytree(CONFIGS, tmp_path / "configs"))
+    text = (configs / "programs.toml").read_text()
+    assert old in text
+    (configs / "programs.toml").write_text(text.replace(old, new))
+    with pytest.raises(CallerError, match="exactly real, tools and python"):
+        load("evaluate", configs)
+
+
 def test_a_policy_whose_table_is_a_value_is_refused(own: Path) -> None:
     own.write_text('name = "x"\nfreedoms = []\nlimits = 1\nread = 1\nwrite = 1\nwatch = 1\n')
     with pytest.raises(CallerError, match="missing or unknown"):

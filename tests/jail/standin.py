@@ -30,6 +30,11 @@ def names(folder: str) -> list[str]:
         return [errno.errorcode[error.errno]]
 
 
+def programs(folder: str) -> list[str]:
+    """What is there: a link that leads nowhere is not."""
+    return [name for name in names(folder) if Path(folder, name).exists()]
+
+
 def attempt(act) -> str:
     try:
         return f"did it: {act()}"
@@ -86,7 +91,7 @@ def facts() -> dict[str, object]:
         "environment": dict(os.environ),
         "hostname": os.uname().nodename,
         "folder": str(Path.cwd()),
-        "programs": [*names("/usr/bin"), *names("/usr/sbin"), *names("/usr/local/bin")],
+        "programs": [*programs("/usr/bin"), *programs("/usr/sbin"), *programs("/usr/local/bin")],
         "root": names("/"),
         "model": names("/model"),
         "resolver": Path("/etc/resolv.conf").read_text(),

@@ -26,7 +26,7 @@ from sandbox import policy
 from sandbox.errors import CallerError, HostError, UnpreparedError
 from sandbox.jail import engine as engine_module
 from sandbox.jail.docker import Docker
-from sandbox.jail.docker_flags import JOB_LABEL, flags, request, seccomp_profile
+from sandbox.jail.docker_flags import GVISOR, JOB_LABEL, flags, request, seccomp_profile
 from sandbox.jail.docker_run import Demultiplexer, RunningDocker
 from sandbox.jail.engine import Engine, Stream, connect
 from sandbox.jail.interface import JailSpec, Limits, RunningJail
@@ -46,6 +46,7 @@ LIMITS = Limits(
     cpus=1.0,
 )
 CALLS = policy.load("evaluate", ROOT / "configs").syscalls.wall_one
+PROGRAMS = policy.load("detonate", ROOT / "configs").programs
 
 
 def make_spec(folder: Path) -> JailSpec:
@@ -151,6 +152,7 @@ def test_the_hardening_is_this_and_nothing_else(spec: JailSpec, tmp_path: Path) 
                 "/tmp": f"{tmpfs},mode=1777",
                 "/home/user": f"{tmpfs},mode=0700,uid=65534,gid=65534",
                 "/dev/shm": f"{tmpfs},mode=1777",
+                "/programs": "ro,noexec,nosuid,nodev,size=4096",
             },
             "Memory": memory,
             "MemorySwap": memory,
@@ -177,6 +179,28 @@ def test_every_flag_has_its_reason(docker: Docker, spec: JailSpec) -> None:
     rows = docker.hardening(spec)
     assert len(rows) == len(flags(spec, None))
     assert all(flag and reason for flag, reason in rows)
+
+
+@pytest.mark.parametrize("runtime", [None, GVISOR])
+def test_programs_differ_in_what_is_not_hidden_and_nothing_else(spec: JailSpec, runtime: str | None) -> None:
+    hidden = [row for row in flags(spec, runtime) if row not in flags(replace(spec, programs=PROGRAMS), runtime)]
+    assert [row.flag for row in hidden] == ["--tmpfs /programs:ro"]
+    assert len(flags(spec, runtime)) == len(flags(replace(spec, programs=PROGRAMS), runtime)) + 1
+
+
+def test_pid_1_is_promised_that_no_program_is_there(docker: Docker, spec: JailSpec) -> None:
+    plain, shown = docker.promises(spec), docker.promises(replace(spec, programs=PROGRAMS))
+    assert dict(plain.items() - shown.items()) == {"tmpfs /programs": 4096, "writable /programs": 0}
+    assert shown.items() < plain.items()
+
+
+def test_other_programs_are_another_image(tmp_path: Path) -> None:
+    packages = Packages(IMAGES / "requirements.lock", None, Guest.read(ROOT / "configs"))
+    copied = copy_recipe(tmp_path)
+    assert Docker(packages, copied).image == Docker(packages, IMAGES).image
+    with (tmp_path / "configs" / "programs.toml").open("a") as file:
+        file.write("# one more\n")
+    assert Docker(packages, copied).image != Docker(packages, IMAGES).image
 
 
 def test_a_runtime_is_asked_for_by_name_and_gvisor_counts_processes_itself(spec: JailSpec) -> None:
@@ -279,7 +303,7 @@ def test_what_can_be_written_is_bounded_and_can_not_be_run(inside: tuple[JailSpe
     mounts = ask(jail, "facts")["mounts"]
     for path in ("/tmp", "/home/user", "/dev/shm"):
         assert {"noexec", "nosuid", "nodev", "nr_inodes=4096", "size=16384k"} <= set(mounts[path].split(","))
-    for path in ("/", "/code", f"/model/{spec.model_name}", "/proc/sys", "/sys"):
+    for path in ("/", "/code", f"/model/{spec.model_name}", "/programs", "/proc/sys", "/sys"):
         assert "ro" in mounts[path].split(","), path
     assert set(ask(jail, "fill").values()) == {"ENOSPC"}
     assert set(ask(jail, "files").values()) == {"ENOSPC"}
@@ -515,6 +539,14 @@ def test_a_runtime_that_is_not_registered_is_named(docker: Docker) -> None:
     assert "daemon.json" in readiness.fix
 
 
+def copy_recipe(folder: Path) -> Path:
+    """What an image is made of, laid out as in the checkout; the folder of images/."""
+    for part in ("images/Dockerfile", "images/base.py", "images/compile.py", "configs/programs.toml"):
+        (folder / part).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / part, folder / part)
+    return folder / "images"
+
+
 class Small:
     """A jail whose recipe differs by a comment, so that it has an image of its own, under labels of its own."""
 
@@ -522,10 +554,7 @@ class Small:
         name = f"sandbox-load-test-{secrets.token_hex(4)}"
         monkeypatch.setattr(engine_module, "IMAGE_LABEL", name)
         monkeypatch.setattr("sandbox.jail.docker.JOB_LABEL", f"{name}.job")
-        images = folder / "images"
-        images.mkdir()
-        for part in ("Dockerfile", "base.py", "compile.py"):
-            shutil.copyfile(IMAGES / part, images / part)
+        images = copy_recipe(folder)
         with (images / "Dockerfile").open("a") as file:
             file.write(f"# {name}\n")
         packages = Packages(IMAGES / "requirements.lock", folder, replace(Guest.read(ROOT / "configs"), **guest))

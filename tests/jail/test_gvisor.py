@@ -74,6 +74,7 @@ def test_the_hardening_differs_from_dockers_in_this_and_nothing_else(spec: JailS
             "/tmp": f"{tmpfs},mode=1777",
             "/home/user": f"{tmpfs},mode=0700,uid=65534,gid=65534",
             "/dev/shm": f"{tmpfs},mode=1777",
+            "/programs": host["Tmpfs"]["/programs"],
         },
         "Memory": memory,
         "MemorySwap": memory,
@@ -94,7 +95,8 @@ def test_how_it_looks_from_inside(inside: tuple[JailSpec, RunningJail]) -> None:
     assert seen["interfaces"] == ["lo"]
     assert seen["environment"] == spec.variables | {"LC_CTYPE": "C.UTF-8"}
     assert (seen["hostname"], seen["model"]) == (spec.hostname, [spec.model_name])
-    for path in ("/", "/code", f"/model/{spec.model_name}", "/sys"):
+    assert seen["programs"] == ["python3", "python3.11"]
+    for path in ("/", "/code", f"/model/{spec.model_name}", "/programs", "/sys"):
         assert "ro" in seen["mounts"][path].split(","), path
     for path in ("/tmp", "/home/user", "/dev/shm"):
         assert {"noexec", "size=16777216"} <= set(seen["mounts"][path].split(","))

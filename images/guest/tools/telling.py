@@ -14,7 +14,9 @@ PATIENCE = 0.3
 ARGUMENTS = 32 << 10
 ENVIRONMENT = 8 << 10
 GIVEN = 16 << 10
-_WORD = 8 << 10
+# No word takes the room of all others.
+_ARGUMENT = 8 << 10
+_VARIABLE = 1 << 10
 
 
 def tell(call: Call, address: tuple[str, int]) -> None:
@@ -32,9 +34,9 @@ def tell(call: Call, address: tuple[str, int]) -> None:
 
 def account(call: Call) -> str:
     """The JSON object, bounded: text by text, and in all."""
-    arguments = _bounded([call.name, *call.arguments], ARGUMENTS)
+    arguments = _bounded([call.name, *call.arguments], ARGUMENTS, _ARGUMENT)
     flat = [word for pair in call.environment.items() for word in pair]
-    kept = _bounded(flat, ENVIRONMENT)
+    kept = _bounded(flat, ENVIRONMENT, _VARIABLE)
     pairs = zip(kept[::2], kept[1::2], strict=False)
     variables = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in pairs)
     stdin = binascii.b2a_base64(call.given[:GIVEN], newline=False).decode("ascii")
@@ -42,12 +44,12 @@ def account(call: Call) -> str:
     return f'{{"tool": {quoted(call.name)}, "argv": [{listed}], "environment": {{{variables}}}, "stdin": "{stdin}"}}'
 
 
-def _bounded(words: list[str], most: int) -> list[str]:
+def _bounded(words: list[str], most: int, each: int) -> list[str]:
     """The first of them that fit, each cut."""
     kept: list[str] = []
     for word in words:
-        most -= min(len(word), _WORD)
+        most -= min(len(word), each)
         if most < 0:
             break
-        kept.append(word[:_WORD])
+        kept.append(word[:each])
     return kept
