@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from guest.events import Record
+from guest.finding import find
 from guest.keeper import Keeper
 from guest.observers.freedoms import Freedoms
 from guest.order import Order
+from guest.reaper import Reaper
 from guest.relay import Pump
 from guest.sinkhole.sinkhole import Sinkhole
 from guest.tree import Tree
@@ -26,8 +28,8 @@ _REQUEST = struct.Struct("16sH14x")
 class Detonation:
     """One load's. `begin` at the go, `sweep` now and then, `end` when nothing of the load is alive."""
 
-    def __init__(self, order: Order, loader: int, pump: Pump, record: Record) -> None:
-        self._record = record
+    def __init__(self, order: Order, loader: int, pump: Pump, record: Record, reaper: Reaper) -> None:
+        self._order, self._pump, self._record, self._reaper = order, pump, record, reaper
         record.by_process = True
         variables = [f"{name}={value}" for name, value in order.variables.items()]
         self._tree = Tree(record, loader, variables)
@@ -49,6 +51,22 @@ class Detonation:
             self._record.dropped += self.sinkhole.dropped
         self._keeper.sweep()
         self._record.dropped += self._keeper.dropped
+        self._find()
+
+    def _find(self) -> None:
+        """The planted secrets in all that was said and left."""
+        talks = self.sinkhole.said if self.sinkhole else []
+        places = [
+            ("decoy.sent", talk.pid, {"address": talk.place.address, "port": str(talk.place.port)}) for talk in talks
+        ]
+        places += [("decoy.written", 0, {"path": kept.path}) for kept in self._keeper.kept]
+        blobs = [bytes(talk.sent) for talk in talks] + [kept.content for kept in self._keeper.kept]
+        found, gap = find(self._pump, self._reaper, self._order, blobs)
+        for hit in found:
+            kind, pid, where = places[hit.blob]
+            self._record.add(kind, "finder", "continued", pid, {"name": hit.what, **where, "value": hit.how})
+        if gap:
+            self._record.add("finder.gap", "finder", "continued", 0, {"value": gap})
 
 
 def require_no_network(interfaces: Sequence[str]) -> None:

@@ -90,7 +90,9 @@ class Supervisor:
         read = self._read({1, loader.pid} if loader else {1})
         watch = None
         if loader:
-            detonation = Detonation(order, loader.pid, self._pump, self._record) if order.freedoms else None
+            detonation = (
+                Detonation(order, loader.pid, self._pump, self._record, self._reaper) if order.freedoms else None
+            )
             observer = family.make(observing, order, self._record, self._reaper, detonation)
             watch = Watch(order, loader, observer, self._pump, self._record, decoys, detonation)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
