@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-FAR = "+400d"
+FAR = 400 * 86400.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Story:
     left: tuple[str, ...] = ()
     rules: tuple[str, ...] = ("event.program",)
     told: tuple[str, ...] = ()
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, float] = field(default_factory=dict)
 
 
 _PYTHON_SHELL = """
@@ -173,7 +173,7 @@ STORIES = (
         "worm that uploads with a hub's command",
         source=_WORM,
         peers=(Peer("huggingface.co", 80, (b"hf_",)),),
-        decoys=("Hugging Face token",),
+        stolen=("Hugging Face token variable",),
         left=("/tmp/model.pkl",),
         told=("huggingface-cli", "huggingface.co"),
     ),
