@@ -18,7 +18,12 @@ Read = Callable[[int, int], bytes]
 Write = Callable[[int, bytes], None]
 
 MOST = 60 * 365 * 86400  # seconds either way: the offset has to fit into 32 bits
-_MAPPED = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ +\[vdso\]$", re.MULTILINE)
+# Lines of /proc/PID/maps. gVisor doesn't name the mapping; there, too, it follows the one with its data.
+_SPAN = r"^([0-9a-f]+)-([0-9a-f]+) r-xp 0+ 00:00 0 *"
+_MAPPED = (
+    re.compile(_SPAN + r"\[vdso\]$", re.MULTILINE),
+    re.compile(r"(?<=\[vvar\]\n)" + _SPAN + "$", re.MULTILINE),
+)
 _LARGEST = 1 << 16
 _PT_LOAD, _PT_DYNAMIC, _DT_STRTAB, _DT_SYMTAB = 1, 2, 5, 6
 _PROGRAM_HEADER, _SYMBOL = struct.Struct("<IIQQQQQQ"), struct.Struct("<IBBHQQ")
@@ -66,7 +71,7 @@ def stub(offset: int) -> dict[str, bytes]:
 
 def place(maps: str) -> tuple[int, int]:
     """Where the vDSO begins and ends. Raises ClockError."""
-    found = _MAPPED.search(maps)
+    found = next(filter(None, (line.search(maps) for line in _MAPPED)), None)
     if found is None:
         raise ClockError("there is no vDSO")
     return int(found[1], 16), int(found[2], 16)

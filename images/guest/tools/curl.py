@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
 import os
 
 from guest.tools.call import Call
 from guest.tools.files import content, named, write
 from guest.tools.network import HandshakeError, UnresolvedError
 from guest.tools.options import Options, spelled
-from guest.tools.web import Response, SilentError, Url, ask, escaped
+from guest.tools.web import Response, SilentError, Url, ask, escaped, login
 
 _REDIRECTS = 5
 _REDIRECTED = (301, 302, 303, 307, 308)
@@ -138,7 +137,7 @@ def _request(call: Call, options: Options, url: Url) -> tuple[str, list[str], by
     names = {header.partition(":")[0].lower() for header in own}
     user = options.last("user") or url.user
     headers = [
-        f"Authorization: Basic {binascii.b2a_base64(user.encode(), newline=False).decode()}" if user else "",
+        login(user) if user else "",
         f"Authorization: Bearer {options.last('bearer')}" if options.has("bearer") else "",
         f"User-Agent: {options.last('agent', _AGENT)}",
         "Accept: */*",

@@ -47,5 +47,5 @@ def dashed(arguments: list[str]) -> bool:
 
 
 def unnamed(arguments: list[str]) -> bool:
-    """It does so without an operand, or for a dash."""
-    return all(word == "-" or not word.startswith("-") for word in arguments[:1])
+    """It does so without arguments, or for a dash."""
+    return not arguments or "-" in arguments

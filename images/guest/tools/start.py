@@ -18,4 +18,7 @@ def main(argv: list[str], address: tuple[str, int] = telling.ADDRESS) -> int:
     call = Call(name, argv[1:], dict(os.environ), piped() if takes(argv[1:]) else b"")
     os.environ.setdefault("RES_OPTIONS", RESOLVER)
     telling.tell(call, address)
-    return run(call)
+    try:
+        return run(call)
+    except (OSError, ValueError):  # odd arguments must not show what stands behind the name
+        return 1

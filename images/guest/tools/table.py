@@ -45,7 +45,7 @@ _NO_INDEX = "ERROR: Could not find a version that satisfies the requirement (fro
 SAYINGS = {
     "systemctl": (_NO_SYSTEMD, 1, never),
     "service": ("", 0, never),
-    "sudo": ("sudo: a terminal is required to read the password\nsudo: a password is required", 1, dashed),
+    "sudo": ("sudo: a terminal is required to read the password\nsudo: a password is required", 1, always),
     "doas": ("doas: Operation not permitted", 1, never),
     "su": ("su: must be run from a terminal", 1, always),
     "pkexec": ("Error executing command as another user: Not authorized", 127, never),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import binascii
 
 from guest.tools.network import MOST, Deadline, connected, received, secured
 
@@ -72,6 +73,13 @@ def ask(url: Url, method: str, headers: list[str], body: bytes) -> Response:
         return _answer(connection, method)
     finally:
         connection.close()
+
+
+def login(user: str) -> str:
+    """The header that says user:password."""
+    return (
+        f"Authorization: Basic {binascii.b2a_base64(user.encode('utf-8', 'surrogateescape'), newline=False).decode()}"
+    )
 
 
 def escaped(value: bytes) -> str:

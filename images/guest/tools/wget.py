@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
 import os
+import time
 
 from guest.tools.call import Call
 from guest.tools.files import content, write
 from guest.tools.network import HandshakeError, UnresolvedError
 from guest.tools.options import Options, spelled
-from guest.tools.web import Response, Url, ask
+from guest.tools.web import Response, Url, ask, login
 
 _AGENT = "Wget/1.21.3"
 _REDIRECTS = 5
@@ -74,7 +74,7 @@ def _fetch(call: Call, options: Options, text: str) -> int:
     else:
         code, words = _outcome(response)
     if not options.has("quiet"):
-        call.complain(f"--2024-05-14 09:12:41--  {url.text}\n{words}")
+        call.complain(f"--{_now()}--  {url.text}\n{words}")
     return code if code or options.has("spider") else _deliver(call, options, url, response)
 
 
@@ -91,7 +91,11 @@ def _outcome(response: Response) -> tuple[int, str]:
     words = f"HTTP request sent, awaiting response... {response.status} {response.reason}"
     if response.status < 400:
         return 0, words
-    return _SERVER, f"{words}\n2024-05-14 09:12:41 ERROR {response.status}: {response.reason}."
+    return _SERVER, f"{words}\n{_now()} ERROR {response.status}: {response.reason}."
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _followed(url: Url, method: str, headers: list[str], body: bytes) -> Response:
@@ -113,7 +117,7 @@ def _request(call: Call, options: Options, url: Url) -> tuple[str, list[str], by
     user = f"{options.last('user')}:{options.last('password')}" if options.has("user") else url.user
     headers = [f"User-Agent: {options.last('agent', _AGENT)}", "Accept: */*", "Accept-Encoding: identity"]
     if user:
-        headers.append(f"Authorization: Basic {binascii.b2a_base64(user.encode(), newline=False).decode()}")
+        headers.append(login(user))
     if sends:
         headers.append("Content-Type: application/x-www-form-urlencoded")
     return options.last("method", "POST" if sends else "GET").upper(), [*headers, *options.all("header")], body

@@ -127,7 +127,8 @@ def run(serving: Callable[..., Server], tmp_path: Path) -> Run:
         until = time.monotonic() + 10
         while len(listener.said) == before and time.monotonic() < until:
             time.sleep(0.001)  # the account has been sent, and is being read
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), json.loads(listener.said[-1]))
+        out, err = (words.decode("utf-8", "surrogateescape") for words in (done.stdout, done.stderr))
+        return Ended(done.returncode, out, err, json.loads(listener.said[-1]))
 
     return start
 

@@ -38,6 +38,30 @@ def test_every_tool_ends_without_arguments_and_tells(run: Run, name: str) -> Non
     assert done.out == "" or name in ("twine",)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("curl", ["-u", "\udc80", "http://127.0.0.1:1/\udc80"]),
+        ("curl", ["http://\udc80:1/", "-T", "-"]),
+        ("wget", ["--user", "\udc80", "http://127.0.0.1:1/"]),
+        ("wget", ["http://127.0.0.1:99999999999999999999/"]),
+        ("nc", ["\udc80", "99999"]),
+        ("nc", ["-e", "", "127.0.0.1", "1"]),
+        ("ssh", ["-p", "99999999999999999999", "127.0.0.1"]),
+        ("git", ["clone", "http://\udc80"]),
+        ("dig", ["\udc80", "x" * 100_000]),
+        ("hf", ["upload", "\udc80", "/dev/null"]),
+        ("socat", ["tcp:", "exec:"]),
+        ("twine", ["upload", "\udc80"]),
+        ("crontab", ["-r", "-u", "\udc80"]),
+    ],
+)
+def test_odd_arguments_do_not_show_what_stands_behind_the_name(run: Run, name: str, arguments: list[str]) -> None:
+    done = run(name, *arguments)
+    assert "Traceback" not in done.err
+    assert done.told["argv"] == [name, *(word[: 8 << 10] for word in arguments)]
+
+
 # The account.
 
 
