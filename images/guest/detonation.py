@@ -56,9 +56,7 @@ class Detonation:
     def _find(self) -> None:
         """The planted secrets in all that was said and left."""
         talks = self.sinkhole.said if self.sinkhole else []
-        places = [
-            ("decoy.sent", talk.pid, {"address": talk.place.address, "port": str(talk.place.port)}) for talk in talks
-        ]
+        places = [("decoy.sent", talk.pid, talk.place.detail) for talk in talks]
         places += [("decoy.written", 0, {"path": kept.path}) for kept in self._keeper.kept]
         blobs = [bytes(talk.sent) for talk in talks] + [kept.content for kept in self._keeper.kept]
         found, gap = find(self._pump, self._reaper, self._order, blobs)

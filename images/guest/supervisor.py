@@ -90,9 +90,8 @@ class Supervisor:
         read = self._read({1, loader.pid} if loader else {1})
         watch = None
         if loader:
-            detonation = (
-                Detonation(order, loader.pid, self._pump, self._record, self._reaper) if order.freedoms else None
-            )
+            ground = (self._pump, self._record, self._reaper)
+            detonation = Detonation(order, loader.pid, *ground) if order.freedoms else None
             observer = family.make(observing, order, self._record, self._reaper, detonation)
             watch = Watch(order, loader, observer, self._pump, self._record, decoys, detonation)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)

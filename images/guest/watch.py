@@ -47,6 +47,7 @@ class Watch:
         self._order, self._loader, self._observer, self._pump = order, loader, observer, pump
         self._record, self._decoys, self._detonation = record, decoys, detonation
         self._loaded = self._testified = self._exercising = self._exercised = False
+        self._armed = False
         self._limits: dict[str, int] = {}
         self._alive: tuple[str, ...] = ()
         self.outlived = False  # whether the observer watched until nothing of the loader was left
@@ -117,6 +118,8 @@ class Watch:
             time.sleep(0.001)
         self.outlived = self._observer.outlived()
         self._decoys.drain(self._record)
+        if self._armed:
+            self._pump.drop(self._decoys.fd)  # from here on it is PID 1 who opens files
         if self._loaded:  # which may have been said too early: then the load's end is yet to come
             self._note_cpu("cpu.after_load", self.samples.mark("ended", []), self._order.allowance)
         if self._detonation:
@@ -177,6 +180,7 @@ class Watch:
             self._detonation.begin()
         self._decoys.forget()
         self._pump.add(self._decoys.fd, lambda: self._decoys.drain(self._record))
+        self._armed = True
         row = wire.Armed(self._observer.name, threads, tuple(modules), self._record.now(), self._limits)
         self._record.send(wire.encode(wire.Kind.ARMED, row))
         return threads

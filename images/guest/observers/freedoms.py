@@ -120,9 +120,8 @@ class Freedoms:
         return self._sinkhole.place(address, int(port)) if address and port else None
 
     def _led(self, decision: Decision, place: Place, answer: str | int) -> Decision:
-        detail = decision.detail
-        if place.name:
-            detail = detail | {"name": place.name} if "name" not in detail else detail
+        named = {"name": place.name} if place.name else {}
+        detail = named | decision.detail | place.detail
         led = isinstance(answer, int) or answer == CONTINUE
         return replace(decision, detail=detail, answer=answer, word="faked" if led else "")
 

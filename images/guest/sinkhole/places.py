@@ -26,6 +26,11 @@ class Place:
     name: str
     expected: deque[int] = field(default_factory=lambda: deque(maxlen=_MOST_EXPECTED))
 
+    @property
+    def detail(self) -> dict[str, str]:
+        """As detail of an event."""
+        return {"address": self.address, "port": str(self.port)}
+
 
 class Places:
     """Both tables, bounded: what comes when they are full gets nothing."""

@@ -61,7 +61,12 @@ class Sinkhole:
         pump.each_turn(self._hang_up_the_late)
 
     def place(self, address: str, port: int) -> Place | None:
-        """Where a connection or datagram for that address is taken instead; None when there is no more room."""
+        """Where a connection or datagram for that address is taken instead; None when there is no more room.
+
+        An address that was changed where it stood in memory may be used again as it is now.
+        """
+        if port == self.port and (again := self.places.at(address.removeprefix("::ffff:"))):
+            return again
         if len(self._open) >= _MOST_OPEN:
             self._hang_up_the_late()
         return self.places.place(address, port) if len(self._open) < _MOST_OPEN else None
