@@ -166,7 +166,7 @@ def test_a_planted_tool_tells_what_it_was_given_instead_of_its_connect() -> None
     rows.add("net.connect", SHELL, "faked", family="AF_INET", address="192.0.2.1", port="9")
     sent = b'{"tool": "crontab", "argv": ["crontab", "-"], "environment": {}, "stdin": "YQ=="}'
     (line,) = lines(story(rows, said(SHELL, sent, b"", address="192.0.2.1", port=9)))
-    assert line.endswith("-> crontab - -> the planted crontab is given `crontab -`, with 1 bytes of input")
+    assert line.endswith("-> crontab - -> the planted crontab is given `crontab -`, with 1 byte of input")
     lied = said(SHELL, b"{}", b"", address="192.0.2.1", port=9)
     assert "connects 192.0.2.1:9" in "".join(lines(story(rows, lied)))
 
