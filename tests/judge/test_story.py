@@ -127,6 +127,11 @@ def test_what_comes_after_the_load_is_not_the_unpicklers_call() -> None:
     assert lines(fresh) == ["after the load -> Python at <string>:3 steal -> deletes /home/a"]
 
 
+def test_a_hint_before_the_loads_own_beginning_counts() -> None:
+    rows = Rows().add("phase", 0, call="load").add("file.delete", LOADER, path="/home/a")
+    assert lines(story(rows)) == ["unpickling calls posix.system (data.pkl, offset 0x1f) -> deletes /home/a"]
+
+
 def test_the_same_again_is_counted() -> None:
     rows = Rows()
     for pid in range(20, 32):
