@@ -35,8 +35,7 @@ from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
 from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
-from sandbox.judge.story import tell
-from sandbox.judge.tree import processes
+from sandbox.judge.story import account
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
@@ -192,6 +191,7 @@ class _Run:
         release = Release(self.group, self.weights, request.strip_prefix, salvage=request.salvage)
         outputs, not_written = release.write(outcome, judgement, source)
         talks = tuple(map(understand, evidence.dynamic.conversations))
+        story, processes = account(evidence, talks, self.rules)
         return Report(
             tool=TOOL,
             verdict=judgement.verdict,
@@ -210,8 +210,8 @@ class _Run:
             not_written=not_written,
             not_examined=judgement.not_examined,
             timings={},
-            story=tell(evidence, talks, self.rules),
-            processes=processes(evidence.dynamic, self.rules),
+            story=story,
+            processes=processes,
             talks=talks,
         )
 

@@ -20,8 +20,8 @@ from sandbox.jail import family
 
 CONTENT = b"\x80\x04K\x01."
 OPTIONS = {
-    (): "-o --output --no-output --force --report --format --policy --jail --runtime --sha256 --static --salvage "
-    "--allow-returned --strip-prefix --timeout --memory -q -v --version",
+    (): "-o --output --no-output --force --report --evidence --format --policy --jail --runtime --sha256 --static "
+    "--salvage --allow-returned --strip-prefix --timeout --memory -q -v --version",
     ("setup",): "--jail --wheels --offline --remove",
     ("verify",): "--source --replan",
     ("doctor",): "",

@@ -22,10 +22,9 @@ class Because:
         self._uses: dict[str, GlobalUse] = {}
         for use in sorted(static.globals, key=_rank):
             self._uses.setdefault(use.name, use)
-        # The last hint before a phase: what came no later says nothing of what happens in it.
-        self._before = {
-            event.call: dynamic.hint_of.get(event.id, -1) for event in dynamic.events if event.kind == "phase"
-        }
+        # The last hint before such a phase: what came no later says nothing of what happens in it.
+        phases = [event for event in dynamic.events if event.kind == "phase" and event.call in PHASES]
+        self._before = {event.call: dynamic.hint_of.get(event.id, -1) for event in phases}
 
     def reasons(self, event: Event, phase: str) -> list[tuple[str, str]]:
         """Kind and text of each, what came first in front."""

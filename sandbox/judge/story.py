@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from sandbox.facts import Conversation, Event, Evidence, Story, Talk
+from sandbox.facts import Conversation, Event, Evidence, Process, Story, Talk
 from sandbox.judge import wording
 from sandbox.judge.dynamic import of_note
 from sandbox.judge.rules import Rules
 from sandbox.judge.teller import Teller
+from sandbox.judge.tree import processes
 
 MOST_ROWS = 300  # events and conversations that are told; a kind that floods leaves the others their share
 
@@ -22,16 +23,23 @@ _RESOLVER = "53"
 T = TypeVar("T")
 
 
-def tell(evidence: Evidence, talks: Sequence[Talk], rules: Rules) -> Story:
-    """The story, empty when nothing happened but what loads do. `talks`: what each of the conversations says."""
+def account(evidence: Evidence, talks: Sequence[Talk], rules: Rules) -> tuple[Story, tuple[Process, ...]]:
+    """The story, empty when nothing happened but what loads do; and the processes.
+
+    `talks`: what each of the conversations says, in their order.
+    """
+    noted = of_note(rules, evidence.dynamic.events)  # once for both: it is most of the work
+    return _story(evidence, talks, noted), processes(evidence.dynamic, noted)
+
+
+def _story(evidence: Evidence, talks: Sequence[Talk], noted: Sequence[Event]) -> Story:
     dynamic = evidence.dynamic
     said = list(zip(dynamic.conversations, talks, strict=False))
-    noted = [event for event in of_note(rules, dynamic.events) if event.kind not in _UNTOLD]
     parents = {wording.parent(event) for event in dynamic.events if event.kind == "process.start"}
-    noted = list(_without_prologues(noted, talks, parents))
-    if not noted and not said:
+    untold = [event for event in noted if event.kind not in _UNTOLD]
+    told = {id(event) for event in _without_prologues(untold, talks, parents)}
+    if not told and not said:
         return Story()
-    told = {id(event) for event in noted}
     events = [event for event in dynamic.events if id(event) in told or event.kind in _STRUCTURE]
     rows: list[Event | tuple[Conversation, Talk]] = [*events, *said]
     chosen = {id(row) for row in _fair(rows, lambda row: row.kind if isinstance(row, Event) else "")}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sandbox.facts import DynamicFacts, Event, Process
 from sandbox.judge import wording
-from sandbox.judge.dynamic import of_note
-from sandbox.judge.rules import Rules
 
 MOST = 64  # addresses, and files, of one process; the events have them all
 
@@ -34,12 +33,12 @@ class _Growing:
         return Process(self.pid, self.parent, self.path, self.argv, self.start, self.end, self.exit, sockets, files)
 
 
-def processes(dynamic: DynamicFacts, rules: Rules) -> tuple[Process, ...]:
+def processes(dynamic: DynamicFacts, of_note: Iterable[Event]) -> tuple[Process, ...]:
     """Every process that an event names, in the order in which they were first seen.
 
-    A number that was given again stands again.
+    A number that was given again stands again. `of_note`: those of the events that aren't what loads do.
     """
-    noted = {id(event) for event in of_note(rules, dynamic.events)}
+    noted = {id(event) for event in of_note}
     stolen = {event.detail.get("path") for event in dynamic.events if event.kind in wording.BY_INOTIFY}
     current: dict[int, _Growing] = {}
     found: list[_Growing] = []

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from sandbox.facts import Event
 
-MOST = 500  # command lines that are taken apart: some ten microseconds each, a millisecond for the longest
+MOST = 500  # command lines that are taken apart: microseconds each, some milliseconds for the longest
 
 _KINDS = frozenset({"process.exec", "process.start", "process.image"})
 # An interpreter's name, and the option after which its script stands.

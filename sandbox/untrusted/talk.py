@@ -16,13 +16,15 @@ from sandbox.untrusted import client_hello, tool_word
 
 MOST_REQUESTS = 8
 MOST_HEADERS = 16
-MOST_HEAD = 16 << 10  # bytes in which a request's head must end
+MOST_HEAD = 16 << 10  # bytes of a request's head that are looked at
+MOST_LINES = 64  # headers of it
 LONG = 200  # characters of one value
 SHORT = 80  # characters of what is quoted in a few words
 DNS_PORT = 53
 
 _REQUEST = re.compile(rb"([A-Z]{3,16}) (?:([^ \r\n]{1,4096}) HTTP/\d\.\d|(/[^ \r\n]{0,4096}))\r?\n")
 _HEADER = re.compile(rb"([A-Za-z0-9-]{1,64}):[ \t]*([^\r\n]{0,4096})")
+_BLANK = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})[ \r\n]")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _TEXT = re.compile(rb"[\x20-\x7e\t]{4,}")
@@ -110,19 +112,11 @@ def _request(method: str, target: str, head: list[tuple[str, str]], body: bytes)
 
 def _head(untrusted_request: bytes, at: int) -> tuple[list[tuple[str, str]], int]:
     """The headers from there, names in lower case; and where the body begins."""
-    headers: list[tuple[str, str]] = []
-    while at < min(len(untrusted_request), MOST_HEAD):
-        end = untrusted_request.find(b"\n", at)
-        if end < 0:
-            break
-        line = untrusted_request[at:end].rstrip(b"\r")
-        at = end + 1
-        if not line:
-            return headers, at
-        found = _HEADER.match(line)
-        if found is not None:
-            headers.append((text(found[1]).lower(), text(found[2])))
-    return headers, len(untrusted_request)
+    blank = _BLANK.search(untrusted_request, at - 1)  # the request's own line may be the last
+    end = blank.end() if blank is not None else len(untrusted_request)
+    lines = untrusted_request[at : min(end, at + MOST_HEAD)].split(b"\n", MOST_LINES)[:MOST_LINES]
+    found = filter(None, map(_HEADER.match, lines))
+    return [(text(header[1]).lower(), text(header[2])) for header in found], end
 
 
 def _tls(said: Conversation) -> Talk | None:

@@ -30,7 +30,7 @@ def talk(untrusted_bytes: bytes) -> Talk:
         return Talk("tool", asked, "", asked)
     given = shlex.join(word.argv)
     begins = word.stdin[:LONG].decode("utf-8", "backslashreplace")[:LONG]
-    stdin = f", with {len(word.stdin)} bytes of input" if word.stdin else ""
+    stdin = f", with {len(word.stdin)} byte{'' if len(word.stdin) == 1 else 's'} of input" if word.stdin else ""
     asked = f"the planted {word.tool[:SHORT]} is given `{given[:LONG]}`{stdin}"
     summary = asked + (f": {begins[:SHORT]!r}" if begins else "")
     return Talk("tool", asked, "", summary, name=word.tool, body=len(word.stdin), text=begins, word=word)

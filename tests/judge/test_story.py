@@ -9,10 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.facts import Conversation, Event, Hint, StaticFacts, Story
-from sandbox.judge.story import MOST_ROWS, tell
+from sandbox.facts import Conversation, Event, Hint, Process, StaticFacts, Story
+from sandbox.judge.story import MOST_ROWS, account
 from sandbox.judge.teller import MOST_NODES
-from sandbox.judge.tree import processes
 from sandbox.report.story import told
 from sandbox.untrusted.talk import understand
 from tests.judge.rows import CLEAN, DYNAMIC, RULES, STATIC, use
@@ -64,7 +63,11 @@ def story(
     named = dict.fromkeys((event.id for event in rows.events), 0) if hint_of is None else hint_of
     dynamic = replace(DYNAMIC, events=tuple(rows.events), conversations=conversations, hints=hints, hint_of=named)
     evidence = replace(CLEAN, static=static, dynamic=dynamic)
-    return tell(evidence, tuple(map(understand, conversations)), RULES)
+    return account(evidence, tuple(map(understand, conversations)), RULES)[0]
+
+
+def tree(rows: Rows) -> tuple[Process, ...]:
+    return account(replace(CLEAN, dynamic=replace(DYNAMIC, events=tuple(rows.events))), (), RULES)[1]
 
 
 def lines(found: Story, verbose: int = 0) -> list[str]:
@@ -124,6 +127,11 @@ def test_what_comes_after_the_load_is_not_the_unpicklers_call() -> None:
     assert lines(fresh) == ["after the load -> Python at <string>:3 steal -> deletes /home/a"]
 
 
+def test_a_hint_before_the_loads_own_beginning_counts() -> None:
+    rows = Rows().add("phase", 0, call="load").add("file.delete", LOADER, path="/home/a")
+    assert lines(story(rows)) == ["unpickling calls posix.system (data.pkl, offset 0x1f) -> deletes /home/a"]
+
+
 def test_the_same_again_is_counted() -> None:
     rows = Rows()
     for pid in range(20, 32):
@@ -163,7 +171,7 @@ def test_a_planted_tool_tells_what_it_was_given_instead_of_its_connect() -> None
     rows.add("net.connect", SHELL, "faked", family="AF_INET", address="192.0.2.1", port="9")
     sent = b'{"tool": "crontab", "argv": ["crontab", "-"], "environment": {}, "stdin": "YQ=="}'
     (line,) = lines(story(rows, said(SHELL, sent, b"", address="192.0.2.1", port=9)))
-    assert line.endswith("-> crontab - -> the planted crontab is given `crontab -`, with 1 bytes of input")
+    assert line.endswith("-> crontab - -> the planted crontab is given `crontab -`, with 1 byte of input")
     lied = said(SHELL, b"{}", b"", address="192.0.2.1", port=9)
     assert "connects 192.0.2.1:9" in "".join(lines(story(rows, lied)))
 
@@ -192,7 +200,7 @@ def test_processes_are_told_with_what_they_reached_and_touched() -> None:
     rows.add("file.read", LOADER, path=AWS["path"]).add("decoy.read", 0, **AWS)
     rows.add("process.exit", SHELL, value="-9").add("process.start", SHELL, parent="7", path="/again")
     rows.add("process.exit", SHELL, value="gone")
-    found = processes(replace(DYNAMIC, events=tuple(rows.events)), RULES)
+    found = tree(rows)
     assert [(row.pid, row.parent, row.path, row.exit) for row in found] == [
         (SHELL, LOADER, "/bin/sh", -9),
         (LOADER, 0, "", None),
@@ -266,8 +274,7 @@ def test_whatever_the_evidence_says_there_is_a_story_without_circles(
     assert [node.id for node in found.nodes] == list(range(1, len(found.nodes) + 1))
     assert len(found.nodes) <= MOST_NODES
     assert all(node.cause is None or 0 < node.cause < node.id for node in found.nodes)
-    tree = processes(replace(DYNAMIC, events=tuple(events)), RULES)
-    assert all(row.pid for row in tree)
+    assert all(row.pid for row in tree(rows))
     shown = lines(found, verbose)
     assert bool(shown) is bool(found.nodes)
     assert all("\n" not in line for line in shown)
