@@ -8,6 +8,8 @@ import struct
 import sys
 from collections.abc import Sequence
 
+import wire
+
 from guest.events import Record
 from guest.finding import find
 from guest.keeper import Keeper
@@ -55,7 +57,9 @@ class Detonation:
 
     def _find(self) -> None:
         """The planted secrets in all that was said and left."""
-        talks = self.sinkhole.said if self.sinkhole else []
+        said = self.sinkhole.said if self.sinkhole else []
+        # A decoy tool tells its whole environment, in which secrets are planted: that is no theft.
+        talks = [talk for talk in said if (talk.place.address, talk.place.port) != wire.TOOLS_TELL]
         places = [("decoy.sent", talk.pid, talk.place.detail) for talk in talks]
         places += [("decoy.written", 0, {"path": kept.path}) for kept in self._keeper.kept]
         blobs = [bytes(talk.sent) for talk in talks] + [kept.content for kept in self._keeper.kept]

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from sandbox.facts import Talk, Word
 from sandbox.untrusted import wire
 
-ADDRESS, PORT = "192.0.2.1", 9  # where planted tools report to; nobody's (RFC 5737)
+ADDRESS, PORT = wire.TOOLS_TELL
 MOST_OBJECTS = 8
 MOST_WORDS = 1024  # arguments, and variables
 LONG = 200

@@ -32,6 +32,8 @@ MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
 MAX_SAMPLES = 256  # points of the series in RESOURCES
 MAX_SAID = 64 << 10  # bytes kept of each direction of a conversation
+# Where the decoy tools tell what they were asked to do: over the sinkhole, at an address that is nobody's (RFC 5737).
+TOOLS_TELL = ("192.0.2.1", 9)
 MAX_FILE = 256 << 10  # bytes kept of a file that the load left
 
 

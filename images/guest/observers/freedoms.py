@@ -24,6 +24,8 @@ _NEVER = frozenset({"watch.tamper", "escape.namespace", "memory.memfd", "memory.
 # A process of its own: an exit signal, where its number is told, its thread pointer. Sharing descriptors or memory with
 # its parent would make it a thread that the watch doesn't count as one.
 _FORK_FLAGS = 0xFF | 0x80000 | 0x100000 | 0x200000 | 0x1000000
+# What reaches for rights elsewhere is what shells do where programs may run.
+_CALLED = {"setsid": "process.session", "setpgid": "process.session"}
 _MESSAGES_AT = 64  # bytes of a struct mmsghdr
 _MOST_MESSAGES = 16
 _MOST_MESSAGE = 65507  # bytes of a datagram
@@ -75,7 +77,7 @@ class Freedoms:
             return decision
         if name in _NOTED:
             _NOTED[name](self, memory, args)
-        return replace(decision, answer=CONTINUE)
+        return replace(decision, kind=_CALLED.get(name, decision.kind), answer=CONTINUE)
 
     def _connect(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
         place = self._place(decision)
