@@ -234,7 +234,7 @@ def test_nothing_of_the_host_is_there(report_of: Evaluate) -> None:
         """
         import glob, os
         for path in ("/var/run/docker.sock", "/run/user", "/home/*", "/usr/bin/sh", "/mnt/model", "/opt/*", "/boot/*"):
-            print(path, bool(glob.glob(path)))
+            print(path, any(map(os.path.exists, glob.glob(path))))  # an image's links to programs lead nowhere
         print(os.getuid() != 0, os.environ.get("PATH"), len(os.uname().nodename))
         """
     )
