@@ -35,9 +35,7 @@ def holding(source: str, path: Path) -> Path:
 def programs(report: Report) -> dict[str, str]:
     """What was run, and in which phase."""
     phases = phase_of(report.dynamic.events)
-    return {
-        event.detail["argv"]: phases[event.id] for event in report.dynamic.events if event.kind == "process.exec"
-    }
+    return {event.detail["argv"]: phases[event.id] for event in report.dynamic.events if event.kind == "process.exec"}
 
 
 def turns(report: Report) -> list[str]:
