@@ -136,9 +136,12 @@ def _through_protection(maps: str, offset: int) -> None:
         if libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), how):
             raise OSError(ctypes.get_errno(), "the vDSO can't be written")
 
+    def write(address: int, raw: bytes) -> None:
+        ctypes.memmove(address, raw, len(raw))
+
     protect(_READ_WRITE_EXEC)
     try:
-        patch(ctypes.string_at, lambda address, raw: ctypes.memmove(address, raw, len(raw)) and None, maps, offset)
+        patch(ctypes.string_at, write, maps, offset)
     finally:
         protect(_READ_EXEC)
 
