@@ -95,6 +95,10 @@ def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         (["model.pt", "--timeout", "0"], "argument --timeout: it takes a number of seconds above 0"),
         (["model.pt", "--timeout", "nan"], "argument --timeout: it takes a number of seconds above 0"),
         (["model.pt", "--timeout", "soon"], "argument --timeout: it takes a number of seconds above 0"),
+        (["model.pt", "--linger", "0"], "argument --linger: it takes a number of seconds above 0"),
+        (["model.pt", "--linger", "1e7"], "argument --linger: it takes a number of seconds above 0"),
+        (["model.pt", "--clock"], "argument --clock: expected one argument"),
+        (["model.pt", "--clock", "--force"], "argument --clock: expected one argument"),
         (["model.pt", "--sha256", "abc"], "argument --sha256: it takes 64 hexadecimal digits"),
         (["model.pt", "--sha256", "g" * 64], "argument --sha256: it takes 64 hexadecimal digits"),
         (
@@ -155,6 +159,14 @@ def linked(model: Path) -> None:
         (None, ["-o", "."], ". is not a file; choose another output with -o"),
         (None, ["-o", "/tmp/"], "/tmp is not a file; choose another output with -o"),
         (None, ["--memory", "lots"], "'lots' is not a size; write it like 512M or 4GiB"),
+        (
+            None,
+            ["--clock", "tomorrow"],
+            (
+                "'tomorrow' is no shift of the clock, or too far a one; write it like +400d, -12h or +1y, by at most "
+                "60y either way; units are s, m, h, d, w and y"
+            ),
+        ),
         (None, ["--policy", "lax"], "there is no policy 'lax'; use one of evaluate, or the path of a .toml file"),
         (None, ["--report", "x.json"], "--report 'x.json' is not FORMAT=PATH; FORMAT is one of text, json"),
         (None, ["--report", "pdf=x"], "--report 'pdf=x' is not FORMAT=PATH; FORMAT is one of text, json"),
@@ -315,6 +327,19 @@ def test_options_may_stand_before_the_model(model: Path, monkeypatch: pytest.Mon
     assert (request.static, request.force, request.salvage, request.allow_returned) == (True, True, True, True)
     assert (request.memory, request.timeout, request.strip_prefix) == (4 << 30, 2.5, "model.")
     assert (request.jail, request.runtime, request.write) == ("docker", "runsc", True)
+
+
+def test_what_the_load_is_put_through(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[controller.Request] = []
+
+    def keep(request: controller.Request) -> None:
+        seen.append(request)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(controller, "evaluate", keep)
+    cli.run(["--clock", "-30d", "--linger", "12.5", "--exercise", "model.pt"])
+    cli.run(["model.pt", "--clock=+1.5h"])
+    assert [(row.clock, row.linger, row.exercise) for row in seen] == [(-30 * 86400, 12.5, True), (5400, None, False)]
 
 
 def test_without_options_everything_is_the_safe_default(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from guest.load.exercise import SECONDS
 from guest.order import Order
 
 from sandbox.bundle import find
@@ -87,6 +88,13 @@ def test_the_time_grows_with_the_file(policy: Policy, staged: Staged) -> None:
     assert wall_seconds(policy, sized(staged, 50_000_000, b"")) == pytest.approx(61.0)
 
 
+def test_the_time_grows_with_what_the_user_waits_for(policy: Policy, staged: Staged) -> None:
+    plain = wall_seconds(policy, staged)
+    assert wall_seconds(policy, staged, 30.0) == plain + 30
+    assert wall_seconds(policy, staged, exercise=True) == plain + policy.limits.linger + SECONDS
+    assert wall_seconds(policy, staged, 30.0, exercise=True) == plain + 60 + SECONDS
+
+
 def test_the_output_may_be_four_times_the_input_and_a_gibibyte(policy: Policy, staged: Staged) -> None:
     assert total_cap(policy, sized(staged, 1000, b"")) == 4000 + GIB
 
@@ -141,7 +149,16 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     assert guest.promised["tmpfs /tmp"] == policy.limits.tmp
     assert {guest.promised[name] for name in ("writable /", f"writable {guest.model}", "rlimit CORE")} == {0}
     assert guest.allowance == policy.watch.cpu_base + policy.watch.cpu_per_byte * staged.size
-    assert json.loads(guest.for_loader("trace"))["rlimits"] == guest.rlimits
+    loader = json.loads(guest.for_loader("trace"))
+    assert loader["rlimits"] == guest.rlimits
+    assert (guest.linger, loader["exercise"], loader["clock"]) == (2.0, False, 0.0)
+
+
+def test_the_loader_is_told_what_it_is_put_through(policy: Policy, staged: Staged) -> None:
+    asked = {"linger": 30.0, "exercise": True, "clock": -86400.0}
+    guest = Order(**told(policy, staged, MEMBERS["bubblewrap"], **asked)[0])
+    loader = json.loads(guest.for_loader("notify"))
+    assert (guest.linger, loader["exercise"], loader["clock"]) == (30.0, True, -86400.0)
 
 
 def test_the_name_that_the_user_gave_stays_on_the_host(policy: Policy, staged: Staged) -> None:

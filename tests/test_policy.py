@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.bundle import find
 from sandbox.errors import CallerError, HostError
-from sandbox.policy import Policy, load, parse_size, read_table
+from sandbox.policy import Policy, load, parse_shift, parse_size, read_table
 
 CONFIGS = find().configs
 
@@ -49,6 +49,25 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(CallerError, match="is not a size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("+400d", 400 * 86400), ("-30d", -30 * 86400), ("+12h", 43200), ("-90s", -90), ("+0.5m", 30)),
+        *(("+2w", 1209600), ("+1y", 365 * 86400), ("-60y", -60 * 365 * 86400)),
+    ],
+)
+def test_shifts_of_the_clock(text: str, seconds: float) -> None:
+    assert parse_shift(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "400d", "+d", "+400", "+400 d", "+1e3d", "+-1d", "+0d", "+0.1s", "+61y", "-61y", "+٣d"]
+)
+def test_what_is_no_shift_is_refused(text: str) -> None:
+    with pytest.raises(CallerError, match="is no shift of the clock"):
+        parse_shift(text)
 
 
 def test_the_default_policy_says_what_the_design_says(policy: Policy) -> None:

@@ -16,6 +16,8 @@ import wire
 # counted, and nothing is lost by that. Their rows are their own: a late import would use up those of a payload's looks.
 HARMLESS = frozenset({"file.read", "file.probe", "memory.library"})
 INSTALLED = ("/usr/", "/lib", "/env", "/code", "/sys/devices/system/")
+FIRST = "load"  # phase
+_LATER = 4  # times fewer rows in each of the later ones, which are short
 
 
 class Classes:
@@ -84,7 +86,7 @@ class Record:
     dropped: int = 0
     unreadable: int = 0
     before: Callable[[], None] = _nothing
-    phase: str = "load"
+    phase: str = FIRST
     _rows: dict[tuple[object, ...], wire.Event] = field(default_factory=dict)
     _slots: Counter[tuple[str, str, int, bool]] = field(default_factory=Counter)
     _grown: Counter[tuple[object, ...]] = field(default_factory=Counter)
@@ -97,11 +99,15 @@ class Record:
             return
         number, expected = self.classes.of(kind, call, detail)
         harmless = expected and kind in HARMLESS and detail.get("path", INSTALLED[0]).startswith(INSTALLED)
-        if self._slots[self.phase, kind, number, harmless] < self.raw:
+        if self._slots[self.phase, kind, number, harmless] < self._room():
             self._slots[self.phase, kind, number, harmless] += 1
             self._tell(key, kind, call, answer, pid, detail)
         elif not harmless:
             self.dropped += 1
+
+    def _room(self) -> int:
+        """Rows of a class in this phase. All phases together must stay within what the host takes."""
+        return self.raw if self.phase == FIRST else max(1, self.raw // _LATER)
 
     def turn(self, phase: str, pid: int) -> None:
         """What is recorded from now on belongs to that phase. The turn is a row, and counts as nobody's doing."""

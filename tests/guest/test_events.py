@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 import wire
@@ -13,6 +16,9 @@ from hypothesis import strategies as st
 
 from sandbox.judge import classes as judged
 from sandbox.judge import judge
+from sandbox.judge.phases import PHASES
+from sandbox.judge.rules import EventWhen
+from sandbox.untrusted.session import MOST
 from tests.judge.rows import RULES, dynamic
 
 KINDS = ("file.read", "file.probe", "net.connect", "other.denied", "escape.bpf", "limit.time", "no.such")
@@ -69,6 +75,63 @@ def test_a_second_flush_never_tells_less() -> None:
     told.add("net.connect")
     told.record.flush()
     assert told.rows[-1].count == 6
+
+
+def test_what_happens_in_another_phase_is_a_row_of_its_own() -> None:
+    told = Told(2)
+    told.add("net.connect", times=3)
+    told.record.turn("after", 7)
+    told.add("net.connect", times=2)
+    told.record.flush()
+    assert [(row.id, row.kind, row.call, row.answer, row.count) for row in told.rows] == [
+        (1, "net.connect", "call", "denied", 1),
+        (2, "phase", "after", "continued", 1),
+        (3, "net.connect", "call", "denied", 1),
+        (1, "net.connect", "call", "denied", 3),
+        (3, "net.connect", "call", "denied", 2),
+    ]
+    assert told.record.counts == {"net.connect": 5}  # a turn is nobody's doing
+
+
+def test_a_flood_in_one_phase_hides_nothing_of_the_next() -> None:
+    told = Told(2)
+    for number in range(100):
+        told.add("file.write", str(number))
+    told.record.turn("exercise", 7)
+    told.add("file.write", "later")
+    told.add("file.write", "and later")
+    assert told.rows[-1].detail == {"value": "later"}
+    assert told.record.dropped == 99
+
+
+def test_the_host_s_bound_on_events_holds_every_phase_s_rows() -> None:
+    """Whatever a load does, PID 1 must not be the one that breaks the protocol."""
+    configs = Path(__file__).resolve().parents[2] / "configs"
+    kinds = {*tomllib.loads((configs / "syscalls.toml").read_text(encoding="utf-8"))["watch"], "decoy.read", "net.dns"}
+    kinds |= {"file.write", "memory.library", "limit.memory", "limit.time", "limit.processes", "leftover", "clock"}
+    slots = 0
+    for kind in kinds:
+        rules = [when for _, when in RULES.of(EventWhen) if any(fnmatchcase(kind, like) for like in when.kinds)]
+        slots += (len(rules) + 1) * (2 if kind in HARMLESS else 1)
+    for name in ("evaluate", "detonate"):
+        raw = tomllib.loads((configs / "policies" / f"{name}.toml").read_text(encoding="utf-8"))["watch"]["raw_events"]
+        later = len(PHASES) - 1
+        assert slots * (raw + later * (raw // 4)) + later <= MOST[wire.Kind.EVENT]
+
+
+def test_what_explains_a_row_is_told_before_it() -> None:
+    told = Told(2)
+    order: list[object] = []
+
+    def hint() -> None:
+        order.append(len(told.rows))
+        if len(order) == 1:  # what is recorded on the way has its own row, and its own number
+            told.record.add("watch.tamper", "frame", "denied", 7, {})
+
+    told.record.before = hint
+    told.add("net.connect", times=3)
+    assert order == [0, 0]
+    assert [(row.id, row.kind) for row in told.rows] == [(1, "watch.tamper"), (2, "net.connect")]
 
 
 def test_each_kind_has_its_own_slots() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.facts import Evidence, FormatFact, Verdict
+from sandbox.facts import Evidence, FormatFact, Hint, Verdict
 from sandbox.judge import judge
 from tests.judge.rows import (
     CLEAN,
@@ -311,6 +311,30 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (dynamic(printed=(("stdout", "got nothing", 11),)),),
     ),
     "weights.differ": (compared(agree=2, differ=("w",)), (compared(agree=2, missing=("w",)),)),
+    "exercise.state": (
+        dynamic(hints=(Hint("exercise.state_dict.changed", "1 tensor(s), such as w", "--exercise"),)),
+        (dynamic(hints=(Hint("exercise.changed", "1 tensor(s), such as w", "--exercise"),)),),
+    ),
+    "exercise.weights": (
+        dynamic(hints=(Hint("exercise.changed", "1 tensor(s), such as w", "--exercise"),)),
+        (dynamic(hints=(Hint("exercise.state_dict", "on 1 object(s)", "--exercise"),)),),
+    ),
+    "exercise.incomplete": (
+        events(event("phase", "exercise", answer="continued")),
+        (
+            events(event("phase", "after", answer="continued")),
+            dynamic(events=(event("phase", "exercise"),), hints=(Hint("exercise.done", "", "--exercise"),)),
+        ),
+    ),
+    "event.phase": (events(event("phase", "after", answer="continued")), (CLEAN,)),
+    "event.clock": (
+        events(event("clock", "shift", answer="faked", value="+400d")),
+        (events(event("clock", "shift", answer="continued", value="not shifted: there is no vDSO")),),
+    ),
+    "event.clock.kept": (
+        events(event("clock", "shift", answer="continued", value="not shifted: there is no vDSO")),
+        (events(event("clock", "shift", answer="faked", value="+400d")),),
+    ),
     "weights.none": (compared(missing=("a", "b")), (compared(agree=1, missing=("b",)), compared())),
     "weights.missing": (compared(agree=1, missing=("b",)), (compared(agree=1, extra=("b",)),)),
     "witness.incomplete": (dynamic(testified=False, testimony_gap="too deep"), (CLEAN, dynamic(loaded=None))),

@@ -104,9 +104,10 @@ def _functions(image: bytes) -> Iterator[tuple[str, tuple[int, int]]]:
     (table,) = struct.unpack_from("<Q", image, 32)
     (count,) = struct.unpack_from("<H", image, 56)
     headers = [_PROGRAM_HEADER.unpack_from(image, table + at * _PROGRAM_HEADER.size) for at in range(count)]
-    base = next(address - place for kind, _, place, address, *_ in headers if kind == _PT_LOAD)
-    place, size = next((place, size) for kind, _, place, _, _, size, *_ in headers if kind == _PT_DYNAMIC)
-    dynamic = dict(struct.unpack_from("<QQ", image, at) for at in range(place, place + size, 16))
+    first = {header[0]: header for header in reversed(headers)}
+    base = first[_PT_LOAD][3] - first[_PT_LOAD][2]
+    _, _, begin, _, _, size, *_ = first[_PT_DYNAMIC]
+    dynamic = dict(struct.unpack_from("<QQ", image, at) for at in range(begin, begin + size, 16))
     texts = dynamic[_DT_STRTAB] - base
     for at in range(dynamic[_DT_SYMTAB] - base, texts, _SYMBOL.size):  # the names follow the symbols
         name_at, _info, _other, section, value, length = _SYMBOL.unpack_from(image, at)
@@ -127,7 +128,7 @@ def _through_file(maps: str, offset: int) -> None:
 
 
 def _through_protection(maps: str, offset: int) -> None:
-    """By making it writable for a moment, where /proc can't be written. The kernel lets it be neither split nor shared."""
+    """By making it writable for a moment, where /proc can't be written. All of it: the kernel refuses to split it."""
     start, end = place(maps)
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -135,9 +136,12 @@ def _through_protection(maps: str, offset: int) -> None:
         if libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), how):
             raise OSError(ctypes.get_errno(), "the vDSO can't be written")
 
+    def write(address: int, raw: bytes) -> None:
+        ctypes.memmove(address, raw, len(raw))
+
     protect(_READ_WRITE_EXEC)
     try:
-        patch(ctypes.string_at, lambda address, raw: ctypes.memmove(address, raw, len(raw)) and None, maps, offset)
+        patch(ctypes.string_at, write, maps, offset)
     finally:
         protect(_READ_EXEC)
 
