@@ -104,7 +104,7 @@ def test_a_token_is_too_long_to_turn_up_by_chance(name: str) -> None:
 
 BASE64 = "[A-Za-z0-9+/]"
 FORMS = {
-    ".ssh/id_rsa": rf"-----BEGIN OPENSSH PRIVATE KEY-----\n({BASE64}{{70}}\n)+{BASE64}+={{0,2}}\n-----END [A-Z ]+-----\n",
+    ".ssh/id_rsa": rf"-----BEGIN OPENSSH PRIVATE KEY-----\n({BASE64}{{70}}\n)+{BASE64}+={{0,2}}\n-----END .*",
     ".aws/credentials": rf"\[default\]\n\w+ = AKIA[A-Z2-7]{{16}}\naws_secret_access_key = {BASE64}{{40}}\n.*",
     ".netrc": r"machine api\.wandb\.ai\n  login user\n  password [0-9a-f]{40}\n",
     ".git-credentials": r"https://user:ghp_[A-Za-z0-9]{36}@github\.com\n.*",

@@ -24,9 +24,8 @@ HOSTS = {
     "notebook": r"jupyter-sweaver-[0-9a-f]{4}",
 }
 LOOK = """
-import os, pwd
-print([dict(os.environ), os.uname().nodename, len(os.sched_getaffinity(0)), os.path.expanduser("~"),
-       pwd.getpwuid(os.getuid()).pw_name if os.path.exists("/etc/passwd") else "user"])
+import os
+print([dict(os.environ), os.uname().nodename, len(os.sched_getaffinity(0)), os.path.expanduser("~")])
 """
 
 
@@ -44,7 +43,7 @@ def paths(report: Report, kind: str) -> dict[str, str]:
 @pytest.mark.parametrize("persona", PERSONAS)
 def test_environment_name_and_cpus(persona: str, jail: str, report_of: Evaluate) -> None:
     report = report_of(LOOK, persona=persona)
-    environment, host, affinity, home, _ = seen(report)
+    environment, host, affinity, home = seen(report)
     wanted = load("evaluate", find().configs, persona).persona
     assert re.fullmatch(HOSTS[persona], host)
     assert home == environment["HOME"] == "/home/user"
@@ -96,8 +95,10 @@ def test_taking_the_home_is_malicious(report_of: Evaluate) -> None:
     credentials = [decoy for decoy in persona.decoys if decoy.path]
     assert seen(report) == [files + len(credentials)]
     assert (report.dynamic.counts["home.read"], report.dynamic.counts["decoy.read"]) == (files, len(credentials))
-    assert (report.dynamic.dropped, report.dynamic.decoy_overflow) == (0, 0)
+    assert report.dynamic.decoy_overflow == 0
     assert len(paths(report, "decoy.read")) == len(credentials)
+    folders = [path for path in paths(report, "home.read") if path.endswith("/*")]
+    assert len(paths(report, "home.read")) - len(folders) == 32
 
 
 def test_where_nothing_may_be_done_the_home_holds_credentials_only(report_of: Evaluate) -> None:
