@@ -167,7 +167,12 @@ def linked(model: Path) -> None:
                 "60y either way; units are s, m, h, d, w and y"
             ),
         ),
-        (None, ["--policy", "lax"], "there is no policy 'lax'; use one of evaluate, or the path of a .toml file"),
+        (
+            None,
+            ["--policy", "lax"],
+            "there is no policy 'lax'; use one of detonate, evaluate, or the path of a .toml file",
+        ),
+        (None, ["--persona", "me"], "there is no persona 'me'; use one of ci, gpu-vm, laptop, notebook"),
         (None, ["--report", "x.json"], "--report 'x.json' is not FORMAT=PATH; FORMAT is one of text, json"),
         (None, ["--report", "pdf=x"], "--report 'pdf=x' is not FORMAT=PATH; FORMAT is one of text, json"),
         (None, ["--report", "json="], "--report 'json=' is not FORMAT=PATH; FORMAT is one of text, json"),

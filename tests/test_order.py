@@ -19,8 +19,9 @@ from sandbox.errors import CallerError
 from sandbox.jail import family
 from sandbox.jail.interface import HOME, MODEL, JailSpec
 from sandbox.judge import classes
-from sandbox.order import Asked, Secrets, limits_for, order, total_cap, variables, wall_seconds
-from sandbox.policy import Decoy, Policy, load
+from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
+from sandbox.planted import Secrets
+from sandbox.policy import Policy, load
 from sandbox.stage import Staged, stage
 from sandbox.untrusted import wire
 from tests.judge.rows import RULES
@@ -99,16 +100,6 @@ def test_the_output_may_be_four_times_the_input_and_a_gibibyte(policy: Policy, s
     assert total_cap(policy, sized(staged, 1000, b"")) == 4000 + GIB
 
 
-DECOYS = (Decoy("a key", "key {token}\n", path=".ssh/id"), Decoy("a variable", "v-{token}", name="TOKEN"))
-
-
-def test_decoys_are_unique_for_each_run() -> None:
-    one, two = Secrets(DECOYS), Secrets(DECOYS)
-    assert len({*one.values.values(), *two.values.values()}) == 4
-    assert one.files == [("a key", ".ssh/id", f"key {one.values['a key']}\n")]
-    assert one.variables == {"TOKEN": f"v-{one.values['a variable']}"}
-
-
 def test_the_jails_environment_holds_nothing_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "x")
     assert variables() == {"HOME": HOME, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -127,7 +118,7 @@ def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[
         syscalls=policy.syscalls.wall_one,
         job="job",
     )
-    planted = Secrets(policy.decoys)
+    planted = Secrets(policy.persona)
     wanted = Asked(**{"load": True, "returned": False, "wall": 60.0, "linger": 2.0} | asked)
     raw = order(policy, staged, jail, spec, planted, wanted, classes(RULES))
     ((kind, payload),) = wire.Decoder().feed(raw)
@@ -141,6 +132,7 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     assert (guest.model, guest.extension) == (f"{MODEL}/0123456789abcdef", ".pt")
     assert guest.variables.items() >= planted.variables.items()
     assert [tuple(row) for row in guest.decoys] == planted.files
+    assert (guest.belongings, guest.secrets) == ([], planted.values)
     assert guest.read["output_bytes"] == total_cap(policy, staged)
     assert guest.rlimits["CORE"] == 0
     reader = json.loads(guest.for_reader())
@@ -159,6 +151,27 @@ def test_the_loader_is_told_what_it_is_put_through(policy: Policy, staged: Stage
     guest = Order(**told(policy, staged, MEMBERS["bubblewrap"], **asked)[0])
     loader = json.loads(guest.for_loader("notify"))
     assert (guest.linger, loader["exercise"], loader["clock"]) == (30.0, True, -86400.0)
+
+
+@pytest.mark.parametrize("persona", ["ci", "gpu-vm", "laptop", "notebook"])
+def test_an_order_with_a_whole_home_fits_into_its_frame(persona: str, staged: Staged) -> None:
+    content, planted = told(load("detonate", find().configs, persona), staged, MEMBERS["docker"])
+    assert len(json.dumps(content)) < wire.MAX_PAYLOAD // 4
+    assert [tuple(row) for row in Order(**content).belongings] == planted.home
+    assert planted.home
+
+
+def test_a_persona_has_no_word_in_what_a_load_is_started_with(staged: Staged, policy: Policy) -> None:
+    forged = replace(policy.persona, variables={"HOME": "/", "PATH": "/tmp", "OMP_NUM_THREADS": "9"})
+    content, _ = told(replace(policy, persona=forged), staged, MEMBERS["bubblewrap"])
+    assert content["variables"].items() >= (variables() | {"OMP_NUM_THREADS": "1"}).items()
+
+
+@pytest.mark.parametrize(("cpus", "given"), [(1, 1.0), (2, 2.0), (16, 2.0)])
+def test_a_persona_lowers_the_cpus_and_never_raises_them(
+    cpus: int, given: float, policy: Policy, staged: Staged
+) -> None:
+    assert limits_for(replace(policy, persona=replace(policy.persona, cpus=cpus)), staged, None).cpus == given
 
 
 def test_the_name_that_the_user_gave_stays_on_the_host(policy: Policy, staged: Staged) -> None:

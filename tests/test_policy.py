@@ -200,7 +200,15 @@ def test_wall_one_lets_through_what_wall_two_wants_to_see(policy: Policy) -> Non
     assert not wall_one & set(policy.syscalls.absent)
 
 
-def test_every_decoy_is_unique_for_each_run(policy: Policy) -> None:
-    assert all("{token}" in decoy.text for decoy in policy.decoys)
-    assert all(bool(decoy.path) != bool(decoy.name) for decoy in policy.decoys)
-    assert len({decoy.what for decoy in policy.decoys}) == len(policy.decoys)
+def test_a_home_is_full_only_where_a_load_may_do_something_with_it(policy: Policy) -> None:
+    assert policy.persona.home == ()
+    assert load("detonate", CONFIGS).persona.home
+
+
+def test_the_default_is_a_laptop(policy: Policy) -> None:
+    assert policy.persona == load("evaluate", CONFIGS, "laptop").persona
+
+
+def test_a_persona_that_is_not_there_is_refused() -> None:
+    with pytest.raises(CallerError, match="there is no persona 'mainframe'; use one of ci, gpu-vm, laptop, notebook"):
+        load("evaluate", CONFIGS, "mainframe")

@@ -1,8 +1,8 @@
 """The finder's process: looks for the planted secrets in what a load sent and wrote, under the reader's filter.
 
-Standard input holds its orders, one JSON object. On descriptor 4 come the blobs, each a big-endian 64-bit length and its
-bytes, until its end. One JSON line for each hit goes to descriptor 3, {"blob": index, "what": name, "how": text}, and a
-last one, {"done": blobs, "why": what was left out}.
+Standard input holds its orders, one JSON object. On descriptor 4 come the blobs, each a big-endian 64-bit length and
+its bytes, until its end. One JSON line for each hit goes to descriptor 3, {"blob": index, "what": name, "how": text},
+and a last one, {"done": blobs, "why": what was left out}.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent), "/env"]
 
 import json  # noqa: E402
 import os  # noqa: E402
-import struct  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 
 from guest import processes  # noqa: E402
+from guest.finding import LENGTH  # noqa: E402
 from guest.search import LAYERS, Budget, Needles, search  # noqa: E402
 
-LENGTH = struct.Struct(">Q")
 _PIECE = 1 << 20
 
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from guest import processes
-from guest.finder import LENGTH
 from guest.order import Order
 from guest.reaper import Reaper
 from guest.relay import Pump
 
+LENGTH = struct.Struct(">Q")  # in front of each blob
 MAX_BLOBS = 256
 MAX_BYTES = 64 << 20
 SECONDS = 5.0  # its start included; then it is killed
-_OWN_SECONDS = 4.0  # after which it says itself what it has left out
+_OWN_SECONDS = 3.5  # after which it says itself what it has left out
 _MEMORY = 512 << 20  # bytes of its address space
 _PIECE = 1 << 16
 _MAX_SAID = 2 << 20
@@ -110,7 +111,7 @@ class _Finder:
         try:
             for line in lines:
                 self._note(json.loads(line))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             self._total = _MAX_SAID + 1
         if self._total > _MAX_SAID:
             self.why = "the finder said what it never says"
@@ -126,7 +127,7 @@ class _Finder:
         blob, what, how = (untrusted_row[key] for key in ("blob", "what", "how"))
         if type(blob) is not int or blob < 0 or what not in self._values or not isinstance(how, str):
             raise ValueError("no hit")
-        self.hits.append(Found(self._chosen[blob : blob + 1][0], what, how[:_MAX_HOW]))
+        self.hits.append(Found(self._chosen[blob], what, how[:_MAX_HOW]))
 
     def _close(self, descriptor: int) -> None:
         self._open.remove(descriptor)

@@ -1,6 +1,7 @@
 """Known secrets in bytes that a thief sent or wrote: as they are, spelled in other ways, and inside of what is packed.
 
-Pure, and bounded: a hostile text may make a search incomplete, never long or wrong. `Budget.why` says what was left out.
+Pure, and bounded: a hostile text may make a search incomplete, never long or wrong. `Budget.why` says what was left
+out.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Budget:
 
 
 def spellings(value: str) -> Iterator[tuple[bytes, str]]:
-    """The ways in which a value can stand in bytes, in lower case, and what each is called."""
+    """The ways in which a value can stand in bytes, in lower case, and what each is called; the simplest come first."""
     raw = value.encode()
     yield raw.lower(), "plain"
     yield raw[::-1].lower(), "reversed"
@@ -77,7 +78,10 @@ class Needles:
         self._short: list[tuple[bytes, str, str]] = []
         self._blocks: dict[int, list[tuple[bytes, str, str]]] = {}
         for what, value in values.items():
-            for spelling, how in dict(spellings(value)).items():
+            ways: dict[bytes, str] = {}
+            for spelling, how in spellings(value):
+                ways.setdefault(spelling, how)
+            for spelling, how in ways.items():
                 self._add((spelling, what, how))
 
     def _add(self, needle: tuple[bytes, str, str]) -> None:

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from sandbox.facts import DynamicFacts, Event, Verdict
+from sandbox.judge.needles import Needles
 from sandbox.judge.rules import EventWhen, Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
 
 # What an event is about, best first: the first of these that it has is its subject.
 _SUBJECTS = ("argv", "name", "address", "path", "value", "family", "target", "size")
-_SHORTEST_SECRET = 8  # anything shorter turns up by chance
+_MOST_SEARCHED = 64 << 20  # bytes of conversations and files: some two seconds
 
 
 def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
     """Each event with the first rule that takes it."""
-    rows = rules.of(EventWhen)
-    for event in (*dynamic.events, *_only_counted(dynamic)):
+    events = (*dynamic.events, *_only_counted(dynamic))
+    rows = _rows(rules, events)
+    for event in events:
         row = _row_of(rows, event)
         if row is not None:
             yield Match(row, event_line(event), subject(event), str(event.count))
+
+
+def _rows(rules: Rules, events: Sequence[Event]) -> list[tuple[Rule, EventWhen]]:
+    """Those for which these events are enough."""
+    return [(row, when) for row, when in rules.of(EventWhen) if _enough(when, events)]
 
 
 def _row_of(rows: list[tuple[Rule, EventWhen]], event: Event) -> Rule | None:
     return next((row for row, when in rows if _takes(when, event)), None)
 
 
-def of_note(rules: Rules, events: Iterable[Event]) -> list[Event]:
+def of_note(rules: Rules, events: Sequence[Event]) -> list[Event]:
     """Those that aren't what loads do: a rule takes them that spoils something."""
-    rows = rules.of(EventWhen)
+    rows = _rows(rules, events)
     taken = ((event, _row_of(rows, event)) for event in events)
     return [event for event, row in taken if row is not None and row.verdict is not Verdict.CLEAN]
 
@@ -75,6 +81,11 @@ def _takes(when: EventWhen, event: Event) -> bool:
     return all(conditions)
 
 
+def _enough(when: EventWhen, events: Iterable[Event]) -> bool:
+    """What arrived without a row counts as what it counted."""
+    return not when.rows or sum(1 if event.id else event.count for event in events if _takes(when, event)) >= when.rows
+
+
 def _number(untrusted_text: str) -> float:
     found = re.match(r"\d{1,15}(\.\d{1,9})?", untrusted_text)
     return float(found[0]) if found else 0.0
@@ -83,8 +94,11 @@ def _number(untrusted_text: str) -> float:
 def subject(event: Event) -> str:
     """What the event is about, in a few words."""
     detail = event.detail
-    if "address" in detail:
-        return f"{detail['address']}:{detail['port']}" if "port" in detail else detail["address"]
+    where = f"{detail['address']}:{detail['port']}" if "port" in detail else detail.get("address", "")
+    if event.kind == "decoy.sent" and "name" in detail:
+        return f"the decoy {detail['name']}{f' to {where}' if where else ''}"
+    if where:
+        return where
     if "name" in detail and "path" in detail:
         return f"{detail['name']} ({detail['path']})"
     return next((detail[key] for key in _SUBJECTS if detail.get(key)), event.call)
@@ -97,43 +111,39 @@ def event_line(event: Event) -> str:
     about = subject(event)
     target = f" -> {event.detail['target']}" if event.detail.get("target") and "path" in event.detail else ""
     text = f"event {event.id}: {event.call}{'' if about == event.call else f' {about}'}{target} ({event.answer})"
+    how = event.detail.get("value", "") if event.kind in ("decoy.sent", "decoy.written") else ""
+    text += f", {how}" if how else ""
     return f"{text}, {event.count} times" if event.count > 1 else text
 
 
 def secrets(dynamic: DynamicFacts, decoys: dict[str, str]) -> Iterator[Fact]:
-    """The planted secrets that turned up in an event, or in what the load printed or said."""
-    # Put in lower case once: a guest may send a hundred megabytes, and there are a hundred spellings.
-    events = [(event, _lower(event.detail.values())) for event in dynamic.events]
-    printed = [text for _, text, _ in dynamic.printed]
-    said = _lower(
-        [*printed, dynamic.load_error, *(text for hint in dynamic.hints for text in (hint.detail, hint.because))]
-    )
-    for what, value in sorted(decoys.items()):
-        if len(value) < _SHORTEST_SECRET:
-            continue
-        spellings = _spellings(value)
-        for event, detail in events:
-            if _holds(detail, spellings):
-                yield "decoy.sent", f"{event_line(event)}: holds {what}", what, subject(event)
-        if _holds(said, spellings):
-            yield "decoy.printed", f"output of the load: holds {what}", what, ""
+    """The planted secrets that turned up in an event, in what left or was written, or in what the load said.
+
+    A second look: what the jail's own finder saw are events. It stops after `_MOST_SEARCHED` bytes.
+    """
+    needles = Needles(decoys)
+    for line, detail, text in _searchable(dynamic):
+        for what in needles.found(text):
+            yield "decoy.sent", f"{line}: holds {what}", what, detail
+    said = (text for hint in dynamic.hints for text in (hint.detail, hint.because))
+    for what in needles.found(_joined((*(text for _, text, _ in dynamic.printed), dynamic.load_error, *said))):
+        yield "decoy.printed", f"output of the load: holds {what}", what, ""
 
 
-def _lower(untrusted_texts: Iterable[str]) -> str:
+def _searchable(dynamic: DynamicFacts) -> Iterator[tuple[str, str, bytes]]:
+    """A line that names it, what it is about, and its bytes."""
+    for event in dynamic.events:
+        yield event_line(event), subject(event), _joined(event.detail.values())
+    left = _MOST_SEARCHED
+    for row in dynamic.conversations:
+        where = f"{row.name or row.address}:{row.port}"
+        yield f"conversation {row.id}: {where}", where, _joined([row.name]) + b"\n" + row.sent[:left]
+        left = max(0, left - len(row.sent))
+    for kept in dynamic.artifacts:
+        yield f"file {kept.path}", kept.path, _joined([kept.path]) + b"\n" + kept.content[:left]
+        left = max(0, left - len(kept.content))
+
+
+def _joined(untrusted_texts: Iterable[str]) -> bytes:
     """All of them in one; no spelling of a secret holds a line break."""
-    return "\n".join(untrusted_texts).lower()
-
-
-def _holds(untrusted_text: str, spellings: frozenset[str]) -> bool:
-    return any(spelling in untrusted_text for spelling in spellings)
-
-
-def _spellings(value: str) -> frozenset[str]:
-    """The value as it is, reversed, as hexadecimal, base32, and base64 at each alignment; in lower case."""
-    raw = value.encode()
-    found = {value, value[::-1], raw.hex(), base64.b32encode(raw).decode().rstrip("=")[:-1]}
-    for shift in range(3):
-        text = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
-        inner = text[shift + 1 if shift else 0 : -1]  # the characters at either end also hold bits of what is beside
-        found |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return frozenset(text.lower() for text in found)
+    return "\n".join(untrusted_texts).encode("utf-8", "replace")

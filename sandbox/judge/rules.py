@@ -56,7 +56,8 @@ class EventWhen:
     calls: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     detail: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # each must be there and match
-    count: int = 0  # at least
+    count: int = 0  # of this one, at least
+    rows: int = 0  # different ones that meet the other conditions, at least
     value: float = 0.0  # detail `value` as a number, at least
 
 

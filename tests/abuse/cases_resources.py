@@ -160,7 +160,7 @@ def _stays(bench: Bench) -> Evidence:
     )
     watched(report)
     hostname = printed(report).strip()
-    assert re.fullmatch(r"node-[0-9a-f]{8}", hostname)
+    assert re.fullmatch(r"sam-thinkpad-[0-9a-f]{4}", hostname)
     assert gone(bench.jail, hostname)
     return Evidence("all of it died with the jail", recorded(report, "leftover"))
 

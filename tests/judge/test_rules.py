@@ -31,6 +31,12 @@ from tests.judge.rows import (
 ONNX = FormatFact("onnx", supported=False, primary=True, by="content")
 UNIX = {"family": "AF_UNIX"}
 
+
+def opened(files: int) -> Evidence:
+    """So many of the home's files were opened, each once."""
+    return events(*(event("home.read", "inotify", path=f"/home/user/Documents/{at}.odt") for at in range(files)))
+
+
 # rule: (evidence that triggers it, near misses)
 ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "event.program": (
@@ -89,6 +95,29 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "event.decoy": (
         events(event("decoy.read", "inotify", name="AWS credentials", path="/home/user/.aws/credentials")),
         (events(event("file.read", "openat", path="/usr/lib/libm.so.6")),),
+    ),
+    "event.exfiltration": (
+        events(event("decoy.sent", "search", name="AWS credentials", address="203.0.113.9", port="80", value="base64")),
+        (events(event("decoy.read", "inotify", name="AWS credentials", path="/home/user/.aws/credentials")),),
+    ),
+    "event.exfiltration.collected": (
+        events(event("decoy.written", "search", name="AWS credentials", path="/tmp/x", value="plain")),
+        (events(event("decoy.read", "inotify", name="AWS credentials", path="/home/user/.aws/credentials")),),
+    ),
+    "event.home.sweep": (
+        opened(10),
+        (opened(9), events(event("home.read", "inotify", path="/home/user/notes.txt", count=99))),
+    ),
+    "event.home.read": (opened(1), (opened(10),)),
+    "event.home.list": (events(event("home.list", "inotify", path="/home/user")), (opened(1),)),
+    "event.home.rewrite": (
+        events(*(event("file.write", "openat", path=f"/home/user/Documents/{at}.odt") for at in range(10))),
+        (
+            events(*(event("file.write", "openat", path=f"/home/user/Documents/{at}.odt") for at in range(9))),
+            events(*(event("file.write", "openat", path=f"/home/user/.cache/fonts/{at}") for at in range(10))),
+            events(*(event("file.write", "openat", path=f"/tmp/{at}") for at in range(10))),
+            opened(10),
+        ),
     ),
     "event.persistence": (
         events(event("file.write", "openat", path="/home/user/.ssh/authorized_keys")),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import time
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.facts import Comparison, Evidence, Oddity, Verdict
+from sandbox.facts import Artifact, Comparison, Conversation, Event, Evidence, Oddity, Verdict
 from sandbox.judge import judge
 from sandbox.judge.verdict import MAX_EVIDENCE, WORST_FIRST
 from tests.judge.rows import (
@@ -145,11 +148,102 @@ def test_a_planted_secret_is_found_wherever_it_goes(spelled: str, where: str) ->
 
 @pytest.mark.parametrize("lead", ["", "a", "ab", "abc"])
 def test_a_planted_secret_is_found_in_base64(lead: str) -> None:
-    import base64
-
     text = base64.b64encode(f"{lead}{SECRET}{lead}".encode()).decode()
     found = judge(events(event("net.send", "sendto", value=f"POST /{text}")), RULES).findings
     assert "decoy.sent" in {finding.rule for finding in found}
+
+
+SPELLED = {
+    "url": quote(SECRET + "+/", safe=""),
+    "percents": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
+    "UTF-16": SECRET.encode("utf-16-le").decode(),
+    "UTF-16, big": SECRET.encode("utf-16-be").decode(),
+    "base32": base64.b32encode(b"ab" + SECRET.encode() + b"c").decode(),
+}
+SAID = Conversation(3, 7, 1.0, "tcp", "203.0.113.9", 80, "drop.example", "http", b"", 0, b"", 0)
+KEPT = Artifact("/tmp/loot", "left", 0o600, 0, "", b"")
+
+
+def where_it_went(found: str) -> list[Evidence]:
+    """The text in a conversation, in a name that was asked for, in a file and in what was printed."""
+    raw = b"\xff\0" * 5 + found.encode()
+    return [
+        dynamic(conversations=(SAID, replace(SAID, sent=raw))),
+        dynamic(artifacts=(KEPT, replace(KEPT, content=raw))),
+        events(event("net.send", "sendto", value=found)),
+        dynamic(printed=(("stdout", "ab" + found, 99),)),
+    ]
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+@pytest.mark.parametrize("place", range(4))
+def test_a_planted_secret_is_found_in_every_spelling_and_place(spelled: str, place: int) -> None:
+    found = judge(where_it_went(SPELLED[spelled])[place], RULES).findings
+    assert ("decoy.printed" if place == 3 else "decoy.sent") in {finding.rule for finding in found}
+
+
+def test_what_was_sent_and_what_was_kept_are_named() -> None:
+    sent, kept, *_ = where_it_went(SECRET)
+    (finding,) = judge(sent, RULES).findings
+    assert finding.evidence == ("conversation 3: drop.example:80: holds AWS credentials",)
+    assert "(drop.example:80)" in finding.explanation
+    (finding,) = judge(kept, RULES).findings
+    assert finding.evidence == ("file /tmp/loot: holds AWS credentials",)
+
+
+def test_the_host_s_own_look_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.judge.dynamic._MOST_SEARCHED", 1000)
+    long, hit = replace(SAID, sent=bytes(1000)), replace(SAID, sent=SECRET.encode())
+    assert judge(dynamic(conversations=(hit, long)), RULES).findings
+    assert not judge(dynamic(conversations=(long, hit)), RULES).findings
+
+
+def test_many_secrets_in_much_text_take_little_time() -> None:
+    decoys = {f"decoy {at}": f"{at:04}" + SECRET for at in range(40)}
+    evidence = replace(dynamic(artifacts=(replace(KEPT, content=bytes(range(256)) * (1 << 14)),) * 4), decoys=decoys)
+    started = time.monotonic()
+    assert not judge(evidence, RULES).findings  # 16 MiB
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "subject"),
+    [
+        (
+            event("decoy.sent", "search", name="AWS credentials", address="203.0.113.9", port="80", value="base64"),
+            "event 1: search the decoy AWS credentials to 203.0.113.9:80 (denied), base64",
+            "exfiltration of the decoy AWS credentials to 203.0.113.9:80",
+        ),
+        (
+            event("decoy.sent", "search", name="AWS credentials", address="2001:db8::1"),
+            "event 1: search the decoy AWS credentials to 2001:db8::1 (denied)",
+            "exfiltration of the decoy AWS credentials to 2001:db8::1",
+        ),
+        (
+            event("decoy.sent", "search", name="AWS credentials", value="plain"),
+            "event 1: search the decoy AWS credentials (denied), plain",
+            "exfiltration of the decoy AWS credentials.",
+        ),
+        (
+            event("decoy.written", "search", name="AWS credentials", path="/tmp/x", value="gzip, base64"),
+            "event 1: search AWS credentials (/tmp/x) (denied), gzip, base64",
+            "the decoy AWS credentials (/tmp/x)",
+        ),
+    ],
+)
+def test_a_theft_names_what_and_where_to(row: Event, line: str, subject: str) -> None:
+    (finding,) = judge(events(row), RULES).findings
+    assert finding.evidence == (line,)
+    assert subject in finding.explanation
+
+
+def test_a_sweep_counts_files_and_not_openings() -> None:
+    rows = [event("home.read", "inotify", path=f"/home/user/{at}", count=50, at=at + 1) for at in range(12)]
+    (finding,) = judge(events(*rows), RULES).findings
+    assert finding.rule == "event.home.sweep"
+    assert "opened 12 or more of the user's files, such as /home/user/0." in finding.explanation
+    (finding,) = judge(dynamic(counts={"home.read": 30}), RULES).findings
+    assert finding.rule == "event.home.sweep"
 
 
 def test_a_short_decoy_is_no_proof() -> None:
