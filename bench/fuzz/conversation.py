@@ -24,7 +24,7 @@ from sandbox.weights.group import OutputGroup
 
 _HEAD = struct.Struct(">BI")
 _MOST_OUTPUT = 64 << 20  # bytes that a replayed plan may ask for: no input of the fuzzer's fills a disk
-LOAD, RETURNED, SALVAGE, HANGS = 1, 2, 4, 8  # flags
+LOAD, RETURNED, SALVAGE, HANGS, DETONATED = 1, 2, 4, 8, 16  # flags; the last is for whoever records
 _PIECES = (1 << 20, 4096, 61, 5)  # bytes that one reading gives, by the two highest flags
 _READY = Readiness("replay", works=True, prepared=True)
 
@@ -101,9 +101,9 @@ class _Run(controller._Run):
     """The real one, but for the jail's code, which a replay has no use for and which takes milliseconds to copy."""
 
     @contextmanager
-    def _specification(self) -> Iterator[tuple[JailSpec, str, bool]]:
+    def _specification(self, hostname: str) -> Iterator[tuple[JailSpec, str, bool]]:
         gone = Path(os.devnull)
-        yield JailSpec(gone, "", gone, "", 1, 1, self.limits, {}, (), ""), "0" * 64, False
+        yield JailSpec(gone, "", gone, hostname, 1, 1, self.limits, {}, (), ""), "0" * 64, False
 
 
 @cache

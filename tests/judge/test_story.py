@@ -106,7 +106,7 @@ def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses()
         "  -> reads the AWS credentials (/home/user/.aws/credentials)",
         "  -> asks for the name evil.example -> connects 198.18.0.1:443 (evil.example) -> POST /up with 1 byte",
         "    -> got no answer",
-        "    -> sends the AWS credentials to 198.18.0.1:443 as base64",
+        "    -> sends the decoy AWS credentials to 198.18.0.1:443 as base64",
     ]
     stolen = next(node for node in found.nodes if node.kind == "decoy.read")
     assert stolen.pid == LOADER
