@@ -130,9 +130,10 @@ class Watch:
 
     def _note_leftovers(self, reaped: bool) -> None:
         left = self._children() if reaped else [self._loader.pid, *self._children()]
-        self._alive = tuple(processes.describe(pid)[:256] for pid in left[:64])
         late = time.monotonic() >= self._pump.deadline
-        if left and self._loaded and not (late and self._exercising):
+        busy = late and self._exercising  # with what it was asked to do: that is no leftover
+        self._alive = () if busy else tuple(processes.describe(pid)[:256] for pid in left[:64])
+        if left and self._loaded and not busy:
             self._record.add("leftover", "exit", "denied", left[0], {"value": str(len(left))})
         elif left and late:
             self._record.add("limit.time", "exit", "denied", left[0], {"value": str(self._order.wall)})

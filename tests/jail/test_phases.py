@@ -97,6 +97,14 @@ def test_an_object_that_ends_the_exercise_is_not_clean(evaluated: Evaluate, tmp_
     assert not report.completeness.complete
 
 
+def test_an_object_that_keeps_the_exercise_waiting_runs_out_of_time(evaluated: Evaluate, tmp_path: Path) -> None:
+    source = "import select\nclass Trap:\n    def eval(self): select.select([], [], [], 3600)\nmade = Trap()"
+    report = evaluated(holding(source, tmp_path / "trap.pkl"), exercise=True, timeout=10)
+    rules = {finding.rule for finding in report.findings}
+    assert rules >= {"event.limit.time", "exercise.incomplete"}
+    assert not rules & {"event.leftover", "load.leftover"}
+
+
 def test_a_state_that_is_not_what_was_loaded_is_a_finding(evaluated: Evaluate, tmp_path: Path) -> None:
     source = """
     import numpy

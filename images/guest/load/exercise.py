@@ -95,9 +95,8 @@ def _children(node: Any) -> list[tuple[str, Any]]:
     else:
         base = next(kind for kind in (list, tuple, set, frozenset) if _is(node, (kind,)))
         pairs = iter(enumerate(base.__iter__(node)))
-    return [
-        (key if type(key) is str else str(at), child) for at, (key, child) in enumerate(itertools.islice(pairs, 512))
-    ]
+    first = enumerate(itertools.islice(pairs, _CHILDREN))
+    return [(key if type(key) is str else str(at), child) for at, (key, child) in first]
 
 
 class Exercise:
