@@ -182,7 +182,9 @@ class _Run:
     def _evidence(self, outcome: Outcome, asked: Asked, planted: Secrets) -> Evidence:
         dynamic = self._dynamic(outcome, asked)
         comparison = self._compare(outcome, dynamic)
-        return Evidence(outcome.session.static(), dynamic, comparison, outcome.host, planted.values)
+        return Evidence(
+            outcome.session.static(), dynamic, comparison, outcome.host, planted.values, self.policy.freedoms
+        )
 
     def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
         """The report; the outputs are written on the way, since only now it is known whether they may be."""

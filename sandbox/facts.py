@@ -368,6 +368,7 @@ class Evidence:
     comparison: Comparison
     host: HostFacts
     decoys: dict[str, str] = field(default_factory=dict)  # what it is -> its unique value
+    freedoms: frozenset[str] = frozenset()  # that the policy gave the load
 
 
 @dataclass(frozen=True)

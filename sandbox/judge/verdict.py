@@ -103,6 +103,19 @@ def _quiet(found: list[Finding]) -> str:
     return "nothing in it can run code"
 
 
+# What a freedom of the policy doesn't show.
+_LEFT_OPEN = {
+    "programs": (
+        "What programs would have done that are not in the jail, and what decoy tools stand for: there are a shell, "
+        "some small programs, and tools that only connect and tell."
+    ),
+    "sinkhole": (
+        "What real peers would have answered: the sinkhole said little, hung up on silence, and read no TLS. Waits that "
+        "are no sleep (futex, poll, select) took their time."
+    ),
+}
+
+
 def _not_examined(evidence: Evidence) -> Iterator[str]:
     yield (
         "What the model does when it is used: code that runs later, and weights that were trained to misbehave, "
@@ -118,6 +131,7 @@ def _not_examined(evidence: Evidence) -> Iterator[str]:
             "change. What was refused was refused whatever they said."
         )
         yield from phases.not_examined(evidence.dynamic)
+        yield from (text for freedom, text in _LEFT_OPEN.items() if freedom in evidence.freedoms)
     absent = Counter(row.name.split(".", 1)[0] for row in evidence.dynamic.absent)
     if absent:
         named = ", ".join(_cut(name, 40) for name in sorted(absent)[:MAX_REASONS])

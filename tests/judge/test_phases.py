@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sandbox.facts import Hint, Verdict
 from sandbox.judge import judge
-from sandbox.judge.causes import cause, told
 from sandbox.judge.phases import phase_of
-from tests.judge.rows import DYNAMIC, RULES, STATIC, dynamic, event, events, use
+from tests.judge.rows import RULES, dynamic, event, events
 
 
 def test_each_event_belongs_to_the_phase_whose_turn_came_before_it() -> None:
@@ -59,30 +56,3 @@ def test_an_exercise_without_a_last_word_is_not_clean() -> None:
 )
 def test_what_was_left_alone_is_said(rows: tuple[object, ...], line: str) -> None:
     assert any(line in said for said in judge(dynamic(events=rows), RULES).not_examined)
-
-
-SYSTEM = use("posix.system", arguments="('id',)")
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        ((SYSTEM,), SYSTEM),
-        ((use("posix.system", "reference"), use("os.system"), SYSTEM), SYSTEM),
-        ((use("posix.system", "reference"),), use("posix.system", "reference")),
-        ((use("posix.system", "extend"), use("posix.system", "build")), use("posix.system", "build")),
-        ((use("os.system"),), None),
-        ((), None),
-    ],
-)
-def test_the_cause_is_the_use_that_runs_it(rows: tuple[object, ...], expected: object) -> None:
-    assert cause(Hint("os.system", "b'id'", "posix.system"), replace(STATIC, globals=rows)) == expected
-
-
-def test_the_cause_in_words_says_what_it_rests_on() -> None:
-    facts = replace(STATIC, globals=(SYSTEM,))
-    said = told(Hint("os.system", "b'id'", "posix.system"), facts)
-    assert said == "posix.system, reduce at 31 of data.pkl (a hint from hostile ground)"
-    assert told(Hint("os.system", "b'id'", "exercise.repr"), facts) == "exercise.repr (a hint from hostile ground)"
-    assert told(Hint("os.system", "b'id'", ""), facts) == ""
-    assert DYNAMIC.hints == ()
