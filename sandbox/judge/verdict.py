@@ -110,8 +110,8 @@ _LEFT_OPEN = {
         "some small programs, and tools that only connect and tell."
     ),
     "sinkhole": (
-        "What real peers would have answered: the sinkhole said little, hung up on silence, and read no TLS. Waits that "
-        "are no sleep (futex, poll, select) took their time."
+        "What real peers would have answered: the sinkhole said little, hung up on silence, and read no TLS. Waits "
+        "that are no sleep (futex, poll, select) took their time."
     ),
 }
 

@@ -197,7 +197,7 @@ STORIES = (
         "files made useless, for ransom",
         source=_RANSOM,
         left=("/README_TO_DECRYPT.txt", ".locked"),
-        rules=("event.home.many", "event.destroy"),
+        rules=("event.home.sweep", "event.destroy"),
     ),
     Story(
         "branches by platform",
