@@ -80,7 +80,9 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     out.add_argument("--evidence", metavar="DIR", type=Path, help="write what it said, left and ran to a new folder")
     out.add_argument("--format", choices=("text", "json"), default="text", help="of the report on standard output")
     how = parser.add_argument_group("how")
-    how.add_argument("--policy", metavar="evaluate|PATH", default="evaluate", help="a policy's name or .toml file")
+    how.add_argument(
+        "--policy", metavar="evaluate|detonate|PATH", default="evaluate", help="a policy's name or .toml file"
+    )
     how.add_argument(
         "--persona", metavar="NAME", default="laptop", help="whose machine it looks like: laptop, ci, notebook, gpu-vm"
     )

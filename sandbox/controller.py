@@ -201,6 +201,7 @@ class _Run:
             reasons=judgement.reasons,
             input=source,
             policy=self.policy.name,
+            persona=self.policy.persona.name,
             jail=jail,
             static=evidence.static,
             dynamic=evidence.dynamic,

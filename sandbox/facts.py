@@ -478,6 +478,7 @@ class Report:
     not_written: str  # why there are no weights, as a sentence; empty when there are
     not_examined: tuple[str, ...]
     timings: dict[str, float]
+    persona: str = ""  # whose machine the jail looked like
     story: Story = Story()
     processes: tuple[Process, ...] = ()
     talks: tuple[Talk, ...] = ()  # one for each of the conversations, in their order

@@ -87,6 +87,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "exit_code": int(report.exit_code),
         "input": report.input,
         "policy": report.policy,
+        "persona": report.persona,
         "jail": _jail(report.jail),
         "observer": _observer(dynamic),
         "completeness": report.completeness,

@@ -176,7 +176,9 @@ def _time(report: Report, _verbose: int) -> Lines:
     timings = report.timings
     parts = ", ".join(f"{neutral(name, 32)} at {seconds:.2f}" for name, seconds in timings.items() if name != "total")
     total = f"{timings['total']:.2f} s ({parts})" if "total" in timings else f"{parts} s"
-    yield f"{total}; policy {neutral(report.policy, 64)}; {neutral(report.tool, 64)}"
+    # A persona matters where the file may act on what it finds.
+    persona = f", persona {neutral(report.persona, 32)}" if report.story.nodes and report.persona else ""
+    yield f"{total}; policy {neutral(report.policy, 64)}{persona}; {neutral(report.tool, 64)}"
 
 
 def _globals(report: Report, verbose: int) -> Lines:

@@ -49,8 +49,9 @@ class Answers:
         self._calls = {
             number: Call(name, kind, answer)
             for kind, names, answer in watch
-            if kind not in ("abi.foreign", "other.denied")
+            if kind != "abi.foreign"
             for number, name in filters.numbers(names).items()
+            if kind != "other.denied" or (freedoms and name in freedoms.free)  # the rest has no decoder
         }
 
     def to(self, task: int, number: int, args: Arguments, foreign: str = "") -> str | int:

@@ -342,7 +342,8 @@ DECODERS: dict[str, Decoder] = {
     "nanosleep": _nanosleep,
     "clock_nanosleep": _clock_nanosleep,
 }
-_BY_FIRST = """stat lstat access readlink statfs chdir truncate mkdir mknod utime utimes setxattr lsetxattr unlink rmdir
+_BY_FIRST = """getxattr lgetxattr listxattr llistxattr
+stat lstat access readlink statfs chdir truncate mkdir mknod utime utimes setxattr lsetxattr unlink rmdir
 removexattr lremovexattr chmod chown lchown umount2 chroot swapon acct"""
 _BY_SECOND = """newfstatat statx faccessat faccessat2 readlinkat mkdirat mknodat futimesat utimensat unlinkat fchmodat
 fchmodat2 fchownat open_tree name_to_handle_at"""

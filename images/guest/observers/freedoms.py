@@ -24,8 +24,10 @@ _NEVER = frozenset({"watch.tamper", "escape.namespace", "memory.memfd", "memory.
 # A process of its own: an exit signal, where its number is told, its thread pointer. Sharing descriptors or memory with
 # its parent would make it a thread that the watch doesn't count as one.
 _FORK_FLAGS = 0xFF | 0x80000 | 0x100000 | 0x200000 | 0x1000000
-# What reaches for rights elsewhere is what shells do where programs may run.
-_CALLED = {"setsid": "process.session", "setpgid": "process.session"}
+# What is strange for a load is what shells and `ls` do where programs may run.
+_CALLED = dict.fromkeys(("setsid", "setpgid"), "process.session") | dict.fromkeys(
+    ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr"), "file.probe"
+)
 _MESSAGES_AT = 64  # bytes of a struct mmsghdr
 _MOST_MESSAGES = 16
 _MOST_MESSAGE = 65507  # bytes of a datagram
@@ -63,7 +65,7 @@ class Freedoms:
     hands: Hands
 
     def __init__(self, free: Iterable[str], tree: Tree, keeper: Keeper, sinkhole: Sinkhole | None) -> None:
-        self._free = frozenset(free)
+        self.free = frozenset(free)
         self._tree, self._keeper, self._sinkhole = tree, keeper, sinkhole
         self.process_of = tree.process_of
 
@@ -71,7 +73,7 @@ class Freedoms:
         """The decision on a call of that name under this policy."""
         if self._sinkhole and name in _LEADS:
             return _LEADS[name](self, memory, args, decision)
-        if name not in self._free or decision.kind in _NEVER:
+        if name not in self.free or decision.kind in _NEVER:
             return decision
         if name == "clone" and args[0] & ~_FORK_FLAGS and decision.answer != CONTINUE:
             return decision

@@ -26,6 +26,8 @@ _EXIT_KILL = 1 << 20  # whatever ends PID 1 ends what it traces
 _OPTIONS = _EXIT_KILL | sum(1 << event for event in (*_STARTS, _EVENT_EXEC, _EVENT_SECCOMP))
 _REGISTERS = """r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base
 ds es fs gs"""
+_NO_AUTOMOUNT = 0x800  # AT_NO_AUTOMOUNT of <linux/fcntl.h>
+_FLAGS_IN = {"statx": "rdx", "newfstatat": "r10"}
 _NO_CALL = (1 << 64) - 1
 
 
@@ -61,6 +63,7 @@ class TraceObserver(Observer, Tracer):
         self._libc.ptrace.restype = ctypes.c_long
         self._libc.ptrace.argtypes = [ctypes.c_long] * 4
         self._clone = next(iter(filters.numbers(["clone"])))
+        self._flags_of = {number: _FLAGS_IN[name] for number, name in filters.numbers(_FLAGS_IN).items()}
         self._starting = filters.numbers(["clone", "fork", "vfork"])
 
     def take(self, pid: int, listener: int) -> None:
@@ -120,11 +123,20 @@ class TraceObserver(Observer, Tracer):
         number = ctypes.c_int(registers.orig_rax).value
         answer = self._answer(task, number, foreign)
         if answer == CONTINUE:
+            if not foreign and number in self._flags_of:
+                self._without_automount(task, self._flags_of[number])
             return
         registers.orig_rax = _NO_CALL
         registers.rax = _returned(answer) & _NO_CALL
         if self._ptrace(_SETREGS, task, 0, ctypes.addressof(registers)):
             processes.kill(task)  # gone already, or it would make the call that it was denied
+
+    def _without_automount(self, task: int, register: str) -> None:
+        """gVisor of 2022 refuses a flag that `ls` and `stat` set. Nothing in a jail is mounted by being looked at."""
+        flags = getattr(self._registers, register)
+        if flags & _NO_AUTOMOUNT:
+            setattr(self._registers, register, flags & ~_NO_AUTOMOUNT)
+            self._ptrace(_SETREGS, task, 0, ctypes.addressof(self._registers))
 
     def _answer(self, task: int, number: int, foreign: str) -> str | int:
         arguments = self._registers.arguments
