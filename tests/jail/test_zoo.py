@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -30,11 +31,11 @@ def converted(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
     return {entry.name: (entry.dtype, entry.shape, raw[entry.begin : entry.end]) for entry in header.entries}
 
 
-def check(name: str, jail: str, folder: Path) -> None:
+def check(name: str, jail: str, folder: Path, **options: Any) -> None:
     model = folder / f"model{suffix(name)}"
     expected = ZOO[name](model)
     output = folder / "out.safetensors"
-    report = evaluate(Request(model, output=output, jail=jail))
+    report = evaluate(Request(model, output=output, jail=jail, **options))
     assert report.verdict == Verdict.CLEAN, (report.summary, report.findings)
     assert report.comparison.agree == len(expected)
     assert not report.comparison.differ
@@ -58,3 +59,15 @@ CASES = [
 @pytest.mark.parametrize(("jail", "name"), [case for case in CASES if case[0] in JAILS])
 def test_layout(jail: str, name: str, tmp_path: Path) -> None:
     check(name, jail, tmp_path)
+
+
+FREE = [
+    *(("bubblewrap", name) for name in IN_EVERY_JAIL),
+    *(("docker", name) for name in IN_EVERY_JAIL[:3]),
+    *(("gvisor", name) for name in IN_GVISOR[::2]),
+]
+
+
+@pytest.mark.parametrize(("jail", "name"), [case for case in FREE if case[0] in JAILS])
+def test_a_clean_file_that_may_do_what_it_likes_stays_clean(jail: str, name: str, tmp_path: Path) -> None:
+    check(name, jail, tmp_path, policy="detonate", exercise=True, clock=400 * 86400.0, persona="gpu-vm")
