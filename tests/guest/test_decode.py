@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from guest.observers import decode
-from guest.observers.decode import CONTINUE, DECODERS, FAKE, Decision, decoder, dns_name, sockaddr
+from guest.observers.decode import CONTINUE, DECODERS, FAKE, Decision, decoder, sockaddr
 from guest.observers.memory import MAX_ARGUMENTS, MAX_STRING, Memory, UnreadableError
+from guest.sinkhole.dns import asked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,12 +130,12 @@ def query(*labels: bytes, flags: bytes = b"\1\0", count: bytes = b"\0\1", end: b
     ],
 )
 def test_names_of_dns_queries(message: bytes, name: str) -> None:
-    assert dns_name(message) == name
+    assert asked(message) == name
 
 
 @given(st.binary(max_size=600))
 def test_any_bytes_are_a_name_or_none(message: bytes) -> None:
-    assert isinstance(dns_name(message), str)
+    assert isinstance(asked(message), str)
     assert isinstance(sockaddr(message), dict)
 
 

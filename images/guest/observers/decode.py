@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from guest.events import printable
 from guest.observers.memory import Memory, UnreadableError
 from guest.observers.paths import AT_FDCWD, resolve
+from guest.sinkhole.dns import asked
 
 CONTINUE = "continue"
 FAKE = "fake"
@@ -153,21 +154,8 @@ def _connect(memory: Memory, args: Arguments) -> Decision:
     return Decision(detail, answer="ENOENT" if detail.get("family") == "AF_UNIX" else "")
 
 
-def dns_name(message: bytes) -> str:
-    """The name that a DNS query asks for, or "" when the message is not one."""
-    if len(message) < 17 or message[2] & 0xF8 or message[4:6] != b"\0\1":
-        return ""
-    labels: list[bytes] = []
-    at = 12
-    while at < len(message) and 0 < message[at] < 64 and len(labels) < 128:
-        labels.append(message[at + 1 : at + 1 + message[at]])
-        at += 1 + message[at]
-    whole = at + 5 <= len(message) and message[at] == 0 and labels
-    return printable(b".".join(labels)) if whole else ""
-
-
 def _sent(detail: dict[str, str], message: bytes, size: int) -> Decision:
-    name = dns_name(message)
+    name = asked(message)
     if name:
         return Decision(detail | {"name": name}, kind="net.dns", answer="ECONNREFUSED")
     return Decision(detail | {"value": printable(message), "size": str(size)})

@@ -1,4 +1,4 @@
-"""Answers to DNS queries, as a name server that knows every name (RFC 1035). Pure."""
+"""DNS queries, and the answers of a name server that knows every name (RFC 1035). Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 import struct
 from collections.abc import Callable
 
-from guest.observers.decode import dns_name
+from guest.events import printable
 
 _HEAD = struct.Struct(">HHHHHH")
 _QUESTION = struct.Struct(">HH")
@@ -18,9 +18,22 @@ _A, _IN = 1, 1
 _SECONDS = 60
 
 
+def asked(message: bytes) -> str:
+    """The name that a DNS query asks for, or "" when the message is not one."""
+    if len(message) < 17 or message[2] & 0xF8 or message[4:6] != b"\0\1":
+        return ""
+    labels: list[bytes] = []
+    at = 12
+    while at < len(message) and 0 < message[at] < 64 and len(labels) < 128:
+        labels.append(message[at + 1 : at + 1 + message[at]])
+        at += 1 + message[at]
+    whole = at + 5 <= len(message) and message[at] == 0 and labels
+    return printable(b".".join(labels)) if whole else ""
+
+
 def answer(query: bytes, address_for: Callable[[str], str]) -> bytes:
     """The response: an address where one was asked for, else none; b"" for what is no query."""
-    name = dns_name(query)
+    name = asked(query)
     if not name:
         return b""
     end = query.index(b"\0", _QUESTION_AT) + 1 + _QUESTION.size
