@@ -65,7 +65,16 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="the checkpoint to open")
-    out = parser.add_argument_group("output")
+    _add_output(parser.add_argument_group("output"))
+    _add_how(parser.add_argument_group("how"))
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="more in the text report; -vv: the jail's flags too"
+    )
+    _add_common(parser)
+    return parser
+
+
+def _add_output(out: argparse._ArgumentGroup) -> None:
     out.add_argument("-o", "--output", metavar="OUT.safetensors", type=Path, help="default: beside MODEL")
     out.add_argument("--no-output", action="store_true", help="only evaluate")
     out.add_argument("--force", action="store_true", help="replace existing outputs")
@@ -79,7 +88,9 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--evidence", metavar="DIR", type=Path, help="write what it said, left and ran to a new folder")
     out.add_argument("--format", choices=("text", "json"), default="text", help="of the report on standard output")
-    how = parser.add_argument_group("how")
+
+
+def _add_how(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--policy", metavar="evaluate|detonate|PATH", default="evaluate", help="a policy's name or .toml file"
     )
@@ -100,11 +111,6 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     how.add_argument("--exercise", action="store_true", help="touch the loaded object as users do before they run it")
     how.add_argument("--clock", metavar="SHIFT", help="load it at another time of day, like +400d or -12h")
     how.add_argument("--memory", metavar="SIZE", help="of the jail, like 4G")
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="more in the text report; -vv: the jail's flags too"
-    )
-    _add_common(parser)
-    return parser
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

@@ -82,11 +82,6 @@ def order(
 ) -> bytes:
     """The ORDER frame. `classes`: what the judge tells apart among events."""
     limits = spec.limits
-    rlimits = {"AS": limits.address_space, "CORE": 0, "FSIZE": limits.file_size, "NOFILE": limits.open_files}
-    if jail.counts_its_own_processes:
-        rlimits["NPROC"] = limits.processes
-    calls = policy.syscalls
-    followed = calls.followed if "programs" in policy.freedoms else ()
     told = {
         "model": f"{MODEL}/{spec.model_name}",
         "extension": staged.path.suffix.lower(),
@@ -96,7 +91,7 @@ def order(
         "frameworks": list(policy.frameworks),
         "read": asdict(policy.read) | {"output_bytes": total_cap(policy, staged)},
         "watch": asdict(policy.watch),
-        "rlimits": rlimits,
+        "rlimits": _rlimits(limits, jail),
         "uid": spec.uid,
         "gid": spec.gid,
         "processes": limits.processes,
@@ -112,16 +107,30 @@ def order(
         "decoys": planted.files,
         "belongings": planted.home,
         "secrets": planted.values,
+        "classes": list(classes),
+    }
+    return wire.frame(wire.Kind.ORDER, json.dumps(told | _calls(policy)).encode("ascii"))
+
+
+def _rlimits(limits: Limits, jail: Jail) -> dict[str, int]:
+    """Of the loader, by the kernel's names."""
+    rlimits = {"AS": limits.address_space, "CORE": 0, "FSIZE": limits.file_size, "NOFILE": limits.open_files}
+    return rlimits | ({"NPROC": limits.processes} if jail.counts_its_own_processes else {})
+
+
+def _calls(policy: Policy) -> dict[str, Any]:
+    """What goes on, what is watched, and what a freedom makes of that."""
+    calls = policy.syscalls
+    followed = calls.followed if "programs" in policy.freedoms else ()
+    watched = [(row.kind, list(row.calls), row.answer) for row in calls.watch]
+    return {
         "allowed": [name for name in calls.load if name not in followed],
         "confined": list(calls.reader),
         "absent": list(calls.absent),
-        "watched": [(row.kind, list(row.calls), row.answer) for row in calls.watch]
-        + [("process.exit", list(followed), "continue")],
+        "watched": [*watched, ("process.exit", list(followed), "continue")],
         "freedoms": sorted(policy.freedoms),
         "free": sorted(name for freedom in policy.freedoms for name in calls.free[freedom]),
-        "classes": list(classes),
     }
-    return wire.frame(wire.Kind.ORDER, json.dumps(told).encode("ascii"))
 
 
 def total_cap(policy: Policy, staged: Staged) -> int:

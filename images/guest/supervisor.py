@@ -92,7 +92,8 @@ class Supervisor:
         if loader:
             ground = (self._pump, self._record, self._reaper)
             detonation = Detonation(order, loader.pid, *ground) if order.freedoms else None
-            observer = family.make(observing, order, self._record, self._reaper, detonation)
+            freedoms = detonation.freedoms if detonation else None
+            observer = family.make(observing, order, self._record, self._reaper, freedoms)
             watch = Watch(order, loader, observer, self._pump, self._record, decoys, detonation)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
             watch.relay.start()

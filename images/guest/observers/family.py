@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from guest.detonation import Detonation
 from guest.events import Record
 from guest.observers import notify
 from guest.observers.answers import Answers
 from guest.observers.borrow import BorrowingHands
+from guest.observers.freedoms import Freedoms
 from guest.observers.interface import Observer
 from guest.observers.notify import NotifyObserver
 from guest.observers.rewrite import RewritingHands
@@ -20,9 +20,9 @@ def choose() -> str:
     return NotifyObserver.name if notify.available() else TraceObserver.name
 
 
-def make(name: str, order: Order, record: Record, reaper: Reaper, detonation: Detonation | None) -> Observer:
-    """The observer of that name, not yet watching anything. `detonation`: where the policy has freedoms."""
-    freedoms, sinkhole = (detonation.freedoms, detonation.sinkhole) if detonation else (None, None)
+def make(name: str, order: Order, record: Record, reaper: Reaper, freedoms: Freedoms | None) -> Observer:
+    """The observer of that name, not yet watching anything. `freedoms`: where the policy has some; gets its hands."""
+    sinkhole = freedoms.sinkhole if freedoms else None
     answers = Answers(order.watched, record, order.watch["sleep_ms"] / 1000, freedoms)
     if name == NotifyObserver.name:
         if freedoms and sinkhole:

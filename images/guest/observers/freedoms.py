@@ -66,12 +66,12 @@ class Freedoms:
 
     def __init__(self, free: Iterable[str], tree: Tree, keeper: Keeper, sinkhole: Sinkhole | None) -> None:
         self.free = frozenset(free)
-        self._tree, self._keeper, self._sinkhole = tree, keeper, sinkhole
+        self._tree, self._keeper, self.sinkhole = tree, keeper, sinkhole
         self.process_of = tree.process_of
 
     def revise(self, name: str, memory: Memory, args: Arguments, decision: Decision) -> Decision:
         """The decision on a call of that name under this policy."""
-        if self._sinkhole and name in _LEADS:
+        if self.sinkhole and name in _LEADS:
             return _LEADS[name](self, memory, args, decision)
         if name not in self.free or decision.kind in _NEVER:
             return decision
@@ -85,9 +85,9 @@ class Freedoms:
         place = self._place(decision)
         if place is None:
             return decision
-        assert self._sinkhole
+        assert self.sinkhole
         answer = self.hands.connect(self.process_of(memory.pid), memory, args, place)
-        self._sinkhole.accept()
+        self.sinkhole.accept()
         return self._led(decision, place, answer)
 
     def _sendto(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
@@ -119,9 +119,9 @@ class Freedoms:
         return self._led(decision, place, self.hands.send(memory, args, letter, place))
 
     def _place(self, decision: Decision) -> Place | None:
-        assert self._sinkhole
+        assert self.sinkhole
         address, port = decision.detail.get("address"), decision.detail.get("port")
-        return self._sinkhole.place(address, int(port)) if address and port else None
+        return self.sinkhole.place(address, int(port)) if address and port else None
 
     def _led(self, decision: Decision, place: Place, answer: str | int) -> Decision:
         named = {"name": place.name} if place.name else {}
