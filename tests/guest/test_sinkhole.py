@@ -93,7 +93,7 @@ def test_protocols_by_their_first_bytes(heard: list[bytes], answered: bytes, don
 
 
 def test_a_mail_is_taken_to_its_end() -> None:
-    protocol = protocols.by_port(25, str)
+    protocol = protocols.by_port(25, Places())
     assert protocol is not None
     assert protocol.greeting.startswith(b"220 ")
     answer, done = protocol.heard(b"EHLO me\r\nDATA\r\n")
@@ -102,19 +102,21 @@ def test_a_mail_is_taken_to_its_end() -> None:
 
 
 def test_names_are_answered_over_tcp_in_pieces() -> None:
-    protocol = protocols.by_port(53, lambda _name: "198.51.100.60")
+    places = Places()
+    protocol = protocols.by_port(53, places)
     assert protocol is not None
     raw = query("example.com")
     framed = len(raw).to_bytes(2, "big") + raw
     assert protocol.heard(framed[:9]) == (b"", False)
     answer, _ = protocol.heard(framed[9:])
     assert int.from_bytes(answer[:2], "big") == len(answer) - 2
+    assert list(places.asked) == ["example.com"]
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.sampled_from([22, 25, 53, 80]))
 def test_nothing_that_is_heard_raises(pieces: list[bytes], port: int) -> None:
     for piece in pieces:
-        protocol = protocols.by_port(port, lambda _name: "198.51.100.60") or protocols.by_content(piece)
+        protocol = protocols.by_port(port, Places()) or protocols.by_content(piece)
         for again in pieces:
             protocol.heard(again)
 
@@ -195,17 +197,28 @@ def test_what_is_kept_is_bounded_and_the_rest_is_counted(kept: Kept) -> None:
     kept.until(1)
     (row,) = kept.rows
     assert row.sent_total == size
+    (talk,) = kept.sinkhole.said
+    assert len(talk.sent) == size
+    assert not talk.cut
     assert len(row.sent) == -(-wire.MAX_SAID // 3) * 4
 
 
-def test_no_more_connections_than_may_be_open_are_taken(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_silent_for_longest_makes_room(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sinkhole, "_MOST_OPEN", 2)
     opened = [kept.connect("203.0.113.9", port) for port in (1, 2)]
-    assert kept.sinkhole.place("203.0.113.9", 3) is None
+    opened[0].sendall(b"x")
+    assert kept.pump.run_until(lambda: any(talk.conversation.sent_total for talk in kept.sinkhole._open.values()))
+    opened.append(kept.connect("203.0.113.9", 3))
+    assert [row.port for row in kept.rows] == [2]
     for own in opened:
         own.close()
-    kept.until(2)
-    assert kept.sinkhole.place("203.0.113.9", 3) is not None
+
+
+def test_a_place_too_many_is_counted(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guest.sinkhole.places.MOST_PLACES", 1)
+    assert kept.sinkhole.place("203.0.113.9", 1)
+    assert kept.sinkhole.place("203.0.113.9", 2) is None
+    assert kept.sinkhole.dropped == 1
 
 
 def test_what_was_told_is_bounded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ _MOST_ADDRESS = 64
 
 @dataclass
 class Conversation:
-    """What was said so far. `keep`: bytes held of each direction."""
+    """What was said so far. `keep`: bytes told of each direction; `search`: bytes of what the load sent that are held
+    to be searched for what it stole."""
 
     identity: int
     transport: str
@@ -22,6 +23,7 @@ class Conversation:
     pid: int
     at: float
     keep: int
+    search: int
     protocol: str = ""
     sent: bytearray = field(default_factory=bytearray)
     sent_total: int = 0
@@ -29,12 +31,17 @@ class Conversation:
     answered_total: int = 0
 
     def heard(self, data: bytes) -> None:
-        self.sent += data[: self.keep - len(self.sent)]
+        self.sent += data[: self.search - len(self.sent)]
         self.sent_total += len(data)
 
     def said(self, data: bytes) -> None:
         self.answered += data[: self.keep - len(self.answered)]
         self.answered_total += len(data)
+
+    @property
+    def cut(self) -> bool:
+        """Whether some of what it sent is not held."""
+        return self.sent_total > len(self.sent)
 
     def row(self) -> wire.Conversation:
         place = self.place
@@ -47,7 +54,7 @@ class Conversation:
             port=place.port,
             name=place.name[:256],
             protocol=self.protocol or "silent",
-            sent=base64.b64encode(self.sent).decode("ascii"),
+            sent=base64.b64encode(self.sent[: self.keep]).decode("ascii"),
             sent_total=self.sent_total,
             answered=base64.b64encode(self.answered).decode("ascii"),
             answered_total=self.answered_total,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 MOST_PLACES = 4000
 MOST_NAMES = 200
+MOST_ASKED = 5000
 _NAMED = "198.51.100."
 _FIRST_NAMED = 54  # above 198.51.100.53, the name server that the bubblewrap jail's resolver is told
 _MOST_EXPECTED = 256
@@ -40,6 +41,7 @@ class Places:
         self._hosts: dict[str, Place] = {}
         self._names: dict[str, str] = {}
         self._named: dict[str, str] = {}
+        self.asked: dict[str, None] = {}  # names in the order in which they were asked for, each once
 
     def place(self, address: str, port: int) -> Place | None:
         """The place that stands for that address; None when there are too many."""
@@ -60,6 +62,11 @@ class Places:
             self._names[name] = f"{_NAMED}{_FIRST_NAMED + len(self._names)}"
             self._named[self._names[name]] = name
         return self._names.get(name, "")
+
+    def note(self, name: str) -> None:
+        """That it was asked for, as it was spelled; what is too much is forgotten."""
+        if name and len(self.asked) < MOST_ASKED:
+            self.asked[name] = None
 
     def name_of(self, address: str) -> str:
         """The name that the address was given for; "" when it wasn't."""

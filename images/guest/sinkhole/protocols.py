@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 from guest.sinkhole import dns
+from guest.sinkhole.places import Places
 
 _MOST_HEAD = 64 << 10
 _RECORD = struct.Struct(">BHH")  # of TLS: type, version, length
@@ -156,15 +156,17 @@ class DnsOverTcp(Protocol):
 
     name = "dns"
 
-    def __init__(self, address_for: Callable[[str], str]) -> None:
+    def __init__(self, places: Places) -> None:
         self._held = b""
-        self._address_for = address_for
+        self._places = places
 
     def heard(self, data: bytes) -> Said:
         self._held = (self._held + data)[-_MOST_HEAD:]
         said = b""
         while len(self._held) >= 2 and len(self._held) >= 2 + (size := int.from_bytes(self._held[:2], "big")):
-            answer = dns.answer(self._held[2 : 2 + size], self._address_for)
+            query = self._held[2 : 2 + size]
+            self._places.note(dns.asked(query))
+            answer = dns.answer(query, self._places.address_for)
             said += len(answer).to_bytes(2, "big") + answer if answer else b""
             self._held = self._held[2 + size :]
         return said, False
@@ -174,10 +176,10 @@ class DnsOverTcp(Protocol):
 _SPEAK_FIRST: dict[int, type[Protocol]] = {22: Ssh, 2222: Ssh, 25: Smtp, 587: Smtp, 2525: Smtp}
 
 
-def by_port(port: int, address_for: Callable[[str], str]) -> Protocol | None:
+def by_port(port: int, places: Places) -> Protocol | None:
     """The protocol that the port tells, if it does before a byte was heard."""
     if port == _DNS_PORT:
-        return DnsOverTcp(address_for)
+        return DnsOverTcp(places)
     return _SPEAK_FIRST[port]() if port in _SPEAK_FIRST else None
 
 

@@ -23,6 +23,8 @@ _MOST_DATAGRAM_PLACES = 32
 _MOST_WHOLE = 64  # conversations that are kept up to wire.MAX_SAID; then the first KiB of each
 _MOST_TOLD = 800
 _KEPT_OF_MORE = 1 << 10
+_SEARCHED = 1 << 20  # bytes of one conversation, and of all together
+_ALL_SEARCHED = 8 << 20
 _MOST_HEARD = 64 << 20  # bytes of one connection before it is hung up
 _FIRST_SECONDS, _IDLE_SECONDS, _ALL_SECONDS = 3.0, 0.7, 20.0
 _PIECE = 1 << 16
@@ -53,6 +55,7 @@ class Sinkhole:
         self._open: dict[int, _Connection] = {}
         self._datagrams: dict[str, tuple[socket.socket, Conversation]] = {}
         self._count = 0
+        self._held = 0  # bytes of what was sent
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._listener.bind(("0.0.0.0", 0))  # noqa: S104 - the loopback is all there is
         self._listener.listen(2 * _MOST_OPEN)
@@ -67,9 +70,11 @@ class Sinkhole:
         """
         if port == self.port and (again := self.places.at(address.removeprefix("::ffff:"))):
             return again
-        if len(self._open) >= _MOST_OPEN:
-            self._hang_up_the_late()
-        return self.places.place(address, port) if len(self._open) < _MOST_OPEN else None
+        if len(self._open) >= _MOST_OPEN:  # whoever has been silent for longest makes room
+            self._hang_up(min(self._open.values(), key=lambda connection: connection.last))
+        place = self.places.place(address, port)
+        self.dropped += place is None
+        return place
 
     def take_datagrams(self, place: Place, pid: int) -> bool:
         """Have a socket that takes datagrams at the place; False when there are too many."""
@@ -97,7 +102,7 @@ class Sinkhole:
                 continue
             pid = place.expected.popleft() if place.expected else 0
             talk = self._conversation("tcp", place, pid)
-            connection = _Connection(own, talk, protocols.by_port(place.port, self.places.address_for))
+            connection = _Connection(own, talk, protocols.by_port(place.port, self.places))
             self._open[own.fileno()] = connection
             self._pump.add(own.fileno(), functools.partial(self._serve, connection))
             if connection.protocol:
@@ -123,7 +128,8 @@ class Sinkhole:
     def _conversation(self, transport: str, place: Place, pid: int) -> Conversation:
         self._count += 1
         keep = wire.MAX_SAID if self._count <= _MOST_WHOLE else _KEPT_OF_MORE
-        return Conversation(self._count, transport, place, pid, self._record.now(), keep)
+        search = max(keep, min(_SEARCHED, _ALL_SEARCHED - self._held))
+        return Conversation(self._count, transport, place, pid, self._record.now(), keep, search)
 
     def _serve(self, connection: _Connection) -> None:
         """Hear and answer once."""
@@ -138,13 +144,18 @@ class Sinkhole:
             self._hang_up(connection)
             return
         connection.last = time.monotonic()
-        talk.heard(data)
+        self._hear(talk, data)
         connection.protocol = connection.protocol or protocols.by_content(data)
         talk.protocol = connection.protocol.name
         answer, done = connection.protocol.heard(data)
         self._say(connection, answer)
         if done or talk.sent_total > _MOST_HEARD:
             self._hang_up(connection)
+
+    def _hear(self, talk: Conversation, data: bytes) -> None:
+        before = len(talk.sent)
+        talk.heard(data)
+        self._held += len(talk.sent) - before
 
     def _say(self, connection: _Connection, answer: bytes) -> None:
         if answer:
@@ -172,7 +183,8 @@ class Sinkhole:
             data, sender = own.recvfrom(_PIECE)
         except OSError:
             return
-        talk.heard(data)
+        self._hear(talk, data)
+        self.places.note(dns.asked(data) if place.port == _DNS_PORT else "")
         answer = dns.answer(data, self.places.address_for) if place.port == _DNS_PORT else b""
         talk.protocol = "dns" if place.port == _DNS_PORT else "raw"
         if answer:
