@@ -6,7 +6,8 @@ import fcntl
 import socket
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import wire
 
@@ -17,6 +18,7 @@ from guest.observers.freedoms import Freedoms
 from guest.order import Order
 from guest.reaper import Reaper
 from guest.relay import Pump
+from guest.sinkhole.dns import tunnelled
 from guest.sinkhole.sinkhole import Sinkhole
 from guest.tree import Tree
 
@@ -27,10 +29,22 @@ _UP = 1  # IFF_UP
 _REQUEST = struct.Struct("16sH14x")
 
 
+@dataclass(frozen=True)
+class Left:
+    """Something that may hold a secret, and the event that it is if it does."""
+
+    kind: str
+    pid: int
+    detail: dict[str, str]
+    content: bytes
+    cut: bool = False  # there was more of it
+
+
 class Detonation:
     """One load's. `begin` at the go, `sweep` now and then, `end` when nothing of the load is alive."""
 
     def __init__(self, order: Order, loader: int, pump: Pump, record: Record, reaper: Reaper) -> None:
+        self._begun = False
         self._order, self._pump, self._record, self._reaper = order, pump, record, reaper
         record.by_process = True
         variables = [f"{name}={value}" for name, value in order.variables.items()]
@@ -40,35 +54,48 @@ class Detonation:
         self.freedoms = Freedoms(order.free, self._tree, self._keeper, self.sinkhole)
 
     def begin(self) -> None:
+        self._begun = True
         self._keeper.mark()
 
     def sweep(self) -> None:
         self._tree.sweep()
 
     def end(self) -> None:
-        """Tell what is left to tell; what was too much counts as dropped."""
+        """Tell what is left to tell; what was too much counts as dropped. Without a begin there is nothing."""
+        if not self._begun:
+            return
         self._tree.sweep()
         if self.sinkhole:
             self.sinkhole.finish()
             self._record.dropped += self.sinkhole.dropped
         self._keeper.sweep()
         self._record.dropped += self._keeper.dropped
-        self._find()
+        self._find(list(self._searchable()))
 
-    def _find(self) -> None:
-        """The planted secrets in all that was said and left."""
-        said = self.sinkhole.said if self.sinkhole else []
-        # A decoy tool tells its whole environment, in which secrets are planted: that is no theft.
-        talks = [talk for talk in said if (talk.place.address, talk.place.port) != wire.TOOLS_TELL]
-        places = [("decoy.sent", talk.pid, talk.place.detail) for talk in talks]
-        places += [("decoy.written", 0, {"path": kept.path}) for kept in self._keeper.kept]
-        blobs = [bytes(talk.sent) for talk in talks] + [kept.content for kept in self._keeper.kept]
-        found, gap = find(self._pump, self._reaper, self._order, blobs)
+    def _find(self, left: list[Left]) -> None:
+        """The planted secrets in all that was said, left and passed on."""
+        found, gap = find(self._pump, self._reaper, self._order, [one.content for one in left])
         for hit in found:
-            kind, pid, where = places[hit.blob]
-            self._record.add(kind, "finder", "continued", pid, {"name": hit.what, **where, "value": hit.how})
-        if gap:
-            self._record.add("finder.gap", "finder", "continued", 0, {"value": gap})
+            one = left[hit.blob]
+            detail = {"name": hit.what, **one.detail, "value": hit.how}
+            self._record.add(one.kind, "finder", "continued", one.pid, detail)
+        cut = sum(1 for one in left if one.cut)
+        gaps = [gap] if gap else []
+        gaps += [f"{cut} texts were longer than what was kept of them"] if cut else []
+        if gaps:
+            self._record.add("finder.gap", "finder", "continued", 0, {"value": "; ".join(gaps)})
+
+    def _searchable(self) -> Iterator[Left]:
+        """A decoy tool tells its whole environment, in which secrets are planted: that is no theft."""
+        for talk in self.sinkhole.said if self.sinkhole else []:
+            if (talk.place.address, talk.place.port) != wire.TOOLS_TELL:
+                yield Left("decoy.sent", talk.pid, talk.place.detail, bytes(talk.sent), talk.cut)
+        for text, parent in tunnelled(self.sinkhole.places.asked if self.sinkhole else ()):
+            yield Left("decoy.sent", 0, {"address": parent, "port": "53"}, text)
+        for kept in self._keeper.kept:
+            yield Left("decoy.written", 0, {"path": kept.path}, kept.content, kept.size > len(kept.content))
+        for passed in self._keeper.arguments:
+            yield Left("decoy.passed", passed.pid, {"path": passed.program}, passed.words)
 
 
 def require_no_network(interfaces: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from guest.events import printable
 
 MOST_FILES = 400
 MOST_BYTES = 8 << 20
+MOST_PROGRAMS, MOST_WORDS = 64, 64 << 10
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would make PID 1 wait
 
 Stamp = tuple[int, int, int]  # inode, size, time of the last change
@@ -27,6 +28,16 @@ class Kept:
 
     path: str
     content: bytes
+    size: int  # of all of it
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The arguments that a program was given."""
+
+    pid: int
+    program: str
+    words: bytes
 
 
 class Keeper:
@@ -39,12 +50,19 @@ class Keeper:
         self._planted: frozenset[bytes] = frozenset()
         self._bytes = 0
         self.kept: list[Kept] = []
+        self.arguments: list[Passed] = []
         self.dropped = 0
 
     def mark(self) -> None:
         """What is there now isn't the load's."""
         self._known = {path: _stamp(info) for path, info in self._files()}
         self._planted = frozenset(self._known)
+
+    def passed(self, pid: int, words: Sequence[bytes]) -> None:
+        """Hold a program's arguments, to be searched."""
+        if words and len(self.arguments) < MOST_PROGRAMS:
+            raw = b"\n".join(words)[:MOST_WORDS]
+            self.arguments.append(Passed(pid, printable(words[0], 256), raw))
 
     def keep(self, path: bytes, why: str) -> None:
         """Keep one file as it is now, if it is a plain file below a root, and news.
@@ -95,7 +113,7 @@ class Keeper:
             sha256=hashlib.sha256(content).hexdigest(),
             content=base64.b64encode(content).decode("ascii"),
         )
-        self.kept.append(Kept(row.path, content))
+        self.kept.append(Kept(row.path, content, info.st_size))
         self._send(wire.encode(wire.Kind.ARTIFACT, row))
 
     def _files(self) -> Iterator[tuple[bytes, os.stat_result]]:

@@ -59,6 +59,14 @@ def test_a_name_is_answered_with_an_address_where_one_is_asked_for(kind: int, an
     assert answer.endswith(socket.inet_aton("198.51.100.16")) == bool(answers)
 
 
+def test_names_below_one_domain_are_put_together() -> None:
+    names = [f"{at}.{part}.t.example.com" for at, part in enumerate(("c2Vj", "cmV0"))]
+    told = dict.fromkeys(dns.tunnelled([*names, "www.example.org"]))
+    assert (b"c2Vjcmv0".replace(b"v", b"V"), "t.example.com") in told
+    assert (b"0c2Vjt1cmV0t", "example.com") in told
+    assert not any(domain.endswith("org") for _, domain in told)
+
+
 @given(st.binary(max_size=80))
 def test_whatever_is_asked_is_answered_or_not(message: bytes) -> None:
     answer = dns.answer(message, lambda _name: "198.51.100.60")

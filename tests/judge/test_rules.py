@@ -116,6 +116,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         events(event("decoy.written", "search", name="AWS credentials", path="/tmp/x", value="plain")),
         (events(event("decoy.read", "inotify", name="AWS credentials", path="/home/user/.aws/credentials")),),
     ),
+    "event.exfiltration.passed": (
+        events(event("decoy.passed", "finder", name="AWS credentials", path="curl", value="gzip, base64")),
+        (events(event("process.exec", "execve", argv="curl")),),
+    ),
     "event.home.sweep": (
         opened(10),
         (opened(9), events(event("home.read", "inotify", path="/home/user/notes.txt", count=99))),

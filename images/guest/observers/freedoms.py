@@ -6,6 +6,7 @@ to write to but bounded tmpfs, and a program that is started stays under the sam
 
 from __future__ import annotations
 
+import os
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -28,6 +29,8 @@ _FORK_FLAGS = 0xFF | 0x80000 | 0x100000 | 0x200000 | 0x1000000
 _CALLED = dict.fromkeys(("setsid", "setpgid"), "process.session") | dict.fromkeys(
     ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr"), "file.probe"
 )
+_COPIES = frozenset({"sendfile", "splice", "tee"})
+_OPENS = {"open": 1, "openat": 2}  # the register of the flags
 _MESSAGES_AT = 64  # bytes of a struct mmsghdr
 _MOST_MESSAGES = 16
 _MOST_MESSAGE = 65507  # bytes of a datagram
@@ -77,8 +80,12 @@ class Freedoms:
             return decision
         if name == "clone" and args[0] & ~_FORK_FLAGS and decision.answer != CONTINUE:
             return decision
+        if name in _OPENS and args[_OPENS[name]] & os.O_TMPFILE == os.O_TMPFILE:
+            return replace(decision, answer="EOPNOTSUPP")  # a file without a name would be kept by nobody
         if name in _NOTED:
             _NOTED[name](self, memory, args)
+        if name in _COPIES:  # their registers tell nothing
+            return Decision({}, "net.copy", CONTINUE)
         return replace(decision, kind=_CALLED.get(name, decision.kind), answer=CONTINUE)
 
     def _connect(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
@@ -124,32 +131,50 @@ class Freedoms:
         return self.sinkhole.place(address, int(port)) if address and port else None
 
     def _led(self, decision: Decision, place: Place, answer: str | int) -> Decision:
-        named = {"name": place.name} if place.name else {}
-        detail = named | decision.detail | place.detail
+        detail = decision.detail | place.detail
         led = isinstance(answer, int) or answer == CONTINUE
         return replace(decision, detail=detail, answer=answer, word="faked" if led else "")
 
     def _exec(self, memory: Memory, args: Arguments) -> None:
-        self._tree.will_exec(self.process_of(memory.pid))
-        self._keep(memory, AT_FDCWD, args[0], "run")
+        """What it runs is kept, and so is each file among its arguments: of `sh FILE` that is the script."""
+        pid = self.process_of(memory.pid)
+        self._tree.will_exec(pid)
+        words = memory.strings(args[1])
+        self._keeper.passed(pid, words)
+        for word in (memory.string(args[0]), *words[1:]):
+            self._keep(memory, AT_FDCWD, word, "run")
 
     def _exec_at(self, memory: Memory, args: Arguments) -> None:
-        self._tree.will_exec(self.process_of(memory.pid))
-        self._keep(memory, args[0], args[1], "run")
-
-    def _unlink(self, memory: Memory, args: Arguments) -> None:
-        self._keep(memory, AT_FDCWD, args[0], "deleted")
-
-    def _unlink_at(self, memory: Memory, args: Arguments) -> None:
-        self._keep(memory, args[0], args[1], "deleted")
+        self._exec(memory, args[1:])
+        self._keep(memory, args[0], memory.string(args[1]), "run")
 
     def _exit(self, memory: Memory, _args: Arguments) -> None:
         self._tree.ended(self.process_of(memory.pid))
 
-    def _keep(self, memory: Memory, folder: int, address: int, why: str) -> None:
-        path, _ = resolve(memory, folder, memory.string(address))
+    def _open(self, memory: Memory, args: Arguments) -> None:
+        self._open_at(memory, (AT_FDCWD, *args))
+
+    def _open_at(self, memory: Memory, args: Arguments) -> None:
+        if args[2] & os.O_TRUNC:
+            self._keep(memory, args[0], memory.string(args[1]), "overwritten")
+
+    def _shorten(self, memory: Memory, args: Arguments) -> None:
+        self._keep(memory, AT_FDCWD, memory.opened(args[0] & 0xFFFFFFFF), "overwritten")
+
+    def _keep(self, memory: Memory, folder: int, word: bytes, why: str) -> None:
+        path, _ = resolve(memory, folder, word)
         if path.startswith(b"/"):
             self._keeper.keep(path, why)
+
+
+def _keeps(folder: int, at: int, why: str) -> Callable[[Freedoms, Memory, Arguments], None]:
+    """Keep the file that the register `at` names, relative to that of the register `folder`, or to where it works."""
+
+    def note(freedoms: Freedoms, memory: Memory, args: Arguments) -> None:
+        base = AT_FDCWD if folder < 0 else args[folder]
+        freedoms._keep(memory, base, memory.string(args[at]), why)
+
+    return note
 
 
 def _plain(memory: Memory, args: Arguments) -> bytes:
@@ -175,7 +200,15 @@ _LEADS: dict[str, Callable[[Freedoms, Memory, Arguments, Decision], Decision]] =
 _NOTED: dict[str, Callable[[Freedoms, Memory, Arguments], None]] = {
     "execve": Freedoms._exec,
     "execveat": Freedoms._exec_at,
-    "unlink": Freedoms._unlink,
-    "unlinkat": Freedoms._unlink_at,
     "exit_group": Freedoms._exit,
+    "open": Freedoms._open,
+    "openat": Freedoms._open_at,
+    "ftruncate": Freedoms._shorten,
+    "creat": _keeps(-1, 0, "overwritten"),
+    "truncate": _keeps(-1, 0, "overwritten"),
+    "rename": _keeps(-1, 1, "overwritten"),
+    "renameat": _keeps(2, 3, "overwritten"),
+    "renameat2": _keeps(2, 3, "overwritten"),
+    "unlink": _keeps(-1, 0, "deleted"),
+    "unlinkat": _keeps(0, 1, "deleted"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from guest.events import printable
 
@@ -16,6 +16,7 @@ _QUESTION_AT = 12
 _NAME_AGAIN = 0xC000 | _QUESTION_AT  # a pointer to the question's name
 _A, _IN = 1, 1
 _SECONDS = 60
+_DOMAIN_LABELS = (2, 3)
 
 
 def asked(message: bytes) -> str:
@@ -29,6 +30,24 @@ def asked(message: bytes) -> str:
         at += 1 + message[at]
     whole = at + 5 <= len(message) and message[at] == 0 and labels
     return printable(b".".join(labels)) if whole else ""
+
+
+def tunnelled(names: Iterable[str]) -> Iterator[tuple[bytes, str]]:
+    """What names below one domain say together, and the domain: their labels in a row, and the longest of each.
+
+    Where a domain begins nobody can tell, so both two and three labels are tried. A counter in a label of its own
+    doesn't break up the longest ones.
+    """
+    below: dict[str, list[list[str]]] = {}
+    for name in names:
+        labels = name.split(".")
+        for size in _DOMAIN_LABELS:
+            if len(labels) > size:
+                below.setdefault(".".join(labels[-size:]), []).append(labels[:-size])
+    for domain, rows in below.items():
+        if len(rows) > 1:
+            yield "".join(label for labels in rows for label in labels).encode(), domain
+            yield "".join(max(labels, key=len) for labels in rows).encode(), domain
 
 
 def answer(query: bytes, address_for: Callable[[str], str]) -> bytes:

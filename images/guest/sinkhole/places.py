@@ -30,7 +30,8 @@ class Place:
     @property
     def detail(self) -> dict[str, str]:
         """As detail of an event."""
-        return {"address": self.address, "port": str(self.port)}
+        named = {"host": self.name} if self.name else {}
+        return {"address": self.address, "port": str(self.port), **named}
 
 
 class Places:
