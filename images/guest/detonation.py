@@ -22,6 +22,7 @@ from guest.sinkhole.dns import tunnelled
 from guest.sinkhole.sinkhole import Sinkhole
 from guest.tree import Tree
 
+BELONGING = "file from the home"  # what the host calls the secret of the home's plain files
 WRITABLE = ("/tmp", "/dev/shm")  # noqa: S108 - inside the jail, besides the home
 _LOOPBACK = "lo"
 _GET_FLAGS = 0x8913  # SIOCGIFFLAGS of <linux/sockios.h>
@@ -38,6 +39,7 @@ class Left:
     detail: dict[str, str]
     content: bytes
     cut: bool = False  # there was more of it
+    own: frozenset[str] = frozenset()  # secrets that were planted in it
 
 
 class Detonation:
@@ -64,26 +66,36 @@ class Detonation:
         """Tell what is left to tell; what was too much counts as dropped. Without a begin there is nothing."""
         if not self._begun:
             return
-        self._tree.sweep()
+        for step in (self._tree.sweep, self._end_sinkhole, self._end_keeper, self._find):
+            try:
+                step()
+            except Exception as error:  # whatever the load has left here: the last word has to be said
+                self._gap(f"{step.__name__.strip('_')} failed: {type(error).__name__}")
+
+    def _end_sinkhole(self) -> None:
         if self.sinkhole:
             self.sinkhole.finish()
             self._record.dropped += self.sinkhole.dropped
+
+    def _end_keeper(self) -> None:
         self._keeper.sweep()
         self._record.dropped += self._keeper.dropped
-        self._find(list(self._searchable()))
 
-    def _find(self, left: list[Left]) -> None:
+    def _find(self) -> None:
         """The planted secrets in all that was said, left and passed on."""
+        left = list(self._searchable())
         found, gap = find(self._pump, self._reaper, self._order, [one.content for one in left])
         for hit in found:
             one = left[hit.blob]
-            detail = {"name": hit.what, **one.detail, "value": hit.how}
-            self._record.add(one.kind, "finder", "continued", one.pid, detail)
-        cut = sum(1 for one in left if one.cut)
-        gaps = [gap] if gap else []
-        gaps += [f"{cut} texts were longer than what was kept of them"] if cut else []
-        if gaps:
-            self._record.add("finder.gap", "finder", "continued", 0, {"value": "; ".join(gaps)})
+            if hit.what not in one.own:
+                detail = {"name": hit.what, **one.detail, "value": hit.how}
+                self._record.add(one.kind, "finder", "continued", one.pid, detail)
+        cut = sum(1 for one in left if one.cut) + (self.sinkhole.unheard if self.sinkhole else 0)
+        self._gap("; ".join(filter(None, (gap, f"{cut} texts were longer than what was kept of them" if cut else ""))))
+
+    def _gap(self, why: str) -> None:
+        if why:
+            self._record.add("finder.gap", "finder", "continued", 0, {"value": why})
 
     def _searchable(self) -> Iterator[Left]:
         """A decoy tool tells its whole environment, in which secrets are planted: that is no theft."""
@@ -92,8 +104,10 @@ class Detonation:
                 yield Left("decoy.sent", talk.pid, talk.place.detail, bytes(talk.sent), talk.cut)
         for text, parent in tunnelled(self.sinkhole.places.asked if self.sinkhole else ()):
             yield Left("decoy.sent", 0, {"address": parent, "port": "53"}, text)
+        planted = {f"{self._order.home}/{path}": what for what, path, _ in self._order.decoys}
         for kept in self._keeper.kept:
-            yield Left("decoy.written", 0, {"path": kept.path}, kept.content, kept.size > len(kept.content))
+            own = frozenset((planted.get(kept.path, ""), BELONGING)) if kept.planted else frozenset()
+            yield Left("decoy.written", 0, {"path": kept.path}, kept.content, kept.size > len(kept.content), own)
         for passed in self._keeper.arguments:
             yield Left("decoy.passed", passed.pid, {"path": passed.program}, passed.words)
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import wire
 from guest.events import printable
 
 MOST_FILES = 400
+MOST_NAMES, SECONDS = 20_000, 2.0  # of one look at all that is there
 MOST_BYTES = 8 << 20
 MOST_PROGRAMS, MOST_WORDS = 64, 64 << 10
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would make PID 1 wait
@@ -29,6 +31,7 @@ class Kept:
     path: str
     content: bytes
     size: int  # of all of it
+    planted: bool = False  # it stood there before the load
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ class Keeper:
     def _keep(self, path: bytes, why: str) -> None:
         try:
             fd = os.open(path, _PLAIN)
+        except PermissionError:
+            self.dropped += path.startswith(self._roots)
+            return
         except OSError:
             return
         try:
@@ -113,19 +119,40 @@ class Keeper:
             sha256=hashlib.sha256(content).hexdigest(),
             content=base64.b64encode(content).decode("ascii"),
         )
-        self.kept.append(Kept(row.path, content, info.st_size))
+        self.kept.append(Kept(row.path, content, info.st_size, path in self._planted))
         self._send(wire.encode(wire.Kind.ARTIFACT, row))
 
     def _files(self) -> Iterator[tuple[bytes, os.stat_result]]:
-        for root in self._roots:
-            for folder, _, names in os.walk(root.rstrip(b"/")):
-                for name in names:
-                    path = os.path.join(folder, name)  # noqa: PTH118 - bytes, which no Path takes
-                    with suppress(OSError):
-                        info = os.lstat(path)
-                        if stat.S_ISREG(info.st_mode):
-                            yield path, info
+        """Every plain file below the roots; what is beyond `MOST_NAMES` names or `SECONDS` counts as dropped."""
+        folders = [root.rstrip(b"/") for root in self._roots]
+        left, deadline = MOST_NAMES, time.monotonic() + SECONDS
+        while folders:
+            folder = folders.pop()
+            for name in self._names(folder):
+                left -= 1
+                if left < 0 or time.monotonic() > deadline:
+                    self.dropped += 1
+                    return
+                path = folder + b"/" + name
+                with suppress(OSError):
+                    info = os.lstat(path)
+                    if stat.S_ISDIR(info.st_mode):
+                        folders.append(path)
+                    elif stat.S_ISREG(info.st_mode):
+                        yield path, info
+
+    def _names(self, folder: bytes) -> list[bytes]:
+        """What stands in it, though it was closed; a folder that can't be listed is counted."""
+        for mode in (0o700, None):
+            try:
+                return os.listdir(folder)
+            except OSError:
+                with suppress(OSError):
+                    if mode:
+                        os.chmod(folder, mode, follow_symlinks=False)  # noqa: PTH101 - bytes
+        self.dropped += 1
+        return []
 
 
 def _stamp(info: os.stat_result) -> Stamp:
-    return info.st_ino, info.st_size, info.st_mtime_ns
+    return info.st_ino, info.st_size, info.st_ctime_ns  # which, unlike the time of writing, can't be set

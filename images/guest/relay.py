@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import select
 import selectors
 import time
 from collections.abc import Callable
@@ -86,8 +87,12 @@ class Relay:
     def finish(self) -> None:
         """Take what is left in the pipes. Every process that could write into them must be dead."""
         for descriptor in list(self._open):
-            while descriptor in self._open:
+            poll = select.poll()  # a socket's queue may keep a pipe open whose writers are all dead
+            poll.register(descriptor, select.POLLIN)
+            while descriptor in self._open and poll.poll(0):
                 self._open[descriptor]()
+            if descriptor in self._open:
+                self._hang_up(descriptor)
         for descriptor in (self.child.commands, self.child.frames, *self.child.printed):
             os.close(descriptor)
         for stream, total in self.child.totals.items():

@@ -68,7 +68,9 @@ class Tree:
         self._owners = {task: owner for task, owner in self._owners.items() if owner != pid}
 
     def sweep(self) -> None:
-        """Tell the ends that no call told: of those that were killed."""
+        """Tell what no call told: ends of those that were killed, and what became of those that call nothing."""
+        for pid in list(self._before):
+            self._compare(pid)
         for pid in [pid for pid in self._alive if not Path(f"/proc/{pid}").exists()]:
             self.ended(pid)
             self._record.add("process.exit", "gone", "continued", pid, {"value": "gone"})
@@ -90,6 +92,8 @@ class Tree:
     def _compare(self, pid: int) -> None:
         """A failed exec changes nothing. What was read of its arguments before may have been swapped meanwhile."""
         before, now = self._before.pop(pid), Image.of(pid)
+        if not now.path:  # gone without a call: nobody saw what ran
+            self._record.unreadable += 1
         if now == before:
             return
         try:

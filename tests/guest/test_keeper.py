@@ -79,3 +79,25 @@ def test_big_files_are_cut_and_all_together_bounded(root: Path, monkeypatch: pyt
     assert [len(content) for _, _, content in rows.told()] == [wire.MAX_FILE, 10]
     assert {row.size for row in rows} == {wire.MAX_FILE + 1}
     assert made.dropped == 1
+
+
+def test_no_trick_with_rights_or_times_hides_a_file(root: Path) -> None:
+    made, rows = keeping(root)
+    before = (root / "old").stat()
+    (root / "old").write_text("loot")  # as long as what stood there
+    os.utime(root / "old", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (root / "closed").mkdir()
+    (root / "closed" / "loot").write_text("hidden")
+    (root / "closed").chmod(0)
+    made.sweep()
+    assert sorted(rows.told()) == [("loot", "left", b"hidden"), ("old", "left", b"loot")]
+
+
+def test_more_names_than_anybody_looks_at_are_counted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "MOST_NAMES", 3)
+    made, rows = keeping(root)
+    for number in range(9):
+        (root / str(number)).write_text("x")
+    made.sweep()
+    assert len(rows) <= 3
+    assert made.dropped

@@ -109,6 +109,16 @@ def test_a_mail_is_taken_to_its_end() -> None:
     assert protocol.heard(b"text\r\n.\r\nQUIT\r\n") == (b"250 queued\r\n221 bye\r\n", True)
 
 
+def test_who_says_too_much_at_once_is_hung_up() -> None:
+    """Every line is answered; sixty thousand of them at once would keep PID 1 from everybody else."""
+    for port, bomb in ((25, b"\n" * 65536), (53, bytes(65536))):
+        protocol = protocols.by_port(port, Places())
+        assert protocol is not None
+        answer, done = protocol.heard(bomb)
+        assert done
+        assert len(answer) <= 256 * 8
+
+
 def test_names_are_answered_over_tcp_in_pieces() -> None:
     places = Places()
     protocol = protocols.by_port(53, places)
@@ -219,6 +229,19 @@ def test_who_was_silent_for_longest_makes_room(kept: Kept, monkeypatch: pytest.M
     opened.append(kept.connect("203.0.113.9", 3))
     assert [row.port for row in kept.rows] == [2]
     for own in opened:
+        own.close()
+
+
+def test_nobody_is_led_into_a_full_queue(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who knows a place's address can connect there unseen, as often as he likes; PID 1 would wait for itself."""
+    monkeypatch.setattr(sinkhole, "_MOST_OPEN", 2)
+    place = kept.sinkhole.place("203.0.113.9", 1)
+    assert place is not None
+    crowd = [socket.create_connection((place.host, kept.sinkhole.port), timeout=5) for _ in range(6)]
+    assert kept.sinkhole.place("203.0.113.9", 2) is None
+    assert kept.sinkhole.place(place.host, kept.sinkhole.port) is None
+    assert kept.sinkhole.dropped == 2
+    for own in crowd:
         own.close()
 
 

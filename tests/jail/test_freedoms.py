@@ -312,3 +312,86 @@ def test_what_can_not_be_loaded_is_judged_as_ever(evaluated: Evaluate, tmp_path:
     model = tmp_path / "model.gguf"
     model.write_bytes(b"GGUF\3\0\0\0\0")
     assert evaluated(model, policy="detonate").verdict == evaluated(model).verdict == Verdict.INCONCLUSIVE
+
+
+def test_neither_depth_nor_pipes_under_way_take_pid_1_s_last_word(report_of: Evaluate) -> None:
+    """Folders deeper than Python recurses; descriptors in a queue that nobody will ever read."""
+    report = detonated(
+        report_of,
+        """
+import array, os, socket
+os.chdir("/tmp")
+for _ in range(1500):
+    os.mkdir("d")
+    os.chdir("d")
+one, other = socket.socketpair()
+try:
+    rights = array.array("i", [1, 2, 3, one.fileno(), other.fileno()])
+    one.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+except OSError:
+    pass
+print("'done'", flush=True)
+""",
+    )
+    assert printed(report) == "done"
+
+
+def test_names_and_terminals_are_bounded(report_of: Evaluate) -> None:
+    report = detonated(
+        report_of,
+        """
+import errno, os
+made = 0
+try:
+    while made < 6000:
+        os.close(os.open(f"/tmp/{made}", os.O_CREAT | os.O_WRONLY))
+        made += 1
+except OSError as error:
+    names = errno.errorcode[error.errno]
+terminals = 0
+try:
+    while terminals < 40:
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        terminals += 1
+except OSError:
+    pass
+print((made <= 4096, names, terminals <= 16), flush=True)
+""",
+    )
+    assert printed(report) == (True, "ENOSPC", True)
+
+
+def test_code_is_not_written_by_way_of_proc(report_of: Evaluate) -> None:
+    report = detonated(
+        report_of,
+        """
+import os
+tried = []
+for path in ("/proc/self/mem", "/proc/thread-self/mem", f"/proc/{os.getpid()}/task/{os.getpid()}/mem"):
+    try:
+        os.open(path, os.O_RDWR)
+        tried.append(path)
+    except OSError:
+        pass
+os.system("true")
+print(tried, flush=True)
+""",
+    )
+    assert printed(report) == []
+    assert report.dynamic.counts["memory.exec"] == 3
+
+
+def test_what_was_planted_is_no_loot_where_it_stands(report_of: Evaluate) -> None:
+    report = detonated(
+        report_of,
+        """
+import os
+os.chmod(os.path.expanduser("~/.aws/credentials"), 0o644)
+os.rename(os.path.expanduser("~/.ssh/id_rsa"), os.path.expanduser("~/key"))
+os.system("true")
+""",
+    )
+    written = {
+        event.detail["path"]: event.detail["name"] for event in report.dynamic.events if event.kind == "decoy.written"
+    }
+    assert written == {"/home/user/key": "SSH private key"}

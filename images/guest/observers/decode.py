@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import shlex
 import socket
 import struct
@@ -40,6 +41,7 @@ _MMSGHDR = 64  # bytes of a struct mmsghdr
 _LIBRARIES = (b"/usr/", b"/lib", b"/env/")
 _SOCKET_TYPE = 0xF
 _CWD, _TEXT = -1, -2
+_MEMORY_FILE = re.compile(r"/proc/(self|thread-self|\d+)(/task/[^/]+)?/mem")  # writes where mprotect says no
 
 Arguments = tuple[int, ...]
 
@@ -204,7 +206,8 @@ def _open(path_at: int, flags_at: int) -> Decoder:
     def decode(memory: Memory, args: Arguments) -> Decision:
         detail, guarded = _path(memory, args[0] if path_at else AT_FDCWD, args[path_at])
         if args[flags_at] & _WRITE_FLAGS:
-            kind = "watch.tamper" if guarded else "file.write"
+            code = "memory.exec" if _MEMORY_FILE.fullmatch(detail["path"]) else "file.write"
+            kind = "watch.tamper" if guarded else code
             return Decision(detail | {"flags": hex(args[flags_at] & 0xFFFFFFFF)}, kind=kind)
         # A read-only open is harmless whatever the path: the jail holds libraries, decoys and the model.
         return Decision(detail, kind="watch.tamper" if guarded else "", answer=CONTINUE)

@@ -7,6 +7,7 @@ to write to but bounded tmpfs, and a program that is started stays under the sam
 from __future__ import annotations
 
 import os
+import socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -29,6 +30,11 @@ _FORK_FLAGS = 0xFF | 0x80000 | 0x100000 | 0x200000 | 0x1000000
 _CALLED = dict.fromkeys(("setsid", "setpgid"), "process.session") | dict.fromkeys(
     ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr"), "file.probe"
 )
+_CREATES = frozenset(["mkdir", "mkdirat", "mknod", "mknodat", "symlink", "symlinkat", "link", "linkat"])
+_MOST_CREATED = 4096  # a tmpfs counts bytes and, in bubblewrap and gVisor, no names; those take the host's memory
+# A terminal that is opened is counted by the host, for all of its containers together.
+_TERMINALS = frozenset({"/dev/ptmx", "/dev/pts/ptmx"})
+_MOST_TERMINALS = 16
 _COPIES = frozenset({"sendfile", "splice", "tee"})
 _OPENS = {"open": 1, "openat": 2}  # the register of the flags
 _MESSAGES_AT = 64  # bytes of a struct mmsghdr
@@ -45,6 +51,7 @@ class Letter:
     name: int
     length: int
     read: Callable[[Memory, Arguments], bytes]
+    flags: int
 
 
 class Hands(ABC):
@@ -71,6 +78,7 @@ class Freedoms:
         self.free = frozenset(free)
         self._tree, self._keeper, self.sinkhole = tree, keeper, sinkhole
         self.process_of = tree.process_of
+        self._created = self._terminals = 0
 
     def revise(self, name: str, memory: Memory, args: Arguments, decision: Decision) -> Decision:
         """The decision on a call of that name under this policy."""
@@ -80,13 +88,28 @@ class Freedoms:
             return decision
         if name == "clone" and args[0] & ~_FORK_FLAGS and decision.answer != CONTINUE:
             return decision
-        if name in _OPENS and args[_OPENS[name]] & os.O_TMPFILE == os.O_TMPFILE:
-            return replace(decision, answer="EOPNOTSUPP")  # a file without a name would be kept by nobody
+        refused = self._refused(name, args, decision.detail.get("path", ""))
+        if refused:
+            return replace(decision, answer=refused)
         if name in _NOTED:
             _NOTED[name](self, memory, args)
         if name in _COPIES:  # their registers tell nothing
             return Decision({}, "net.copy", CONTINUE)
         return replace(decision, kind=_CALLED.get(name, decision.kind), answer=CONTINUE)
+
+    def _refused(self, name: str, args: Arguments, path: str) -> str:
+        """The error for what would take more than a jail should: names, terminals, the host's own device nodes."""
+        flags = args[_OPENS[name]] if name in _OPENS else 0
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            return "EOPNOTSUPP"  # a file without a name would be kept by nobody
+        if path in _TERMINALS:
+            self._terminals += 1
+            return "ENOSPC" if self._terminals > _MOST_TERMINALS else ""
+        if flags & os.O_CREAT or name in _CREATES:
+            self._created += 1
+            return "ENOSPC" if self._created > _MOST_CREATED else ""
+        changes = name not in _OPENS and path.startswith("/dev/") and not path.startswith("/dev/shm/")  # noqa: S108
+        return "EPERM" if changes else ""
 
     def _connect(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
         place = self._place(decision)
@@ -98,25 +121,30 @@ class Freedoms:
         return self._led(decision, place, answer)
 
     def _sendto(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
-        letter = Letter(self.process_of(memory.pid), args[4], args[5], _plain)
+        letter = Letter(self.process_of(memory.pid), args[4], args[5], _plain, args[3])
         return self._send(memory, args, decision, letter)
 
     def _sendmsg(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
+        return self._header(memory, args, decision, args[2])
+
+    def _header(self, memory: Memory, args: Arguments, decision: Decision, flags: int) -> Decision:
         name, length = struct.unpack("<QI", memory.read(args[1], 12))
-        letter = Letter(self.process_of(memory.pid), name, length, _gathered)
+        letter = Letter(self.process_of(memory.pid), name, length, _gathered, flags)
         return self._send(memory, args, decision, letter)
 
     def _sendmmsg(self, memory: Memory, args: Arguments, decision: Decision) -> Decision:
         """One that is sent for its caller is the first one only; who calls sendmmsg has to expect that."""
-        led = self._sendmsg(memory, args, decision)
+        led = self._header(memory, args, decision, args[3])
         if isinstance(led.answer, int):
             return replace(led, answer=min(led.answer, 1))
         for at, row in enumerate(decision.also[: _MOST_MESSAGES - 1] if self.hands.rewrites else (), 1):
-            self._sendmsg(memory, (args[0], args[1] + _MESSAGES_AT * at, *args[2:]), row)
+            self._header(memory, (args[0], args[1] + _MESSAGES_AT * at, *args[2:]), row, args[3])
         return led
 
     def _send(self, memory: Memory, args: Arguments, decision: Decision, letter: Letter) -> Decision:
         """Over a connection it goes where that leads, and is told there: here is no more than that it happened."""
+        if not letter.name and letter.flags & socket.MSG_FASTOPEN:
+            return decision  # it would connect by itself
         if not letter.name:
             asks = decision.kind == "net.dns"
             return replace(decision, answer=CONTINUE) if asks else Decision({}, "net.led", CONTINUE)

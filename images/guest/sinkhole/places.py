@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 MOST_PLACES = 4000
 MOST_NAMES = 200
+_MOST_NAME = 253  # RFC 1035
 MOST_ASKED = 5000
 _NAMED = "198.51.100."
 _FIRST_NAMED = 54  # above 198.51.100.53, the name server that the bubblewrap jail's resolver is told
@@ -59,6 +60,7 @@ class Places:
 
     def address_for(self, name: str) -> str:
         """The address that the name gets, always the same one; "" when there are too many names."""
+        name = name[:_MOST_NAME]
         if name not in self._names and len(self._names) < MOST_NAMES:
             self._names[name] = f"{_NAMED}{_FIRST_NAMED + len(self._names)}"
             self._named[self._names[name]] = name

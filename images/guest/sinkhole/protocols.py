@@ -12,6 +12,7 @@ from guest.sinkhole import dns
 from guest.sinkhole.places import Places
 
 _MOST_HEAD = 64 << 10
+_MOST_ANSWERS = 256  # to what was heard at once; who says more at once is no client
 _RECORD = struct.Struct(">BHH")  # of TLS: type, version, length
 _HANDSHAKE = 0x16
 _DNS_PORT = 53
@@ -132,15 +133,17 @@ class Smtp(Protocol):
         self._letter = False
 
     def heard(self, data: bytes) -> Said:
-        self._held = (self._held + data)[-_MOST_HEAD:]
-        said = b""
-        while True:
+        held, at = (self._held + data)[-_MOST_HEAD:], 0
+        said: list[bytes] = []
+        while len(said) < _MOST_ANSWERS:
             end = b"\r\n.\r\n" if self._letter else b"\n"
-            line, found, rest = self._held.partition(end)
-            if not found:
-                return said, said.endswith(b"221 bye\r\n")
-            self._held = rest
-            said += self._answer(line)
+            found = held.find(end, at)
+            if found < 0:
+                break
+            said.append(self._answer(held[at:found]))
+            at = found + len(end)
+        self._held = held[at:]
+        return b"".join(said), len(said) == _MOST_ANSWERS or said[-1:] == [b"221 bye\r\n"]
 
     def _answer(self, line: bytes) -> bytes:
         if self._letter:
@@ -161,15 +164,19 @@ class DnsOverTcp(Protocol):
         self._places = places
 
     def heard(self, data: bytes) -> Said:
-        self._held = (self._held + data)[-_MOST_HEAD:]
-        said = b""
-        while len(self._held) >= 2 and len(self._held) >= 2 + (size := int.from_bytes(self._held[:2], "big")):
-            query = self._held[2 : 2 + size]
+        held, at = (self._held + data)[-_MOST_HEAD:], 0
+        said: list[bytes] = []
+        while len(said) < _MOST_ANSWERS:
+            end = at + 2 + int.from_bytes(held[at : at + 2], "big")
+            if len(held) < max(end, at + 2):
+                break
+            query = held[at + 2 : end]
             self._places.note(dns.asked(query))
             answer = dns.answer(query, self._places.address_for)
-            said += len(answer).to_bytes(2, "big") + answer if answer else b""
-            self._held = self._held[2 + size :]
-        return said, False
+            said.append(len(answer).to_bytes(2, "big") + answer if answer else b"")
+            at = end
+        self._held = held[at:]
+        return b"".join(said), len(said) == _MOST_ANSWERS
 
 
 # Servers that speak first, by the port they are known at.

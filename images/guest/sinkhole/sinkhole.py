@@ -27,7 +27,9 @@ _SEARCHED = 1 << 20  # bytes of one conversation, and of all together
 _ALL_SEARCHED = 8 << 20
 _MOST_HEARD = 64 << 20  # bytes of one connection before it is hung up
 _FIRST_SECONDS, _IDLE_SECONDS, _ALL_SECONDS = 3.0, 0.7, 20.0
+_FINISH_SECONDS = 2.0
 _PIECE = 1 << 16
+_INFO, _INFO_WAITING = 104, 24  # bytes of a struct tcp_info; where the number stands in it
 _DNS_PORT = 53
 
 
@@ -51,6 +53,7 @@ class Sinkhole:
         self.places = Places()
         self.said: list[Conversation] = []  # all that were told
         self.dropped = 0
+        self.unheard = 0  # connections of which not all was taken
         self._pump, self._record = pump, record
         self._open: dict[int, _Connection] = {}
         self._datagrams: dict[str, tuple[socket.socket, Conversation]] = {}
@@ -68,19 +71,26 @@ class Sinkhole:
 
         An address that was changed where it stood in memory may be used again as it is now.
         """
-        if port == self.port and (again := self.places.at(address.removeprefix("::ffff:"))):
-            return again
+        self.accept()
         if len(self._open) >= _MOST_OPEN:  # whoever has been silent for longest makes room
             self._hang_up(min(self._open.values(), key=lambda connection: connection.last))
-        place = self.places.place(address, port)
+        place = None
+        if self._waiting() < _MOST_OPEN:  # a full queue would keep PID 1 waiting for itself
+            again = self.places.at(address.removeprefix("::ffff:")) if port == self.port else None
+            place = again or self.places.place(address, port)
         self.dropped += place is None
         return place
+
+    def _waiting(self) -> int:
+        """How many have connected and weren't accepted yet, whoever led them here (<linux/tcp.h>, tcpi_unacked)."""
+        told = self._listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO)
+        return int.from_bytes(told[_INFO_WAITING : _INFO_WAITING + 4], "little")
 
     def take_datagrams(self, place: Place, pid: int) -> bool:
         """Have a socket that takes datagrams at the place; False when there are too many."""
         if place.host in self._datagrams:
             return True
-        if len(self._datagrams) >= _MOST_DATAGRAM_PLACES:
+        if len(self._datagrams) >= _MOST_DATAGRAM_PLACES * (2 if place.port == _DNS_PORT else 1):
             return False
         own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         own.bind((place.host, self.port))
@@ -110,11 +120,15 @@ class Sinkhole:
                 self._say(connection, connection.protocol.greeting)
 
     def finish(self) -> None:
-        """End everything and tell what wasn't told. Nothing of the load is alive by now."""
+        """End everything and tell what wasn't told, in bounded time. Nothing of the load is alive by now."""
         self.accept()
+        deadline = time.monotonic() + _FINISH_SECONDS
         for connection in list(self._open.values()):
             heard = -1
             while heard < connection.conversation.sent_total and connection.own.fileno() in self._open:
+                if time.monotonic() > deadline:
+                    self.unheard += 1
+                    break
                 heard = connection.conversation.sent_total
                 self._serve(connection)
             self._hang_up(connection)
