@@ -1,4 +1,4 @@
-"""What the watch saw, against the rules of the family `event`, and the planted secrets wherever they turned up."""
+"""What the watch saw, against the rules of the family `event`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sandbox.facts import DynamicFacts, Event, Verdict
-from sandbox.judge.needles import Needles
 from sandbox.judge.rules import EventWhen, Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
 
 # What an event is about, best first: the first of these that it has is its subject.
 _SUBJECTS = ("argv", "name", "address", "path", "value", "family", "target", "size")
-_MOST_SEARCHED = 64 << 20  # bytes of conversations and files: some two seconds
 
 
 def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
@@ -116,36 +114,3 @@ def event_line(event: Event) -> str:
     how = event.detail.get("value", "") if event.kind in ("decoy.sent", "decoy.written") else ""
     text += f", {how}" if how else ""
     return f"{text}, {event.count} times" if event.count > 1 else text
-
-
-def secrets(dynamic: DynamicFacts, decoys: dict[str, str]) -> Iterator[Fact]:
-    """The planted secrets that turned up in an event, in what left or was written, or in what the load said.
-
-    A second look: what the jail's own finder saw are events. It stops after `_MOST_SEARCHED` bytes.
-    """
-    needles = Needles(decoys)
-    for line, detail, text in _searchable(dynamic):
-        for what in needles.found(text):
-            yield "decoy.sent", f"{line}: holds {what}", what, detail
-    said = (text for hint in dynamic.hints for text in (hint.detail, hint.because))
-    for what in needles.found(_joined((*(text for _, text, _ in dynamic.printed), dynamic.load_error, *said))):
-        yield "decoy.printed", f"output of the load: holds {what}", what, ""
-
-
-def _searchable(dynamic: DynamicFacts) -> Iterator[tuple[str, str, bytes]]:
-    """A line that names it, what it is about, and its bytes."""
-    for event in dynamic.events:
-        yield event_line(event), subject(event), _joined(event.detail.values())
-    left = _MOST_SEARCHED
-    for row in dynamic.conversations:
-        where = f"{row.name or row.address}:{row.port}"
-        yield f"conversation {row.id}: {where}", where, _joined([row.name]) + b"\n" + row.sent[:left]
-        left = max(0, left - len(row.sent))
-    for kept in dynamic.artifacts:
-        yield f"file {kept.path}", kept.path, _joined([kept.path]) + b"\n" + kept.content[:left]
-        left = max(0, left - len(kept.content))
-
-
-def _joined(untrusted_texts: Iterable[str]) -> bytes:
-    """All of them in one; no spelling of a secret holds a line break."""
-    return "\n".join(untrusted_texts).encode("utf-8", "replace")

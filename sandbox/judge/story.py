@@ -16,7 +16,7 @@ from sandbox.judge.tree import processes
 MOST_ROWS = 300  # events and conversations that are told; a kind that floods leaves the others their share
 
 _STRUCTURE = frozenset({"process.start", "process.image", "process.exit"})
-_UNTOLD = frozenset({"phase", "clock", "cpu.load", "limit.time", "limit.memory"})
+_UNTOLD = frozenset({"phase", "clock", "cpu.load", "limit.time", "limit.memory", "finder.gap"})
 _NETWORK = frozenset({"net.connect", "net.send", "net.dns", "net.listen"})
 _RESOLVER = "53"
 

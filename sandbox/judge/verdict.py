@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from sandbox.facts import Completeness, Evidence, Finding, Judgement, Verdict
-from sandbox.judge import comparison, completeness, dynamic, phases, static
+from sandbox.judge import comparison, completeness, dynamic, phases, second_look, static
 from sandbox.judge.dynamic import Fact
 from sandbox.judge.rules import SEVERITIES, FactWhen, Match, Rule, Rules
 
@@ -40,7 +40,7 @@ def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
     yield from dynamic.matches(rules, evidence.dynamic)
     yield from static.matches(rules, evidence.static)
     rows = {when.fact: row for row, when in rules.of(FactWhen)}
-    yield from _fact_matches(dynamic.secrets(evidence.dynamic, evidence.decoys), rows)
+    yield from _fact_matches(second_look.secrets(evidence.dynamic, evidence.decoys), rows)
     yield from _fact_matches(comparison.facts(evidence.comparison, evidence.dynamic), rows)
     yield from _fact_matches(phases.facts(evidence.dynamic), rows)
     yield from _fact_matches(completeness.facts(evidence, rules.formats), rows)

@@ -178,7 +178,8 @@ def test_a_planted_tool_tells_what_it_was_given_instead_of_its_connect() -> None
 
 def test_what_loads_do_is_no_story() -> None:
     rows = Rows().add("phase", 0, call="load").add("file.read", LOADER, path="/usr/lib/x.so")
-    rows.add("time.sleep", LOADER, value="0.01").add("memory.library", LOADER).add("process.exit", LOADER, value="0")
+    rows.add("finder.gap", 0, value="there was no time left").add("time.sleep", LOADER, value="0.01")
+    rows.add("memory.library", LOADER).add("process.exit", LOADER, value="0")
     assert story(rows) == Story()
 
 

