@@ -7,13 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox.facts import DynamicFacts, Event, Verdict
+from sandbox.facts import Conversation, DynamicFacts, Event, Verdict
+from sandbox.judge import spelling
 from sandbox.judge.rules import EventWhen, Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
 
 # What an event is about, best first: the first of these that it has is its subject.
 _SUBJECTS = ("argv", "name", "address", "path", "value", "family", "target", "size")
+
+_PROGRAMS = frozenset({"process.exec", "process.image"})
+_REACHING = frozenset({"net.connect", "net.send", "net.led"})  # their name is the one that the address was given for
+_QUOTED = 80  # characters of what was sent
 
 
 def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
@@ -23,7 +28,19 @@ def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
     for event in events:
         row = _row_of(rows, event)
         if row is not None:
-            yield Match(row, event_line(event), subject(event), str(event.count))
+            line = event_line(event) + (_carrier(event, dynamic.conversations) if event.kind == "decoy.sent" else "")
+            yield Match(row, line, subject(event), str(event.count))
+
+
+def _carrier(event: Event, conversations: Sequence[Conversation]) -> str:
+    """The conversation that it is about, and how that begins: "; conversation 3: POST /up HTTP/1.1"."""
+    place = (event.detail.get("address"), event.detail.get("port"))
+    there = (row for row in conversations if (row.address, str(row.port)) == place)
+    row = min(there, key=lambda row: (row.pid != event.pid, abs(row.at - event.at)), default=None)
+    if row is None:
+        return ""
+    line = row.sent[: 4 * _QUOTED].lstrip().partition(b"\n")[0].rstrip()[:_QUOTED].decode("latin-1")
+    return f"; conversation {row.id}" + (f": {spelling.without_arrows(line)}" if line else "")
 
 
 def _rows(rules: Rules, events: Sequence[Event]) -> list[tuple[Rule, EventWhen]]:
@@ -92,9 +109,9 @@ def _number(untrusted_text: str) -> float:
 def subject(event: Event) -> str:
     """What the event is about, in a few words."""
     detail = event.detail
-    where = detail.get("address", "")
-    if where and "port" in detail:
-        where = f"{where}:{detail['port']}"
+    if event.kind in _PROGRAMS and (detail.get("argv") or detail.get("path")):
+        return spelling.command(detail.get("path", ""), detail.get("argv", ""))
+    where = spelling.place(detail, named=event.kind in _REACHING)
     if event.kind == "decoy.sent" and "name" in detail:
         return f"the decoy {detail['name']}{f' to {where}' if where else ''}"
     if where:
@@ -108,8 +125,9 @@ def event_line(event: Event) -> str:
     """event 12: connect 203.0.113.7:4444 (denied)"""
     if not event.id:
         return f"{event.kind}: {event.count} counted, no row of them arrived"
-    about = subject(event)
-    target = f" -> {event.detail['target']}" if event.detail.get("target") and "path" in event.detail else ""
+    about = spelling.without_arrows(subject(event))
+    towards = event.detail.get("target", "") if "path" in event.detail else ""
+    target = f" -> {spelling.without_arrows(towards)}" if towards else ""
     text = f"event {event.id}: {event.call}{'' if about == event.call else f' {about}'}{target} ({event.answer})"
     how = event.detail.get("value", "") if event.kind in ("decoy.sent", "decoy.written") else ""
     text += f", {how}" if how else ""

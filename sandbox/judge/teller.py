@@ -78,7 +78,7 @@ class Teller:
         connect = _nearest(self._reached.get(place, ()), said)
         if talk.kind == "tool" or (connect and connect.pid != said.pid and speaker.node is not None):
             connect = None
-        to = "" if connect or talk.kind == "tool" else f"{said.address[:64]}:{said.port}: "
+        to = "" if connect or talk.kind == "tool" else f"{wording.whom(said)}: "
         text = (to + talk.asked)[: wording.MAX_TEXT]
         cause = connect.id if connect else speaker.node
         hint = talk.kind == "tool"

@@ -104,13 +104,43 @@ def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses()
     assert lines(found) == [
         "unpickling calls builtins.exec (data.pkl, offset 0x1f) -> Python at <string>:3 steal",
         "  -> reads the AWS credentials (/home/user/.aws/credentials)",
-        "  -> asks for the name evil.example -> connects 198.18.0.1:443 (evil.example) -> POST /up with 1 byte",
+        "  -> asks for the name evil.example -> connects evil.example:443 -> POST /up with 1 byte",
         "    -> got no answer",
         "    -> sends the decoy AWS credentials to 198.18.0.1:443 as base64",
     ]
     stolen = next(node for node in found.nodes if node.kind == "decoy.read")
     assert stolen.pid == LOADER
     assert [node.hint for node in found.nodes[:3]] == [True, True, False]
+
+
+def test_what_was_looked_up_is_told_by_its_name() -> None:
+    away = {"family": "AF_INET", "address": "198.18.0.1", "port": "443"}
+    rows = Rows().add("net.send", LOADER, "faked", host="evil.example", **away)
+    rows.add("decoy.sent", LOADER, "faked", name=AWS["name"], value="gzip", host="evil.example", **away)
+    other = away | {"address": "198.18.0.2"}
+    rows.add("net.connect", LOADER, name="x (denied)", **other).add("net.connect", LOADER, name="8.8.8.8", **other)
+    assert lines(story(rows, hints=())) == [
+        "the load sends to evil.example:443 -> sends the decoy AWS credentials to evil.example:443 as gzip",
+        "the load connects 198.18.0.2:443 (x2)",
+    ]
+    spoken = said(99, port=81, name="evil.example")
+    assert lines(story(Rows(), spoken))[0].startswith("evil.example:81: GET /x")
+
+
+def test_what_a_program_calls_itself_is_not_what_runs() -> None:
+    rows = Rows().run(SHELL, LOADER, "ls -c 'curl x'", "/bin/sh")
+    assert "-> /bin/sh (calls itself ls) -c 'curl x'" in lines(story(rows))[0]
+    rows = Rows().run(SHELL, LOADER, "ls", "/tmp/x (calls itself ls)")
+    assert "-> '/tmp/x (calls itself ls)' (calls itself ls)" in lines(story(rows))[0]
+
+
+def test_paths_answer_nothing() -> None:
+    rows = Rows().add("file.write", LOADER, path="/tmp/a (denied)").add("file.write", LOADER, path="/tmp/" + "a" * 500)
+    rows.add("file.rename", LOADER, "denied", path="/tmp/b -> c", target="/tmp/" + "d" * 500)
+    found = [node.text for node in story(rows, hints=()).nodes]
+    assert found[0] == "the load writes '/tmp/a (denied)'"
+    assert found[2].startswith("the load renames '/tmp/b -> c' to /tmp/ddd")
+    assert found[2].endswith(" (denied)")
 
 
 def test_a_global_that_the_file_does_not_name_is_not_believed() -> None:

@@ -267,6 +267,55 @@ def test_a_theft_names_what_and_where_to(row: Event, line: str, subject: str) ->
     assert subject in finding.explanation
 
 
+def test_a_theft_comes_first_and_names_the_conversation() -> None:
+    away = {"address": "198.51.100.54", "port": "80"}
+    rows = [
+        event("net.connect", "connect", name="collect.example", **away),
+        event("decoy.sent", "finder", name="AWS credentials", value="gzip", host="collect.example", at=41, **away),
+    ]
+    talk = replace(SAID, address="198.51.100.54", name="collect.example", sent=b"POST /up -> x HTTP/1.1\r\nHost: y\r\n")
+    judgement = judge(dynamic(events=tuple(rows), conversations=(talk,)), RULES)
+    assert judgement.summary.endswith("exfiltration of the decoy AWS credentials to collect.example:80.")
+    theft, connect = judgement.findings
+    line = "event 41: finder the decoy AWS credentials to collect.example:80 (denied), gzip; conversation 3: POST /up"
+    assert theft.evidence == (line + " \ufffd x HTTP/1.1",)
+    assert connect.evidence == ("event 1: connect collect.example:80 (denied)",)
+
+
+@pytest.mark.parametrize(
+    ("path", "argv", "shown"),
+    [
+        ("/bin/sh", "sh -c id", "sh -c id"),
+        ("/usr/bin/sh", "/bin/sh -c id", "/bin/sh -c id"),
+        ("./x", "./x a", "./x a"),
+        ("/bin/sh", "ls", "/bin/sh (calls itself ls)"),
+        ("/bin/sh", "'my ls' -c 'a b'", "/bin/sh (calls itself 'my ls') -c 'a b'"),
+        ("/bin/sh", "'' -c id", "/bin/sh (calls itself '') -c id"),
+        ("/tmp/ls", "ls -l", "/tmp/ls (calls itself ls) -l"),
+        ("/tmp/ls", "/bin/ls", "/tmp/ls (calls itself /bin/ls)"),
+        ("/tmp/a b", "", "'/tmp/a b'"),
+        ("/bin/sh", "'cut", "/bin/sh (calls itself ''\"'\"'cut')"),
+        ("", "ls", "ls"),
+    ],
+)
+def test_a_program_is_told_by_what_runs(path: str, argv: str, shown: str) -> None:
+    summary = judge(events(event("process.exec", "execve", path=path, argv=argv)), RULES).summary
+    assert summary == f"This file runs `{shown}` when it is loaded."
+
+
+def test_a_link_stays_where_it_is_made() -> None:
+    linked = event("file.link", "symlink", path="/usr/bin/python3", target="/tmp/venv/python")
+    assert judge(events(linked), RULES).findings[0].rule == "event.write"
+    planted = event("file.link", "symlink", path="/tmp/x", target="/home/user/.zshenv")
+    assert judge(events(planted), RULES).findings[0].rule == "event.persistence.target"
+
+
+def test_evidence_draws_no_arrows() -> None:
+    rows = event("file.rename", "rename", path="/tmp/a -> /home/user/.bashrc", target="/tmp/b")
+    finding = judge(events(rows), RULES).findings[0]
+    assert finding.evidence[0].count(" -> ") == 1
+
+
 def test_a_sweep_counts_files_and_not_openings() -> None:
     rows = [event("home.read", "inotify", path=f"/home/user/{at}", count=50, at=at + 1) for at in range(12)]
     (finding,) = judge(events(*rows), RULES).findings
