@@ -43,6 +43,7 @@ class Teller:
         self._asked: dict[str, Node] = {}
         self._written: dict[str, Node] = {}
         self._secrets: list[Event] = []
+        self._ran = wording.ran(dynamic.events)
         self._phases = sorted((event.at, event.call[:32]) for event in dynamic.events if event.kind == "phase")
         self._readers: dict[str, list[Event]] = {}
         for event in dynamic.events:
@@ -76,10 +77,12 @@ class Teller:
         place = (wording.plain_address(said.address), str(said.port))
         speaker = self._actors.get(said.pid, _Actor())
         connect = _nearest(self._reached.get(place, ()), said)
-        if talk.kind == "tool" or (connect and connect.pid != said.pid and speaker.node is not None):
+        told = talk.word is not None and wording.is_tool(talk.word.tool, self._ran.get(said.pid, ()))
+        if told or (connect and connect.pid != said.pid and speaker.node is not None):
             connect = None
-        to = "" if connect or talk.kind == "tool" else f"{wording.whom(said)}: "
-        text = (to + talk.asked)[: wording.MAX_TEXT]
+        to = "" if connect or told else f"{wording.whom(said)}: "
+        forged = " (forged word of a tool)" if talk.word and not told else ""
+        text = to + talk.asked[: wording.MAX_DOING] + forged
         cause = connect.id if connect else speaker.node
         hint = talk.kind == "tool"
         asked = self._add(Node(0, cause, "talk", said.at, said.pid, text, hint=hint, conversation=said.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 
 from sandbox.facts import Conversation, Event
 from sandbox.judge import spelling
@@ -81,6 +82,20 @@ def program(event: Event) -> str:
     """Its program's name, short."""
     path = event.detail.get("path") or event.detail.get("argv", "").partition(" ")[0]
     return path.rstrip("/").rpartition("/")[2][:64]
+
+
+def ran(events: Iterable[Event]) -> dict[int, set[str]]:
+    """The names of the programs that each process became, as far as was seen; never what it calls itself."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for event in events:
+        if event.kind in ("process.exec", "process.image") and event.answer != "denied":
+            found[event.pid].add(event.detail.get("path", "").rpartition("/")[2])
+    return found
+
+
+def is_tool(name: str, programs: Collection[str]) -> bool:
+    """Whether what calls itself a planted tool is of a process that was seen to become one of that name."""
+    return bool(name) and name in programs
 
 
 def target(event: Event) -> Place | None:

@@ -107,7 +107,8 @@ def _text(node: Node, verbose: int) -> str:
     seen = node.event is not None or node.conversation is not None
     who = f" [{node.pid}]" if verbose and seen and node.pid else ""
     text = neutral(node.text, LONG if verbose else SHORT).replace(JOIN, f" {MARK} ")  # nobody draws our arrows
-    return text + times + who
+    hint = f" (says the {'tool' if node.kind == 'talk' else 'load'})" if node.hint else ""
+    return text + hint + times + who
 
 
 def processes(report: Report, verbose: int) -> Lines:

