@@ -102,7 +102,7 @@ def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses()
     away = {"family": "AF_INET", "address": "198.18.0.1", "port": "443"}
     rows.add("net.connect", LOADER, "faked", name="evil.example", **away)
     rows.add("decoy.sent", LOADER, "faked", name=AWS["name"], address="198.18.0.1", port="443", value="base64")
-    spoken = said(LOADER, b"POST /up HTTP/1.1\r\n\r\nx", b"", address="198.18.0.1", port=443, name="evil.example")
+    spoken = said(LOADER, b"POST /up HTTP/1.1\r\n\r\nx", b"", address="198.18.0.1", port=443, at=0.55)
     found = story(rows, spoken, hints=(CODE,))
     assert lines(found) == [
         f"unpickling calls builtins.exec (data.pkl, offset 0x1f) (says the load) -> {STEAL}",
@@ -265,6 +265,16 @@ def test_a_flood_hides_nothing_of_another_kind_and_is_counted() -> None:
     assert found.more == 2001 - MOST_ROWS
     assert found.nodes[-1].kind == "net.connect"
     assert len(lines(found)) < 10
+
+
+def test_no_flood_takes_the_room_of_what_was_said_and_stolen() -> None:
+    rows = Rows()
+    for pid in range(20, 420):
+        rows.run(pid, LOADER, f"nc {pid}", "/bin/nc")
+    rows.add("net.connect", LOADER, **INET).add("decoy.sent", LOADER, name=AWS["name"], **INET)
+    found = story(rows, said(LOADER))
+    assert len(found.nodes) <= MOST_NODES
+    assert [node.kind for node in found.nodes[-3:]] == ["talk", "answer", "decoy.sent"]
 
 
 def test_processes_are_told_with_what_they_reached_and_touched() -> None:

@@ -316,6 +316,14 @@ def test_evidence_draws_no_arrows() -> None:
     assert finding.evidence[0].count(" -> ") == 1
 
 
+def test_all_addresses_are_told_in_one_line() -> None:
+    rows = [event("net.connect", "connect", address=f"203.0.113.{at}", port="80", at=at) for at in range(1, 31)]
+    (finding,) = judge(events(*rows), RULES).findings
+    assert finding.evidence[0].startswith("30 addresses: 203.0.113.1:80, 203.0.113.2:80, ")
+    assert finding.evidence[0].endswith("203.0.113.20:80 and 10 more")
+    assert len(finding.evidence) == MAX_EVIDENCE + 2
+
+
 def test_a_sweep_counts_files_and_not_openings() -> None:
     rows = [event("home.read", "inotify", path=f"/home/user/{at}", count=50, at=at + 1) for at in range(12)]
     (finding,) = judge(events(*rows), RULES).findings
