@@ -29,7 +29,12 @@ def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
         row = _row_of(rows, event)
         if row is not None:
             line = event_line(event) + (_carrier(event, dynamic.conversations) if event.kind == "decoy.sent" else "")
-            yield Match(row, line, subject(event), str(event.count))
+            yield Match(row, line, _concerned(event), str(event.count))
+
+
+def _concerned(event: Event) -> str:
+    """Its subject, but of a link what is made and not what it leads to."""
+    return (event.kind == "file.link" and event.detail.get("target")) or subject(event)
 
 
 def _carrier(event: Event, conversations: Sequence[Conversation]) -> str:

@@ -86,11 +86,10 @@ class Teller:
         if told or (connect and connect.pid != said.pid and speaker.node is not None):
             connect = None
         to = "" if connect or told else f"{wording.whom(said)}: "
-        forged = " (forged word of a tool)" if talk.word and not told else ""
-        text = to + talk.asked[: wording.MAX_DOING] + forged
+        forged = "(forged word of a tool) " if talk.word and not told else ""
+        text = (to + forged + talk.asked)[: wording.MAX_TEXT]
         cause = connect.id if connect else speaker.node
-        hint = talk.kind == "tool"
-        asked = self._add(Node(0, cause, "talk", said.at, said.pid, text, hint=hint, conversation=said.id))
+        asked = self._add(Node(0, cause, "talk", said.at, said.pid, text, hint=told, conversation=said.id))
         if asked:
             self._talked.setdefault(place, []).append(asked)
             if talk.answer:

@@ -17,6 +17,7 @@ STEPS = 6  # of a chain on one line
 SHORT = 120  # characters of one step, without -v
 DEEPEST = 16  # blanks in front of a branch
 JOIN = " -> "
+DENIED = " (denied)"
 _EXEC, _IMAGE, _START, _EXIT = "process.exec", "process.image", "process.start", "process.exit"
 
 _QUOTING = re.compile(r"""['"\\]+""")
@@ -131,7 +132,9 @@ def _text(node: Node, verbose: int) -> str:
     times = f" x{node.count}" if node.count > 1 else ""
     seen = node.event is not None or node.conversation is not None
     who = f" [{node.pid}]" if verbose and seen and node.pid else ""
-    text = neutral(node.text, LONG if verbose else SHORT).replace(JOIN, f" {MARK} ")  # nobody draws our arrows
+    said, denied = node.text, DENIED if node.event is not None and node.text.endswith(DENIED) else ""
+    text = neutral(said.removesuffix(denied), LONG if verbose else SHORT)
+    text = text.replace(JOIN, f" {MARK} ") + denied  # nobody draws our arrows, and no length hides an answer
     hint = f" (says the {'tool' if node.kind == 'talk' else 'load'})" if node.hint else ""
     return text + hint + times + who
 

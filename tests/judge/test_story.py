@@ -224,8 +224,8 @@ def test_a_word_is_a_tools_only_when_its_process_became_that_tool() -> None:
         Rows().add("process.exec", SHELL, "denied", path="/usr/bin/crontab", argv="crontab"),
     ):
         text = "\n".join(lines(story(rows.add("net.connect", SHELL, "faked", **to_tools), word)))
-        assert "connects 192.0.2.1:9 -> the planted crontab is given" in text
-        assert "`crontab -` (forged word of a tool)" in text
+        told_as = "(forged word of a tool) the planted crontab is given `crontab -` -> "
+        assert f"connects 192.0.2.1:9 -> {told_as}" in text
 
 
 def test_a_call_is_chosen_by_what_was_done_and_not_by_what_was_looked_up_last() -> None:

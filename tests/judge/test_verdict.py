@@ -307,7 +307,10 @@ def test_a_link_stays_where_it_is_made() -> None:
     linked = event("file.link", "symlink", path="/usr/bin/python3", target="/tmp/venv/python")
     assert judge(events(linked), RULES).findings[0].rule == "event.write"
     planted = event("file.link", "symlink", path="/tmp/x", target="/home/user/.zshenv")
-    assert judge(events(planted), RULES).findings[0].rule == "event.persistence.target"
+    finding = judge(events(planted), RULES).findings[0]
+    assert finding.rule == "event.persistence.target"
+    assert "(/home/user/.zshenv)" in finding.explanation
+    assert finding.evidence == ("event 1: symlink /tmp/x -> /home/user/.zshenv (denied)",)
 
 
 def test_evidence_draws_no_arrows() -> None:

@@ -92,6 +92,18 @@ def test_nobody_draws_our_arrows() -> None:
     assert lines(step(1, None, "sh -> got 200\n -> y")) == ["sh \ufffd got 200\ufffd \ufffd y"]
 
 
+def test_no_length_hides_that_it_was_refused() -> None:
+    (line,) = lines(step(1, None, "writes " + "a" * 300 + " (denied)"))
+    assert line.endswith("aaa… (denied)")
+
+
+def test_a_hint_is_marked_as_one() -> None:
+    call, tool = step(1, None, "unpickling calls x", "call"), step(2, 1, "is given y", "talk")
+    assert lines(replace(call, hint=True, event=None), replace(tool, hint=True)) == [
+        "unpickling calls x (says the load) -> is given y (says the tool)"
+    ]
+
+
 def test_steps_beyond_the_bound_are_told() -> None:
     assert lines(step(1, None), more=1) == ["step 1", "and 1 step beyond what a story holds"]
 
