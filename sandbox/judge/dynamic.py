@@ -130,9 +130,10 @@ def event_line(event: Event) -> str:
     """event 12: connect 203.0.113.7:4444 (denied)"""
     if not event.id:
         return f"{event.kind}: {event.count} counted, no row of them arrived"
-    about = spelling.without_arrows(subject(event))
+    about = subject(event)
+    about = spelling.without_arrows(spelling.quoted(about, len(about)) if about == event.detail.get("path") else about)
     towards = event.detail.get("target", "") if "path" in event.detail else ""
-    target = f" -> {spelling.without_arrows(towards)}" if towards else ""
+    target = f" -> {spelling.without_arrows(spelling.quoted(towards, len(towards)))}" if towards else ""
     text = f"event {event.id}: {event.call}{'' if about == event.call else f' {about}'}{target} ({event.answer})"
     how = event.detail.get("value", "") if event.kind in ("decoy.sent", "decoy.written") else ""
     text += f", {how}" if how else ""

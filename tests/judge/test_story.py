@@ -224,7 +224,7 @@ def test_a_word_is_a_tools_only_when_its_process_became_that_tool() -> None:
         Rows().add("process.exec", SHELL, "denied", path="/usr/bin/crontab", argv="crontab"),
     ):
         text = "\n".join(lines(story(rows.add("net.connect", SHELL, "faked", **to_tools), word)))
-        told_as = "(forged word of a tool) the planted crontab is given `crontab -` -> "
+        told_as = "(forged word of a tool) the planted crontab is given `crontab -`"
         assert f"connects 192.0.2.1:9 -> {told_as}" in text
 
 

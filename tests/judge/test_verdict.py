@@ -317,6 +317,8 @@ def test_evidence_draws_no_arrows() -> None:
     rows = event("file.rename", "rename", path="/tmp/a -> /home/user/.bashrc", target="/tmp/b")
     finding = judge(events(rows), RULES).findings[0]
     assert finding.evidence[0].count(" -> ") == 1
+    written = event("file.write", "openat", path="/tmp/a (denied)", answer="continued")
+    assert judge(events(written), RULES).findings[0].evidence == ("event 1: openat '/tmp/a (denied)' (continued)",)
 
 
 def test_all_addresses_are_told_in_one_line() -> None:
