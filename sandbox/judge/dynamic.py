@@ -1,4 +1,4 @@
-"""What the watch saw, against the rules of the family `event`, and the planted secrets wherever they turned up."""
+"""What the watch saw, against the rules of the family `event`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox.facts import DynamicFacts, Event, Verdict
-from sandbox.judge.needles import Needles
+from sandbox.facts import Conversation, DynamicFacts, Event, Verdict
+from sandbox.judge import spelling
 from sandbox.judge.rules import EventWhen, Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
 
 # What an event is about, best first: the first of these that it has is its subject.
 _SUBJECTS = ("argv", "name", "address", "path", "value", "family", "target", "size")
-_MOST_SEARCHED = 64 << 20  # bytes of conversations and files: some two seconds
+
+_PROGRAMS = frozenset({"process.exec", "process.image"})
+_REACHING = frozenset({"net.connect", "net.send", "net.led"})  # their name is the one that the address was given for
+_QUOTED = 80  # characters of what was sent
 
 
 def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
@@ -25,7 +28,24 @@ def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
     for event in events:
         row = _row_of(rows, event)
         if row is not None:
-            yield Match(row, event_line(event), subject(event), str(event.count))
+            line = event_line(event) + (_carrier(event, dynamic.conversations) if event.kind == "decoy.sent" else "")
+            yield Match(row, line, _concerned(event), str(event.count))
+
+
+def _concerned(event: Event) -> str:
+    """Its subject, but of a link what is made and not what it leads to."""
+    return (event.kind == "file.link" and event.detail.get("target")) or subject(event)
+
+
+def _carrier(event: Event, conversations: Sequence[Conversation]) -> str:
+    """The conversation that it is about, and how that begins: "; conversation 3: POST /up HTTP/1.1"."""
+    place = (event.detail.get("address"), event.detail.get("port"))
+    there = (row for row in conversations if (row.address, str(row.port)) == place)
+    row = min(there, key=lambda row: (row.pid != event.pid, abs(row.at - event.at)), default=None)
+    if row is None:
+        return ""
+    line = row.sent[: 4 * _QUOTED].lstrip().partition(b"\n")[0].rstrip()[:_QUOTED].decode("latin-1")
+    return f"; conversation {row.id}" + (f": {spelling.without_arrows(line)}" if line else "")
 
 
 def _rows(rules: Rules, events: Sequence[Event]) -> list[tuple[Rule, EventWhen]]:
@@ -94,9 +114,9 @@ def _number(untrusted_text: str) -> float:
 def subject(event: Event) -> str:
     """What the event is about, in a few words."""
     detail = event.detail
-    where = detail.get("address", "")
-    if where and "port" in detail:
-        where = f"{where}:{detail['port']}"
+    if event.kind in _PROGRAMS and (detail.get("argv") or detail.get("path")):
+        return spelling.command(detail.get("path", ""), detail.get("argv", ""))
+    where = spelling.place(detail, named=event.kind in _REACHING)
     if event.kind == "decoy.sent" and "name" in detail:
         return f"the decoy {detail['name']}{f' to {where}' if where else ''}"
     if where:
@@ -111,41 +131,10 @@ def event_line(event: Event) -> str:
     if not event.id:
         return f"{event.kind}: {event.count} counted, no row of them arrived"
     about = subject(event)
-    target = f" -> {event.detail['target']}" if event.detail.get("target") and "path" in event.detail else ""
+    about = spelling.without_arrows(spelling.quoted(about, len(about)) if about == event.detail.get("path") else about)
+    towards = event.detail.get("target", "") if "path" in event.detail else ""
+    target = f" -> {spelling.without_arrows(spelling.quoted(towards, len(towards)))}" if towards else ""
     text = f"event {event.id}: {event.call}{'' if about == event.call else f' {about}'}{target} ({event.answer})"
     how = event.detail.get("value", "") if event.kind in ("decoy.sent", "decoy.written") else ""
     text += f", {how}" if how else ""
     return f"{text}, {event.count} times" if event.count > 1 else text
-
-
-def secrets(dynamic: DynamicFacts, decoys: dict[str, str]) -> Iterator[Fact]:
-    """The planted secrets that turned up in an event, in what left or was written, or in what the load said.
-
-    A second look: what the jail's own finder saw are events. It stops after `_MOST_SEARCHED` bytes.
-    """
-    needles = Needles(decoys)
-    for line, detail, text in _searchable(dynamic):
-        for what in needles.found(text):
-            yield "decoy.sent", f"{line}: holds {what}", what, detail
-    said = (text for hint in dynamic.hints for text in (hint.detail, hint.because))
-    for what in needles.found(_joined((*(text for _, text, _ in dynamic.printed), dynamic.load_error, *said))):
-        yield "decoy.printed", f"output of the load: holds {what}", what, ""
-
-
-def _searchable(dynamic: DynamicFacts) -> Iterator[tuple[str, str, bytes]]:
-    """A line that names it, what it is about, and its bytes."""
-    for event in dynamic.events:
-        yield event_line(event), subject(event), _joined(event.detail.values())
-    left = _MOST_SEARCHED
-    for row in dynamic.conversations:
-        where = f"{row.name or row.address}:{row.port}"
-        yield f"conversation {row.id}: {where}", where, _joined([row.name]) + b"\n" + row.sent[:left]
-        left = max(0, left - len(row.sent))
-    for kept in dynamic.artifacts:
-        yield f"file {kept.path}", kept.path, _joined([kept.path]) + b"\n" + kept.content[:left]
-        left = max(0, left - len(kept.content))
-
-
-def _joined(untrusted_texts: Iterable[str]) -> bytes:
-    """All of them in one; no spelling of a secret holds a line break."""
-    return "\n".join(untrusted_texts).encode("utf-8", "replace")

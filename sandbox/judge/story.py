@@ -16,7 +16,7 @@ from sandbox.judge.tree import processes
 MOST_ROWS = 300  # events and conversations that are told; a kind that floods leaves the others their share
 
 _STRUCTURE = frozenset({"process.start", "process.image", "process.exit"})
-_UNTOLD = frozenset({"phase", "clock", "cpu.load", "limit.time", "limit.memory"})
+_UNTOLD = frozenset({"phase", "clock", "cpu.load", "limit.time", "limit.memory", "finder.gap"})
 _NETWORK = frozenset({"net.connect", "net.send", "net.dns", "net.listen"})
 _RESOLVER = "53"
 
@@ -37,7 +37,9 @@ def _story(evidence: Evidence, talks: Sequence[Talk], noted: Sequence[Event]) ->
     said = list(zip(dynamic.conversations, talks, strict=False))
     parents = {wording.parent(event) for event in dynamic.events if event.kind == "process.start"}
     untold = [event for event in noted if event.kind not in _UNTOLD]
-    told = {id(event) for event in _without_prologues(untold, talks, parents)}
+    ran = wording.ran(dynamic.events)
+    tools = {row.pid for row, talk in said if talk.word and wording.is_tool(talk.word.tool, ran.get(row.pid, ()))}
+    told = {id(event) for event in _without_prologues(untold, tools, parents)}
     if not told and not said:
         return Story()
     events = [event for event in dynamic.events if id(event) in told or event.kind in _STRUCTURE]
@@ -51,12 +53,14 @@ def _story(evidence: Evidence, talks: Sequence[Talk], noted: Sequence[Event]) ->
     return teller.end()
 
 
-def _without_prologues(events: Sequence[Event], talks: Sequence[Talk], parents: set[int]) -> Iterator[Event]:
-    """All but the steps that only prepare another one that is told."""
+def _without_prologues(events: Sequence[Event], tools: set[int], parents: set[int]) -> Iterator[Event]:
+    """All but the steps that only prepare another one that is told.
+
+    `tools`: processes that are planted tools, and have told. `parents`: those that have started others.
+    """
     network = {event.pid for event in events if event.kind in _NETWORK}
     resolving = {event.pid for event in events if event.kind == "net.dns"}
     running = {event.pid for event in events if event.kind == "process.exec"}
-    tools = any(talk.word for talk in talks)
     for event in events:
         place = wording.target(event)
         vfork = event.detail.get("flags") == "vfork"  # whose child can only run a program, or end
@@ -66,7 +70,7 @@ def _without_prologues(events: Sequence[Event], talks: Sequence[Talk], parents: 
             and (event.pid in parents or (vfork and bool(running - {event.pid}))),
             event.kind == "net.socket" and event.pid in network,
             event.kind == "net.connect" and place is not None and place[1] == _RESOLVER and event.pid in resolving,
-            event.kind == "net.connect" and place == wording.TOOLS and tools,
+            event.kind == "net.connect" and place == wording.TOOLS and event.pid in tools,
         )
         if not any(prologues):
             yield event

@@ -15,6 +15,8 @@ from sandbox.judge import wording
 from sandbox.judge.because import Because
 
 MOST_NODES = 400
+# Of which what comes later finds room in any case: what was stolen, and what was said.
+_FOR_SECRETS, _FOR_TALKS = 20, 40
 MOST_READERS = 16  # processes remembered to have read one path
 
 
@@ -35,6 +37,7 @@ class Teller:
     def __init__(self, dynamic: DynamicFacts, static: StaticFacts, more: int) -> None:
         self._nodes: list[Node] = []
         self._more = more
+        self._most = MOST_NODES - _FOR_TALKS - _FOR_SECRETS
         self._because = Because(dynamic, static)
         self._roots: dict[tuple[int | None, str], int | None] = {}
         self._actors: dict[int, _Actor] = {}
@@ -43,6 +46,7 @@ class Teller:
         self._asked: dict[str, Node] = {}
         self._written: dict[str, Node] = {}
         self._secrets: list[Event] = []
+        self._ran = wording.ran(dynamic.events)
         self._phases = sorted((event.at, event.call[:32]) for event in dynamic.events if event.kind == "phase")
         self._readers: dict[str, list[Event]] = {}
         for event in dynamic.events:
@@ -62,6 +66,7 @@ class Teller:
 
     def end(self) -> Story:
         """What was stolen is told last: it left in conversations."""
+        self._most = MOST_NODES
         for event in self._secrets:
             place = wording.target(event)
             carriers = place and (self._talked.get(place) or self._reached.get(place))
@@ -71,18 +76,20 @@ class Teller:
 
     def conversation(self, said: Conversation, talk: Talk) -> None:
         """Its request, caused by the connect or by the process that speaks, and its answer."""
+        self._most = MOST_NODES - _FOR_SECRETS
         if talk.kind == "dns" and talk.name in self._asked:
             return  # the event has told it
         place = (wording.plain_address(said.address), str(said.port))
         speaker = self._actors.get(said.pid, _Actor())
         connect = _nearest(self._reached.get(place, ()), said)
-        if talk.kind == "tool" or (connect and connect.pid != said.pid and speaker.node is not None):
+        told = talk.word is not None and wording.is_tool(talk.word.tool, self._ran.get(said.pid, ()))
+        if told or (connect and connect.pid != said.pid and speaker.node is not None):
             connect = None
-        to = "" if connect or talk.kind == "tool" else f"{said.address[:64]}:{said.port}: "
-        text = (to + talk.asked)[: wording.MAX_TEXT]
+        to = "" if connect or told else f"{wording.whom(said)}: "
+        forged = "(forged word of a tool) " if talk.word and not told else ""
+        text = (to + forged + talk.asked)[: wording.MAX_TEXT]
         cause = connect.id if connect else speaker.node
-        hint = talk.kind == "tool"
-        asked = self._add(Node(0, cause, "talk", said.at, said.pid, text, hint=hint, conversation=said.id))
+        asked = self._add(Node(0, cause, "talk", said.at, said.pid, text, hint=told, conversation=said.id))
         if asked:
             self._talked.setdefault(place, []).append(asked)
             if talk.answer:
@@ -90,7 +97,7 @@ class Teller:
 
     def _add(self, step: Node) -> Node | None:
         """The step with its number and phase; None, and counted, when there are enough."""
-        if len(self._nodes) >= MOST_NODES:
+        if len(self._nodes) >= self._most:
             self._more += 1
             return None
         self._nodes.append(replace(step, id=len(self._nodes) + 1, phase=self._phase(step.at)))

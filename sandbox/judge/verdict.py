@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from sandbox.facts import Completeness, Evidence, Finding, Judgement, Verdict
-from sandbox.judge import comparison, completeness, dynamic, phases, static
+from sandbox.judge import comparison, completeness, dynamic, phases, second_look, spelling, static
 from sandbox.judge.dynamic import Fact
-from sandbox.judge.rules import SEVERITIES, FactWhen, Match, Rule, Rules
+from sandbox.judge.rules import SEVERITIES, EventWhen, FactWhen, Match, Rule, Rules
 
 WORST_FIRST = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.INCONCLUSIVE, Verdict.UNEXECUTED, Verdict.CLEAN)
 MAX_EVIDENCE = 8  # lines of proof for each finding; the rest is counted
 MAX_LINE = 400
 MAX_FILLED = 160  # characters of the attacker's text in a sentence
 MAX_REASONS = 5
+MAX_PLACES = 20  # addresses in one line of proof
+MAX_PLACE = 60
+
+_REACHING = frozenset({"net.connect", "net.send"})
 
 
 def judge(evidence: Evidence, rules: Rules) -> Judgement:
@@ -40,7 +44,7 @@ def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
     yield from dynamic.matches(rules, evidence.dynamic)
     yield from static.matches(rules, evidence.static)
     rows = {when.fact: row for row, when in rules.of(FactWhen)}
-    yield from _fact_matches(dynamic.secrets(evidence.dynamic, evidence.decoys), rows)
+    yield from _fact_matches(second_look.secrets(evidence.dynamic, evidence.decoys), rows)
     yield from _fact_matches(comparison.facts(evidence.comparison, evidence.dynamic), rows)
     yield from _fact_matches(phases.facts(evidence.dynamic), rows)
     yield from _fact_matches(completeness.facts(evidence, rules.formats), rows)
@@ -61,11 +65,24 @@ def _by_rule(matches: Iterable[Match]) -> dict[str, list[Match]]:
 
 def _finding(rule: Rule, matches: list[Match]) -> Finding:
     lines = [_cut(match.evidence, MAX_LINE) for match in matches[:MAX_EVIDENCE]]
+    lines[:0] = _places(rule, matches)
     if len(matches) > MAX_EVIDENCE:
         lines.append(f"and {len(matches) - MAX_EVIDENCE} more")
     techniques = dict.fromkeys((*rule.techniques, *(name for match in matches for name in match.techniques)))
     text = _fill(rule.explanation, matches)
     return Finding(rule.id, rule.title, rule.severity, rule.verdict, text, tuple(lines), tuple(techniques))
+
+
+def _places(rule: Rule, matches: list[Match]) -> list[str]:
+    """One line with all the addresses that a rule on connections took, where there are several."""
+    connects = isinstance(rule.when, EventWhen) and set(rule.when.kinds) <= _REACHING
+    places = [
+        _cut(spelling.without_arrows(place), MAX_PLACE) for place in dict.fromkeys(match.subject for match in matches)
+    ]
+    if not connects or len(places) < 2:
+        return []
+    more = f" and {len(places) - MAX_PLACES} more" if len(places) > MAX_PLACES else ""
+    return [f"{len(places)} addresses: {', '.join(places[:MAX_PLACES])}{more}"]
 
 
 def _fill(template: str, matches: list[Match]) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 
-from sandbox.facts import Event
+from sandbox.facts import Conversation, Event
+from sandbox.judge import spelling
 from sandbox.judge.dynamic import subject
 
 MAX_TEXT = 400
+MAX_DOING = 300  # of which, so that who did it and how it was answered have room
 BY_INOTIFY = frozenset({"decoy.read", "home.read"})  # which doesn't say whose they are
 _NUMBER = re.compile(r"[0-9]{1,10}")
 Place = tuple[str, str]  # address and port
@@ -43,30 +46,36 @@ _SAYS = {
     "watch.tamper": "reaches for the watch ({subject})",
     "limit.processes": "hits the limit on processes",
 }
+_OF_PARTS = frozenset({"decoy.sent", "process.exec", "process.image"})
 _AS = frozenset({"decoy.sent", "decoy.written"})  # their value says how the secret was spelled
 
 
 def doing(event: Event) -> str:
-    """What it does, without who: connects 203.0.113.9:80 (evil.example)"""
-    detail = defaultdict(str, event.detail)
-    words = detail | {"subject": subject(event), "call": event.call}
+    """What it does, without who: connects evil.example:80"""
     template = _SAYS.get(event.kind)
-    text = template.format_map(words) if template else f"calls {event.call} {_other(event)}"
-    if event.kind == "net.connect" and detail["name"]:
-        text += f" ({detail['name']})"
-    if event.kind in _AS and detail["value"]:
-        text += f" as {detail['value']}"
-    return text[:MAX_TEXT].strip() + (" (denied)" if event.answer == "denied" else "")
+    words = defaultdict(str, {key: spelling.quoted(text) for key, text in event.detail.items()})
+    about = _about(event)
+    own = {"subject": about, "call": event.call}
+    own |= {"name": event.detail.get("name", "")} if event.kind.startswith("decoy.") else {}
+    text = template.format_map(words | own) if template else f"calls {event.call} {about}"
+    if event.kind in _AS and event.detail.get("value"):
+        text += f" as {event.detail['value']}"
+    return text[:MAX_DOING].strip() + (" (denied)" if event.answer == "denied" else "")
 
 
-def _other(event: Event) -> str:
+def _about(event: Event) -> str:
+    """Its subject, quoted unless that is put together here of quoted parts."""
     about = subject(event)
-    return "" if about == event.call else about
+    if about == event.call:
+        return ""
+    ours = event.kind in _OF_PARTS or "address" in event.detail
+    return about if ours else spelling.quoted(about)
 
 
 def command(event: Event) -> str:
     """What a process runs."""
-    return (event.detail.get("argv") or event.detail.get("path") or "a program")[:MAX_TEXT]
+    text = spelling.command(event.detail.get("path", ""), event.detail.get("argv", ""))
+    return (text or "a program")[:MAX_TEXT]
 
 
 def program(event: Event) -> str:
@@ -75,10 +84,29 @@ def program(event: Event) -> str:
     return path.rstrip("/").rpartition("/")[2][:64]
 
 
+def ran(events: Iterable[Event]) -> dict[int, set[str]]:
+    """The names of the programs that each process became, as far as was seen; never what it calls itself."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for event in events:
+        if event.kind in ("process.exec", "process.image") and event.answer != "denied":
+            found[event.pid].add(event.detail.get("path", "").rpartition("/")[2])
+    return found
+
+
+def is_tool(name: str, programs: Collection[str]) -> bool:
+    """Whether what calls itself a planted tool is of a process that was seen to become one of that name."""
+    return bool(name) and name in programs
+
+
 def target(event: Event) -> Place | None:
     """The address and port that it is about, as conversations spell them."""
     address, port = event.detail.get("address"), event.detail.get("port")
     return (plain_address(address), port) if address and port else None
+
+
+def whom(said: Conversation) -> str:
+    """Whom a conversation is with."""
+    return spelling.place({"host": said.name, "address": said.address[:64], "port": str(said.port)}, named=False)
 
 
 def plain_address(untrusted_address: str) -> str:

@@ -14,7 +14,7 @@ LABEL_WIDTH = 9
 ORDINARY = frozenset(
     [
         *("file.read", "file.probe", "memory.library", "time.sleep", "phase"),
-        *("process.start", "process.image", "process.exit", "process.session", "net.led"),
+        *("process.start", "process.image", "process.exit", "process.session", "net.led", "net.copy"),
     ]
 )
 

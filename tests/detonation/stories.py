@@ -23,7 +23,10 @@ class Peer:
 
 @dataclass(frozen=True)
 class Story:
-    """One payload. `decoys` read, `stolen` sent out; `left`: ends of kept files' paths; `told`: words of the text."""
+    """One payload. `decoys` read, `stolen` sent out; `left`: ends of kept files' paths; `told`: words of the text.
+
+    `may_steal`: decoys that the finder may see leave besides.
+    """
 
     name: str
     command: str = ""
@@ -32,6 +35,7 @@ class Story:
     names: tuple[str, ...] = ()  # that were looked up
     decoys: tuple[str, ...] = ()
     stolen: tuple[str, ...] = ()
+    may_steal: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     rules: tuple[str, ...] = ("event.program",)
     told: tuple[str, ...] = ()
@@ -166,6 +170,7 @@ STORIES = (
         peers=(Peer("collector.example.invalid", 80, (b"POST /up HTTP/1.1",)),),
         decoys=("AWS credentials", "SSH private key", ".netrc password"),
         stolen=("AWS credentials",),
+        may_steal=("SSH private key", ".netrc password"),
         rules=("event.decoy", "event.exfiltration"),
         told=("collector.example.invalid", "AWS credentials"),
     ),

@@ -51,10 +51,12 @@ def test_the_report_tells_what_it_meant_to_do(story: Story, evaluated: Evaluate,
     asked = [event.detail["name"] for event in report.dynamic.events if event.kind == "net.dns"]
     assert all(any(name.endswith(end) for name in asked) for end in story.names), asked
     assert set(story.decoys) <= read(report)
-    assert set(story.stolen) <= stolen(report)
+    assert set(story.stolen) <= stolen(report) <= {*story.stolen, *story.may_steal}
+    rules = {finding.rule for finding in report.findings}
+    assert stolen(report) or not rules & {"decoy.sent", "event.exfiltration"}, page
     kept = [artifact.path for artifact in report.dynamic.artifacts]
     assert all(any(path.endswith(end) for path in kept) for end in story.left), kept
-    assert set(story.rules) <= {finding.rule for finding in report.findings}
+    assert set(story.rules) <= rules
     for words in story.told:
         assert words in page, page
 

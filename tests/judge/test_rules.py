@@ -83,6 +83,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         events(event("net.led", "sendto", answer="continued")),
         (events(event("net.send", "sendto", value="x")),),
     ),
+    "event.copy": (
+        events(event("net.copy", "sendfile", answer="continued")),
+        (events(event("other.denied", "sendfile")),),
+    ),
     "event.finder": (
         events(event("finder.gap", "finder", answer="continued", value="there was no time left")),
         (events(event("decoy.sent", "finder", name="AWS credentials", address="203.0.113.9", port="80")),),

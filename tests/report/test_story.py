@@ -43,6 +43,27 @@ def test_many_chains_and_branches_are_cut_and_say_so() -> None:
     assert len(lines(*beside, verbose=1)) == 29
 
 
+def test_a_cut_leaves_what_tells_the_most_in_its_order() -> None:
+    beside = [step(1, None), *(step(number, 1) for number in range(2, 30))]
+    stolen = step(30, 1, "sends the decoy", "decoy.sent")
+    program = step(31, 1, "runs", "process.exec")
+    talk = step(33, 32, "GET /x", "talk")
+    found = lines(*beside, stolen, program, step(32, 1, "connects"), talk)
+    assert found[-4:] == [
+        "  -> sends the decoy",
+        "  -> runs",
+        "  -> connects -> GET /x",
+        "  -> and 26 more (-v shows them)",
+    ]
+    apart = [step(number, None) for number in range(1, 30)]
+    assert "step 30 -> sends the decoy" in lines(*apart, step(30, None), step(31, 30, "sends the decoy", "decoy.sent"))
+
+
+def test_branches_stand_in_the_order_of_time() -> None:
+    first, second = replace(step(2, 1, "connects"), at=3.0), replace(step(3, 1, "is given"), at=2.0)
+    assert lines(step(1, None), first, second) == ["step 1", "  -> is given", "  -> connects"]
+
+
 def test_equal_ones_are_counted() -> None:
     assert lines(*(step(number, None, "writes /a") for number in range(1, 13))) == ["writes /a (x12)"]
 
@@ -69,6 +90,18 @@ def test_a_command_that_another_one_spells_is_told_only_where_it_leads_nowhere()
 
 def test_nobody_draws_our_arrows() -> None:
     assert lines(step(1, None, "sh -> got 200\n -> y")) == ["sh \ufffd got 200\ufffd \ufffd y"]
+
+
+def test_no_length_hides_that_it_was_refused() -> None:
+    (line,) = lines(step(1, None, "writes " + "a" * 300 + " (denied)"))
+    assert line.endswith("aaa… (denied)")
+
+
+def test_a_hint_is_marked_as_one() -> None:
+    call, tool = step(1, None, "unpickling calls x", "call"), step(2, 1, "is given y", "talk")
+    assert lines(replace(call, hint=True, event=None), replace(tool, hint=True)) == [
+        "unpickling calls x (says the load) -> is given y (says the tool)"
+    ]
 
 
 def test_steps_beyond_the_bound_are_told() -> None:
