@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,11 @@ class Server:
                 got += piece
                 if not piece:
                     break
-            connection.sendall(self.answer)
         except OSError:
             pass
-        self.said.append(got)
+        self.said.append(got)  # before the answer: whoever has that may look
+        with suppress(OSError):
+            connection.sendall(self.answer)
 
     def _whole(self, got: bytes) -> bool:
         if self.expected:
