@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sandbox import messages
-from sandbox.errors import HostileError, MismatchError, SandboxError
+from sandbox.errors import EvidenceError, HostileError, MismatchError, SandboxError
 from sandbox.facts import TOOL, Exit
 from sandbox.progress import Progress, tell
 from sandbox.report.neutral import neutral
@@ -175,11 +175,16 @@ def _evaluate(options: argparse.Namespace) -> int:
         progress=progress.say,
         copied=progress.copied,
     )
-    with progress:
-        report = evaluate(request)
+    lost = False
+    try:
+        with progress:
+            report = evaluate(request)
+    except EvidenceError as error:  # not worth the report
+        report, lost = error.report, True
+        _complain(options.model, error)
     reporting.write(report, targets)
     reporting.show(report, options.format, options.verbose)
-    return report.exit_code
+    return report.exit_code or (Exit.USAGE if lost else Exit.QUIET)
 
 
 def _setup_parser() -> argparse.ArgumentParser:
@@ -252,6 +257,11 @@ _COMMANDS = {
 }
 
 
+def _complain(about: str, error: SandboxError) -> None:
+    """One line on standard error; `about` is the file's name, or nothing."""
+    tell(": ".join([_PROGRAM, *filter(None, [neutral(about)]), str(error)]) + "\n")
+
+
 def run(words: Sequence[str]) -> int:
     """Do what the words say and return the exit code. Errors are one line on standard error."""
     if not words:
@@ -261,10 +271,10 @@ def run(words: Sequence[str]) -> int:
     about = ""
     try:
         options = command.parser().parse_args(_joined(rest))
-        about = neutral(vars(options).get(command.about, ""))
+        about = vars(options).get(command.about, "")
         return command.act(options)
     except SandboxError as error:
-        tell(": ".join([_PROGRAM, *filter(None, [about]), str(error)]) + "\n")
+        _complain(about, error)
         return Exit.ALARM if isinstance(error, MismatchError | HostileError) else Exit.USAGE
     except KeyboardInterrupt:
         tell(f"{_PROGRAM}: interrupted; {command.interrupted}\n")

@@ -77,7 +77,7 @@ class Request:
     exercise: bool = False  # touch the loaded object after the load
     clock: float = 0.0  # how far the load's clock is off
     memory: int | None = None
-    evidence: Path | None = None  # a new folder for what the load said, left and ran
+    evidence: str | Path | None = None  # a new folder for what the load said, left and ran
     progress: Callable[[str], None] = field(default=_silent, compare=False)
     copied: Callable[[int], None] | None = field(default=None, compare=False)  # bytes of output that stand
 
@@ -85,15 +85,15 @@ class Request:
 def evaluate(model: Request | str | Path, **options: Any) -> Report:
     """Evaluate a file; `options` are `Request`'s, which may also be given whole.
 
-    Raises CallerError or HostError when nothing could be judged; a hostile file is judged, never raised.
+    Raises CallerError or HostError when nothing could be judged; a hostile file is judged, never raised. An
+    EvidenceError comes afterwards and has the report.
     """
     started = time.monotonic()
     request = replace(model, **options) if isinstance(model, Request) else Request(Path(model), **options)
     bundle = find()
     policy = load(request.policy, bundle.configs, request.persona)
-    if request.evidence:
-        bundled.refuse_existing(request.evidence)
     with ExitStack() as held:
+        keep = _keeper(request, held)
         staged = held.enter_context(stage(request.path))
         weights = Path(request.output or request.path.with_suffix(".safetensors"))
         group = None
@@ -106,9 +106,17 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
         jail, ready = family.choose(request.jail, request.runtime, request.progress)
         run = _Run(request, policy, bundle, staged, jail, ready, limits, weights, group)
         report = run.report(held, started)
-        if request.evidence:
-            bundled.write(report, request.evidence)
+        keep(report)
         return report
+
+
+def _keeper(request: Request, held: ExitStack) -> Callable[[Report], None]:
+    """What writes the evidence, if that is wanted. Its place is made before anything starts."""
+    if request.evidence is None:
+        return lambda _report: None
+    folder = Path(request.evidence)
+    half = held.enter_context(bundled.place(folder))
+    return lambda report: bundled.write(report, half, folder)
 
 
 def rules(bundle: Bundle) -> Rules:

@@ -5,11 +5,14 @@ SandboxError
     UnpreparedError   the jail asked for is not ready; says which command prepares it
     MismatchError     the input is not the file that --sha256 names; nothing started -> exit 1
   HostError      this machine stopped us: no space, no permission, an engine gone    -> exit 3
+    EvidenceError    the file is judged, and the bundle of --evidence is not written -> the verdict's, or 3 for its 0
   HostileError   the guest or the file broke the rules; the exchange is over         -> judged
         ProtocolError    what it sent is not of the wire, or out of order
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class SandboxError(Exception):
@@ -35,6 +38,12 @@ class MismatchError(CallerError):
 
 class HostError(SandboxError):
     """The host stopped us."""
+
+
+class EvidenceError(HostError):
+    """The bundle of evidence can't be written. All else is done: `report` is the evaluation's Report."""
+
+    report: Any = None
 
 
 class HostileError(SandboxError):

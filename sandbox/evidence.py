@@ -11,13 +11,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sandbox import messages
+from sandbox.errors import EvidenceError
 from sandbox.facts import Conversation, Report
 from sandbox.report.as_json import as_json, plain
 from sandbox.untrusted.scripts import scripts
@@ -54,29 +55,53 @@ class _File:
     about: dict[str, Any]
 
 
-def refuse_existing(folder: Path) -> None:
-    """To be asked before anything starts. Raises CallerError when the bundle could not be put there."""
-    if os.path.lexists(folder):
-        raise messages.error("evidence.exists", folder=folder)
-    if not folder.absolute().parent.is_dir():
-        raise messages.error("evidence.parent", folder=folder.parent)
-    if not os.access(folder.absolute().parent, os.W_OK | os.X_OK):
-        raise messages.error("evidence.closed", folder=folder.parent)
+@contextmanager
+def place(folder: Path) -> Iterator[Path]:
+    """Where a bundle of that name can be written; to be made before anything starts. Unless it is, nothing is left.
 
-
-def write(report: Report, folder: Path) -> None:
-    """The bundle of one evaluation, in a new folder. Raises CallerError when the name is taken by now, or HostError."""
-    half = folder.with_name(f".sandbox-load.{secrets.token_hex(8)}")
+    Raises CallerError when there can't be a new folder of that name.
+    """
+    half = _half_built(folder)
     try:
-        half.mkdir(FOLDER_MODE)
-        _fill(half, report)
-        _appear(half, folder)
-    except FileExistsError:
-        raise messages.error("evidence.exists", folder=folder) from None
-    except OSError as error:
-        raise messages.error("evidence.failed", folder=folder, why=error.strerror or error) from None
+        yield half
     finally:
         shutil.rmtree(half, ignore_errors=True)  # gone already when all went well
+
+
+def write(report: Report, half: Path, folder: Path) -> None:
+    """The bundle of one evaluation, in the place that was made for it. Raises EvidenceError, with the report."""
+    try:
+        _fill(half, report)
+        _appear(half, folder)
+    except OSError as error:
+        failure = messages.error("evidence.failed", folder=folder, why=error.strerror or error)
+        assert isinstance(failure, EvidenceError)  # as the table of messages has it
+        failure.report = report
+        raise failure from None
+
+
+def _half_built(folder: Path) -> Path:
+    """A new folder beside it. It first has the name itself: whatever there is against that shows now."""
+    try:
+        folder.mkdir(FOLDER_MODE)
+        return _hidden(folder)
+    except FileExistsError:
+        raise messages.error("evidence.exists", folder=folder) from None
+    except FileNotFoundError:
+        raise messages.error("evidence.parent", folder=folder.parent) from None
+    except OSError as error:
+        raise messages.error("evidence.unusable", folder=folder, why=error.strerror or error) from None
+
+
+def _hidden(folder: Path) -> Path:
+    half = folder.with_name(f".sandbox-load.{secrets.token_hex(8)}")
+    try:
+        folder.rename(half)
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+    return half
 
 
 def _appear(half: Path, folder: Path) -> None:

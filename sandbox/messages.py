@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.errors import CallerError, HostError, MismatchError, SandboxError, UnpreparedError
+from sandbox.errors import CallerError, EvidenceError, HostError, MismatchError, SandboxError, UnpreparedError
 from sandbox.report.neutral import neutral
 
 _MOST = 300  # characters of one value
@@ -54,7 +54,7 @@ _CALLER: _Texts = {
     "report.folder": ("--report {word!r}: there is no such folder", "create it first"),
     "evidence.exists": ("{folder} exists already", _EVIDENCE),
     "evidence.parent": ("the folder {folder} does not exist", "create it, or choose another with --evidence"),
-    "evidence.closed": ("nothing can be written in the folder {folder}", "choose another with --evidence"),
+    "evidence.unusable": ("{folder} can't be made ({why})", _EVIDENCE),
     "policy.unknown": ("there is no policy {name!r}", "use one of {known}, or the path of a .toml file"),
     "policy.tables": ("{file}: it needs exactly name, freedoms and the tables {tables}", _POLICIES),
     "policy.freedoms": ("{file}: freedoms is a list of {known}", _POLICIES),
@@ -126,7 +126,6 @@ _HOST: _Texts = {
     "output.spool": ("the returned tensors can't be kept ({why})", "free some space"),
     "scratch": ("no temporary folder can be used ({why})", "free some space there, or name another with TMPDIR"),
     "report.failed": ("the report can't be written to {path} ({why})", "choose another place"),
-    "evidence.failed": ("the evidence can't be written to {folder} ({why})", "free some space, or " + _EVIDENCE),
     "configuration.unread": ("{file} can't be read ({why})", "check its permissions"),
     "installation": ("this installation lacks its guest code", "reinstall sandbox-load"),
     "lock": ("{file} is not a list of pinned and hashed packages", "reinstall sandbox-load"),
@@ -165,6 +164,10 @@ _HOST: _Texts = {
     "docker.leftover": ("the container {container} can't be removed", "docker rm -f {container}"),
 }
 
+_UNWRITTEN: _Texts = {
+    "evidence.failed": ("the evidence can't be written to {folder} ({why})", "free some space, or " + _EVIDENCE),
+}
+
 MESSAGES: dict[str, Message] = {
     key: Message(kind, happened, remedy)
     for kind, texts in (
@@ -172,6 +175,7 @@ MESSAGES: dict[str, Message] = {
         (UnpreparedError, _UNPREPARED),
         (MismatchError, _MISMATCH),
         (HostError, _HOST),
+        (EvidenceError, _UNWRITTEN),
     )
     for key, (happened, remedy) in texts.items()
 }

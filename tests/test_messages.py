@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from sandbox import messages
-from sandbox.errors import CallerError, HostError, MismatchError, SandboxError, UnpreparedError
+from sandbox.errors import CallerError, EvidenceError, HostError, MismatchError, SandboxError, UnpreparedError
 from sandbox.messages import MESSAGES
 from sandbox.report.neutral import MARK
 
 SANDBOX = Path(messages.__file__).parent
-TABLED = {kind.__name__ for kind in (SandboxError, CallerError, HostError, MismatchError, UnpreparedError)}
+TABLED = {
+    kind.__name__ for kind in (SandboxError, CallerError, EvidenceError, HostError, MismatchError, UnpreparedError)
+}
 TREES = {
     str(path.relative_to(SANDBOX)): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(SANDBOX.rglob("*.py"))

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *_MIDDLE,
     },
     "sandbox.release": {"sandbox.exchange", "sandbox.weights", *_MIDDLE},
-    "sandbox.evidence": {"sandbox.facts", "sandbox.messages", "sandbox.report.as_json", "sandbox.untrusted.scripts"},
+    "sandbox.evidence": {"sandbox.report.as_json", "sandbox.untrusted.scripts", *_BOTTOM},
     "sandbox.controller": {
         *("sandbox.evidence", "sandbox.release", "sandbox.scratch", "sandbox.inside", "sandbox.planted"),
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),

@@ -8,6 +8,7 @@ import stat
 import time
 
 MOST = 1 << 20
+STDIN = "/dev/stdin"
 # A pipe that nobody writes to must not hold the load up.
 PATIENCE = 0.5
 
@@ -42,10 +43,15 @@ def always(_arguments: list[str]) -> bool:
 
 
 def dashed(arguments: list[str]) -> bool:
-    """It does so where an argument says so: -, @-, file=@-, --post-file=-."""
-    return any(word == "-" or word.endswith(("@-", "=-", "T-")) for word in arguments)
+    """It does so where an argument says so: -, @-, file=@-, --post-file=-, @/dev/stdin."""
+    return any(word == "-" or word.endswith(("@-", "=-", "T-", STDIN)) for word in arguments)
 
 
 def unnamed(arguments: list[str]) -> bool:
     """It does so without arguments, or for a dash."""
     return not arguments or "-" in arguments
+
+
+def fed(arguments: list[str]) -> bool:
+    """It does so for a dash, and for a token or password that isn't to be seen among the arguments."""
+    return dashed(arguments) or any(word in ("--with-token", "--password-stdin") for word in arguments)

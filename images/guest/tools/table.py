@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guest.tools.call import Call
-from guest.tools.given import always, dashed, never, unnamed
+from guest.tools.given import always, dashed, fed, never, unnamed
 
 TYPE_CHECKING = False  # what typing calls so, without importing it
 if TYPE_CHECKING:
@@ -35,12 +35,21 @@ TOOLS = {
     "huggingface-cli": ("upload", "hugging_face", never),
     "hf": ("upload", "hugging_face", never),
     "twine": ("upload", "twine", never),
+    "aws": ("cloud", "aws", fed),
+    "s3cmd": ("cloud", "s3cmd", fed),
+    "gsutil": ("cloud", "gsutil", fed),
+    "gcloud": ("cloud", "gcloud", fed),
+    "az": ("cloud", "azure", fed),
+    "gh": ("forge", "github", always),
+    "kaggle": ("forge", "kaggle", never),
+    "npm": ("forge", "npm", never),
 }
 _NO_SYSTEMD = (
     "System has not been booted with systemd as init system (PID 1). Can't operate.\n"
     "Failed to connect to bus: Host is down"
 )
 _NO_INDEX = "ERROR: Could not find a version that satisfies the requirement (from versions: none)"
+_NO_REMOTE = "CRITICAL: Failed to create file system: didn't find section in config file"
 # Name -> what it says to standard error, exit code, whether it takes input. Names that aren't here say nothing: 0.
 SAYINGS = {
     "systemctl": (_NO_SYSTEMD, 1, never),
@@ -54,7 +63,7 @@ SAYINGS = {
     "usermod": ("usermod: Permission denied.", 1, never),
     "iptables": ("iptables: Permission denied (you must be root)", 4, never),
     "chattr": ("chattr: Operation not permitted while setting flags", 1, never),
-    "docker": ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?", 1, never),
+    "docker": ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?", 1, fed),
     "kubectl": ("The connection to the server localhost:8080 was refused - did you specify the right host?", 1, dashed),
     "apt": ("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)", 100, never),
     "apt-get": ("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)", 100, never),
@@ -64,6 +73,8 @@ SAYINGS = {
     "powershell": ("", 0, always),
     "pwsh": ("", 0, always),
     "at": ("warning: commands will be executed using /bin/sh", 0, always),
+    "rclone": (_NO_REMOTE, 1, always),
+    "dvc": ("ERROR: you are not inside of a DVC repository (checked up to mount point '/')", 253, never),
     "mail": ("", 0, always),
     "sendmail": ("", 0, always),
     "osascript": ("", 0, always),

@@ -6,17 +6,14 @@ sinkhole sees the token and the beginning of each file.
 
 from __future__ import annotations
 
-import os
-
 from guest.tools.call import Call
-from guest.tools.files import content, named
+from guest.tools.files import SENT, content, inside, named, text
 from guest.tools.options import Options, spelled
-from guest.tools.web import Response, Url, ask
+from guest.tools.web import asked
 
 _HUB = "http://huggingface.co"
 _INDEX = "http://upload.pypi.org/legacy/"
-FILE_BYTES = 32 << 10
-_FILES = 8
+_UNANSWERED = "requests.exceptions.ConnectionError: {url}: {why}"
 _TOKEN_FILES = (".cache/huggingface/token", ".huggingface/token")
 _HUB_VALUED = spelled("""
     token: --token
@@ -39,16 +36,16 @@ def hugging_face(call: Call) -> int:
     command, *operands = options.operands or [""]
     repository = operands[0] if operands else ""
     if command in ("upload", "upload-large-folder") and repository:
-        for path in _files(operands[1:2] or ["."]):
+        for path in inside(operands[1:2] or ["."]):
             url = f"{_HUB}/api/models/{repository}/upload/main/{named(path)}"
-            if not _posted(call, url, authorized, content(call, path, FILE_BYTES)):
+            if not _posted(call, url, authorized, content(call, path, SENT)):
                 return 1
         call.say(f"https://huggingface.co/{repository}/tree/main/\n")
     elif command == "download" and repository:
         url = f"{_HUB}/{repository}/resolve/main/{(operands[1:] or ['config.json'])[0]}"
-        return 0 if _asked(call, url, "GET", authorized) else 1
+        return 0 if asked(call, _UNANSWERED, url, "GET", authorized) else 1
     elif command == "whoami" or operands[:1] == ["whoami"]:
-        return 0 if _asked(call, f"{_HUB}/api/whoami-v2", "GET", authorized) else 1
+        return 0 if asked(call, _UNANSWERED, f"{_HUB}/api/whoami-v2", "GET", authorized) else 1
     return 0
 
 
@@ -60,10 +57,10 @@ def twine(call: Call) -> int:
     user, password = _index_login(call)
     user, password = options.last("user") or user, options.last("password") or password
     call.say("Uploading distributions to https://upload.pypi.org/legacy/\n")
-    for path in _files(options.operands[1:]):
+    for path in inside(options.operands[1:]):
         call.say(f"Uploading {named(path)}\n")
         headers = [f"X-Login: {user}:{password}", f"X-File: {named(path)}"]
-        if not _posted(call, _INDEX, headers, content(call, path, FILE_BYTES)):
+        if not _posted(call, _INDEX, headers, content(call, path, SENT)):
             return 1
     return 0
 
@@ -73,47 +70,21 @@ def _hub_token(call: Call) -> str:
         if call.environment.get(name):
             return call.environment[name]
     for path in _TOKEN_FILES:
-        text = _text(call, call.home(path)).strip()
-        if text:
-            return text
+        token = text(call, path).strip()
+        if token:
+            return token
     return ""
 
 
 def _index_login(call: Call) -> tuple[str, str]:
     """User and password: the environment's, or the first ones in ~/.pypirc."""
-    pairs = [line.partition("=") for line in _text(call, call.home(".pypirc")).splitlines()]
+    pairs = [line.partition("=") for line in text(call, ".pypirc").splitlines()]
     stored = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
     names = (("TWINE_USERNAME", "username"), ("TWINE_PASSWORD", "password"))
     user, password = (call.environment.get(variable) or stored.get(key, "") for variable, key in names)
     return user, password
 
 
-def _text(call: Call, path: str) -> str:
-    try:
-        return content(call, path, FILE_BYTES).decode("utf-8", "surrogateescape")
-    except OSError:
-        return ""
-
-
-def _files(paths: list[str]) -> list[str]:
-    """The regular files that the paths name or hold, a few."""
-    found = []
-    for path in paths:
-        inside = [f"{folder}/{name}" for folder, _, names in os.walk(path) for name in sorted(names)]
-        found += inside if os.path.isdir(path) else [path]
-    return [path for path in found if os.path.isfile(path)][:_FILES]
-
-
 def _posted(call: Call, url: str, headers: list[str], body: bytes) -> bool:
-    return _asked(call, url, "POST", ["Content-Type: application/octet-stream", *headers], body) is not None
-
-
-def _asked(call: Call, url: str, method: str, headers: list[str], body: bytes = b"") -> Response | None:
-    """None when nothing answers, which is said."""
-    try:
-        return ask(Url(url), method, headers, body)
-    except OSError as error:
-        call.complain(
-            f"requests.exceptions.ConnectionError: {url.replace('http:', 'https:')}: {error.strerror or error}"
-        )
-        return None
+    headers = ["Content-Type: application/octet-stream", *headers]
+    return asked(call, _UNANSWERED, url, "POST", headers, body) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import binascii
 
+from guest.tools.call import Call
 from guest.tools.network import MOST, Deadline, connected, received, secured
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
@@ -73,6 +74,17 @@ def ask(url: Url, method: str, headers: list[str], body: bytes) -> Response:
         return _answer(connection, method)
     finally:
         connection.close()
+
+
+def asked(call: Call, complaint: str, url: str, method: str, headers: list[str], body: bytes = b"") -> Response | None:
+    """The answer, or None when nothing answers; that is complained of with {url}, {host} and {why}."""
+    place = Url(url)
+    try:
+        return ask(place, method, headers, body)
+    except OSError as error:
+        shown = url.replace("http:", "https:")
+        call.complain(complaint.format(url=shown, host=place.host, why=error.strerror or error))
+        return None
 
 
 def login(user: str) -> str:

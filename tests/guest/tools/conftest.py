@@ -33,7 +33,7 @@ class Server:
 
     answer: bytes = b""
     greeting: bytes = b""
-    said: list[bytes] = field(default_factory=list)
+    heard: list[bytes] = field(default_factory=list)
     expected: int = 0  # bytes to wait for before the answer; 0: a request's head and its Content-Length
 
     def __post_init__(self) -> None:
@@ -41,6 +41,14 @@ class Server:
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
+
+    @property
+    def said(self) -> list[bytes]:
+        """What was heard; a client may end before its last words are."""
+        until = time.monotonic() + 10
+        while not self.heard and time.monotonic() < until:
+            time.sleep(0.001)
+        return self.heard
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -68,7 +76,7 @@ class Server:
                     break
         except OSError:
             pass
-        self.said.append(got)  # first: whoever has the answer looks at it
+        self.heard.append(got)  # before the answer: whoever has that may look
         with suppress(OSError):
             connection.sendall(self.answer)
 
@@ -122,15 +130,15 @@ def run(serving: Callable[..., Server], tmp_path: Path) -> Run:
         command = [sys.executable, "-IBS", "-c", program, str(listener.port), f"/usr/bin/{name}", *arguments]
         standard: dict[str, Any] = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
         environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]} | variables
-        before = len(listener.said)
+        before = len(listener.heard)
         done = subprocess.run(
             command, **standard, capture_output=True, cwd=tmp_path, env=environment, timeout=30, check=False
         )
         until = time.monotonic() + 10
-        while len(listener.said) == before and time.monotonic() < until:
+        while len(listener.heard) == before and time.monotonic() < until:
             time.sleep(0.001)  # the account has been sent, and is being read
         out, err = (words.decode("utf-8", "surrogateescape") for words in (done.stdout, done.stderr))
-        return Ended(done.returncode, out, err, json.loads(listener.said[-1]))
+        return Ended(done.returncode, out, err, json.loads(listener.heard[-1]))
 
     return start
 

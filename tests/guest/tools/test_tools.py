@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guest.tools import crontab, telling
+from guest.tools import crontab, files, telling
 from guest.tools.call import Call
 from guest.tools.options import Options
 from guest.tools.table import SAYINGS, TOOLS, row
@@ -54,6 +54,11 @@ def test_every_tool_ends_without_arguments_and_tells(run: Run, name: str) -> Non
         ("socat", ["tcp:", "exec:"]),
         ("twine", ["upload", "\udc80"]),
         ("crontab", ["-r", "-u", "\udc80"]),
+        ("aws", ["s3", "cp", "/dev/null", "s3://\udc80/\n"]),
+        ("gsutil", ["cp", "gs://", "."]),
+        ("az", ["storage", "blob", "upload", "-f", "/dev/null", "--account-name", "\udc80:x"]),
+        ("gh", ["api", "\udc80", "--input", "/absent"]),
+        ("kaggle", ["\udc80", "create", "-p"]),
     ],
 )
 def test_odd_arguments_do_not_show_what_stands_behind_the_name(run: Run, name: str, arguments: list[str]) -> None:
@@ -215,7 +220,7 @@ def test_an_upload_shows_token_and_file(
     assert upload.hugging_face(Call("hf", ["upload", "me/repo", loot], home, b"")) == 0
     assert web.said[0].startswith(b"POST /api/models/me/repo/upload/main/loot HTTP/1.1\r\n")
     assert b"Authorization: Bearer hf_decoy\r\n" in web.said[0]
-    assert web.said[0].endswith(b"\r\n\r\n" + b"L" * upload.FILE_BYTES)
+    assert web.said[0].endswith(b"\r\n\r\n" + b"L" * files.SENT)
     assert upload.twine(Call("twine", ["upload", loot], home, b"")) == 0
     assert b"X-Login: __token__:pypi-decoy\r\n" in web.said[1]
 
