@@ -21,6 +21,7 @@ from sandbox.report.neutral import neutral
 
 _PROGRAM = "sandbox-load"
 _STDERR = 2
+_MOST_SECONDS = 10_000_000
 _JAILS = ("auto", "bubblewrap", "docker", "gvisor")
 
 _EVALUATE_HELP = """\
@@ -140,8 +141,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < 1e7:
-        raise argparse.ArgumentTypeError("it takes a number of seconds above 0")
+    if not 0 < seconds < _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"it takes a number of seconds above 0 and below {_MOST_SECONDS}")
     return seconds
 
 

@@ -90,6 +90,7 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
     """
     started = time.monotonic()
     request = replace(model, **options) if isinstance(model, Request) else Request(Path(model), **options)
+    _refuse_without_load(request)
     bundle = find()
     policy = load(request.policy, bundle.configs, request.persona)
     with ExitStack() as held:
@@ -108,6 +109,14 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
         report = run.report(held, started)
         keep(report)
         return report
+
+
+def _refuse_without_load(request: Request) -> None:
+    """What is asked of a load that isn't to be would be ignored in silence. Raises CallerError."""
+    asked = {"--linger": request.linger is not None, "--exercise": request.exercise, "--clock": request.clock != 0}
+    for option, is_asked in asked.items():
+        if request.static and is_asked:
+            raise messages.error("static.load", option=option)
 
 
 def _keeper(request: Request, held: ExitStack) -> Callable[[Report], None]:

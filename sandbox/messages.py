@@ -55,6 +55,7 @@ _CALLER: _Texts = {
     "evidence.exists": ("{folder} exists already", _EVIDENCE),
     "evidence.parent": ("the folder {folder} does not exist", "create it, or choose another with --evidence"),
     "evidence.unusable": ("{folder} can't be made ({why})", _EVIDENCE),
+    "static.load": ("{option} acts on a load, and --static loads nothing", "leave one of the two out"),
     "policy.unknown": ("there is no policy {name!r}", "use one of {known}, or the path of a .toml file"),
     "policy.tables": ("{file}: it needs exactly name, freedoms and the tables {tables}", _POLICIES),
     "policy.freedoms": ("{file}: freedoms is a list of {known}", _POLICIES),

@@ -19,6 +19,7 @@ from sandbox.facts import Exit
 from sandbox.jail import family
 
 CONTENT = b"\x80\x04K\x01."
+SECONDS = "it takes a number of seconds above 0 and below 10000000"
 OPTIONS = {
     (): "-o --output --no-output --force --report --evidence --format --policy --jail --runtime --sha256 --static "
     "--salvage --allow-returned --strip-prefix --timeout --memory -q -v --version",
@@ -92,11 +93,17 @@ def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         (["model.pt", "other.pt"], "unrecognized arguments: other.pt; see: sandbox-load --help"),
         (["model.pt", "--jail", "none"], "argument --jail: invalid choice: 'none'"),
         (["model.pt", "--format", "xml"], "argument --format: invalid choice: 'xml'"),
-        (["model.pt", "--timeout", "0"], "argument --timeout: it takes a number of seconds above 0"),
-        (["model.pt", "--timeout", "nan"], "argument --timeout: it takes a number of seconds above 0"),
-        (["model.pt", "--timeout", "soon"], "argument --timeout: it takes a number of seconds above 0"),
-        (["model.pt", "--linger", "0"], "argument --linger: it takes a number of seconds above 0"),
-        (["model.pt", "--linger", "1e7"], "argument --linger: it takes a number of seconds above 0"),
+        (["model.pt", "--timeout", "0"], f"argument --timeout: {SECONDS}"),
+        (
+            ["model.pt", "--timeout", "nan"],
+            f"argument --timeout: {SECONDS}",
+        ),
+        (
+            ["model.pt", "--timeout", "soon"],
+            f"argument --timeout: {SECONDS}",
+        ),
+        (["model.pt", "--linger", "0"], f"argument --linger: {SECONDS}"),
+        (["model.pt", "--linger", "1e7"], f"argument --linger: {SECONDS}"),
         (["model.pt", "--clock"], "argument --clock: expected one argument"),
         (["model.pt", "--clock", "--force"], "argument --clock: expected one argument"),
         (["model.pt", "--sha256", "abc"], "argument --sha256: it takes 64 hexadecimal digits"),
@@ -112,6 +119,15 @@ def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_usage_errors(words: list[str], said: str, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(words, capsys).startswith(f"sandbox-load: {said}")
+
+
+@pytest.mark.parametrize("words", [["--linger", "3"], ["--exercise"], ["--clock", "-30d"]])
+@pytest.mark.usefixtures("model")
+def test_what_acts_on_a_load_is_refused_where_there_is_none(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(["model.pt", "--static", *words], capsys)
+    assert said.startswith(f"sandbox-load: model.pt: {words[0]} acts on a load, and --static loads nothing; ")
 
 
 def empty(model: Path) -> None:
