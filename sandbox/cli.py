@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sandbox import messages
 from sandbox.errors import EvidenceError, HostileError, MismatchError, SandboxError
@@ -19,6 +19,9 @@ from sandbox.facts import TOOL, Exit
 from sandbox.options import JAILS, add_how, add_output, joined
 from sandbox.progress import Progress, tell
 from sandbox.report.neutral import neutral
+
+if TYPE_CHECKING:
+    from sandbox.request import Request
 
 _PROGRAM = "sandbox-load"
 _STDERR = 2
@@ -82,12 +85,26 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from sandbox import reporting  # noqa: PLC0415 - `doctor` and `--help` needn't load the controller
     from sandbox.controller import evaluate  # noqa: PLC0415
-    from sandbox.policy import parse_shift, parse_size  # noqa: PLC0415
-    from sandbox.request import Request  # noqa: PLC0415
 
     targets = reporting.targets(options.report)
     progress = Progress(quiet=options.quiet)
-    request = Request(
+    lost = False
+    try:
+        with progress:
+            report = evaluate(_request(options, progress))
+    except EvidenceError as error:  # not worth the report
+        report, lost = error.report, True
+        _complain(options.model, error)
+    reporting.write(report, targets)
+    reporting.show(report, options.format, options.verbose)
+    return report.exit_code or (Exit.USAGE if lost else Exit.QUIET)
+
+
+def _request(options: argparse.Namespace, progress: Progress) -> Request:
+    from sandbox.policy import parse_shift, parse_size  # noqa: PLC0415 - as above
+    from sandbox.request import Request  # noqa: PLC0415
+
+    return Request(
         path=Path(options.model),
         output=options.output,
         write=not options.no_output,
@@ -110,16 +127,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         progress=progress.say,
         copied=progress.copied,
     )
-    lost = False
-    try:
-        with progress:
-            report = evaluate(request)
-    except EvidenceError as error:  # not worth the report
-        report, lost = error.report, True
-        _complain(options.model, error)
-    reporting.write(report, targets)
-    reporting.show(report, options.format, options.verbose)
-    return report.exit_code or (Exit.USAGE if lost else Exit.QUIET)
 
 
 def _setup_parser() -> argparse.ArgumentParser:
