@@ -11,8 +11,9 @@ from typing import Any
 from bench.measure import own_peak
 from sandbox import controller, exchange
 from sandbox.bundle import Bundle, find
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import ProcessEnd, Report
+from sandbox.request import Request
 from sandbox.untrusted.session import Session
 from sandbox.untrusted.wire import Kind
 

@@ -15,10 +15,14 @@ __all__ = ["Request", "__version__", "evaluate", "load_state_dict"]
 
 def __getattr__(name: str) -> Any:
     """Load the public names when they are first used: `import sandbox` costs nothing."""
-    if name in ("Request", "evaluate"):
-        from sandbox import controller  # noqa: PLC0415
+    if name == "evaluate":
+        from sandbox.controller import evaluate  # noqa: PLC0415
 
-        return getattr(controller, name)
+        return evaluate
+    if name == "Request":
+        from sandbox.request import Request  # noqa: PLC0415
+
+        return Request
     if name == "load_state_dict":
         from sandbox.tensors import load_state_dict  # noqa: PLC0415
 

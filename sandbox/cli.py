@@ -11,18 +11,20 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sandbox import messages
 from sandbox.errors import EvidenceError, HostileError, MismatchError, SandboxError
 from sandbox.facts import TOOL, Exit
+from sandbox.options import JAILS, add_how, add_output, joined
 from sandbox.progress import Progress, tell
 from sandbox.report.neutral import neutral
 
+if TYPE_CHECKING:
+    from sandbox.request import Request
+
 _PROGRAM = "sandbox-load"
 _STDERR = 2
-_MOST_SECONDS = 10_000_000
-_JAILS = ("auto", "bubblewrap", "docker", "gvisor")
 
 _EVALUATE_HELP = """\
 Open an untrusted model once, safely: load it in a locked-down jail, watch what it does, and give the weights back as
@@ -66,8 +68,8 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", help="the checkpoint to open")
-    _add_output(parser.add_argument_group("output"))
-    _add_how(parser.add_argument_group("how"))
+    add_output(parser.add_argument_group("output"))
+    add_how(parser.add_argument_group("how"))
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="more in the text report; -vv: the jail's flags too"
     )
@@ -75,85 +77,34 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_output(out: argparse._ArgumentGroup) -> None:
-    out.add_argument("-o", "--output", metavar="OUT.safetensors", type=Path, help="default: beside MODEL")
-    out.add_argument("--no-output", action="store_true", help="only evaluate")
-    out.add_argument("--force", action="store_true", help="replace existing outputs")
-    out.add_argument("--salvage", action="store_true", help="write the weights whatever the verdict")
-    out.add_argument(
-        "--allow-returned", action="store_true", help="write tensors, too, that only the file's code makes"
-    )
-    out.add_argument("--strip-prefix", metavar="P", default="", help="take P off the front of the tensors' names")
-    out.add_argument(
-        "--report", metavar="FORMAT=PATH", action="append", default=[], help="write the report to a file, too"
-    )
-    out.add_argument("--evidence", metavar="DIR", type=Path, help="write what it said, left and ran to a new folder")
-    out.add_argument("--format", choices=("text", "json"), default="text", help="of the report on standard output")
-
-
-def _add_how(how: argparse._ArgumentGroup) -> None:
-    how.add_argument(
-        "--policy", metavar="evaluate|detonate|PATH", default="evaluate", help="a policy's name or .toml file"
-    )
-    how.add_argument(
-        "--persona", metavar="NAME", default="laptop", help="whose machine it looks like: laptop, ci, notebook, gpu-vm"
-    )
-    how.add_argument(
-        "--jail",
-        choices=_JAILS,
-        default="auto",
-        help="default: docker when it is prepared, else bubblewrap",
-    )
-    how.add_argument("--runtime", metavar="NAME", help="an OCI runtime that Docker has registered")
-    how.add_argument("--sha256", metavar="HEX", type=_digest, help="start nothing unless MODEL has this digest")
-    how.add_argument("--static", action="store_true", help="read and convert; load nothing")
-    how.add_argument("--timeout", metavar="S", type=_seconds, help="wall clock of the whole evaluation, in seconds")
-    how.add_argument("--linger", metavar="S", type=_seconds, help="seconds for what the load leaves running")
-    how.add_argument("--exercise", action="store_true", help="touch the loaded object as users do before they run it")
-    how.add_argument("--clock", metavar="SHIFT", help="load it at another time of day, like +400d or -12h")
-    how.add_argument("--memory", metavar="SIZE", help="of the jail, like 4G")
-
-
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
     parser.add_argument("--version", action="version", version=TOOL)
 
 
-def _joined(words: Sequence[str]) -> list[str]:
-    """`--clock -30d` as one word: argparse would take its second for an option."""
-    joined: list[str] = []
-    for word in words:
-        if joined[-1:] == ["--clock"] and word[:1] == "-" and word[1:2].isdigit():
-            joined[-1] = f"--clock={word}"
-        else:
-            joined.append(word)
-    return joined
-
-
-def _digest(text: str) -> str:
-    if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
-        raise argparse.ArgumentTypeError("it takes 64 hexadecimal digits")
-    return text.lower()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < _MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"it takes a number of seconds above 0 and below {_MOST_SECONDS}")
-    return seconds
-
-
 def _evaluate(options: argparse.Namespace) -> int:
     from sandbox import reporting  # noqa: PLC0415 - `doctor` and `--help` needn't load the controller
-    from sandbox.controller import Request, evaluate  # noqa: PLC0415
-    from sandbox.policy import parse_shift, parse_size  # noqa: PLC0415
+    from sandbox.controller import evaluate  # noqa: PLC0415
 
     targets = reporting.targets(options.report)
     progress = Progress(quiet=options.quiet)
-    request = Request(
+    lost = False
+    try:
+        with progress:
+            report = evaluate(_request(options, progress))
+    except EvidenceError as error:  # not worth the report
+        report, lost = error.report, True
+        _complain(options.model, error)
+    reporting.write(report, targets)
+    reporting.show(report, options.format, options.verbose)
+    return report.exit_code or (Exit.USAGE if lost else Exit.QUIET)
+
+
+def _request(options: argparse.Namespace, progress: Progress) -> Request:
+    from sandbox.policy import parse_shift, parse_size  # noqa: PLC0415 - as above
+    from sandbox.request import Request  # noqa: PLC0415
+
+    return Request(
         path=Path(options.model),
         output=options.output,
         write=not options.no_output,
@@ -176,21 +127,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         progress=progress.say,
         copied=progress.copied,
     )
-    lost = False
-    try:
-        with progress:
-            report = evaluate(request)
-    except EvidenceError as error:  # not worth the report
-        report, lost = error.report, True
-        _complain(options.model, error)
-    reporting.write(report, targets)
-    reporting.show(report, options.format, options.verbose)
-    return report.exit_code or (Exit.USAGE if lost else Exit.QUIET)
 
 
 def _setup_parser() -> argparse.ArgumentParser:
     parser = _parser("setup", _SETUP_HELP)
-    parser.add_argument("--jail", choices=_JAILS, default="auto")
+    parser.add_argument("--jail", choices=JAILS, default="auto")
     parser.add_argument("--wheels", metavar="DIR", type=Path, help="look for packages there first")
     parser.add_argument(
         "--offline", action="store_true", help="use nothing but --wheels and what is downloaded already"
@@ -230,7 +171,7 @@ def _verify_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--replan", action="store_true", help="derive the plan anew in a jail: proves names and shapes, too"
     )
-    parser.add_argument("--jail", choices=_JAILS, default="auto", help="for --replan")
+    parser.add_argument("--jail", choices=JAILS, default="auto", help="for --replan")
     return parser
 
 
@@ -271,7 +212,7 @@ def run(words: Sequence[str]) -> int:
     command, rest = (_COMMANDS[words[0]], words[1:]) if words[0] in _COMMANDS else (_EVALUATION, words)
     about = ""
     try:
-        options = command.parser().parse_args(_joined(rest))
+        options = command.parser().parse_args(joined(rest))
         about = vars(options).get(command.about, "")
         return command.act(options)
     except SandboxError as error:

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ from sandbox.judge.story import account
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
-from sandbox.policy import PERSONA, Policy, load, read_table
+from sandbox.policy import Policy, load, read_table
 from sandbox.release import Release
+from sandbox.request import Request
 from sandbox.scratch import scratch
 from sandbox.stage import Staged, stage
 from sandbox.untrusted.talk import understand
@@ -51,37 +52,6 @@ from sandbox.weights.writer import WeightsWriter
 NOBODY = 65534
 
 
-def _silent(_line: str) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to evaluate, and how. Sizes in bytes, times in seconds; None: the policy's own."""
-
-    path: Path
-    output: str | Path | None = None  # None: beside the model, <stem>.safetensors
-    write: bool = True
-    force: bool = False
-    policy: str = "evaluate"
-    persona: str = PERSONA
-    jail: str = family.AUTO
-    runtime: str | None = None
-    sha256: str | None = None
-    static: bool = False
-    salvage: bool = False
-    allow_returned: bool = False
-    strip_prefix: str = ""
-    timeout: float | None = None
-    linger: float | None = None
-    exercise: bool = False  # touch the loaded object after the load
-    clock: float = 0.0  # how far the load's clock is off
-    memory: int | None = None
-    evidence: str | Path | None = None  # a new folder for what the load said, left and ran
-    progress: Callable[[str], None] = field(default=_silent, compare=False)
-    copied: Callable[[int], None] | None = field(default=None, compare=False)  # bytes of output that stand
-
-
 def evaluate(model: Request | str | Path, **options: Any) -> Report:
     """Evaluate a file; `options` are `Request`'s, which may also be given whole.
 
@@ -90,7 +60,7 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
     """
     started = time.monotonic()
     request = replace(model, **options) if isinstance(model, Request) else Request(Path(model), **options)
-    _refuse_without_load(request)
+    request.refuse_contradictions()
     bundle = find()
     policy = load(request.policy, bundle.configs, request.persona)
     with ExitStack() as held:
@@ -109,14 +79,6 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
         report = run.report(held, started)
         keep(report)
         return report
-
-
-def _refuse_without_load(request: Request) -> None:
-    """What is asked of a load that isn't to be would be ignored in silence. Raises CallerError."""
-    asked = {"--linger": request.linger is not None, "--exercise": request.exercise, "--clock": request.clock != 0}
-    for option, is_asked in asked.items():
-        if request.static and is_asked:
-            raise messages.error("static.load", option=option)
 
 
 def _keeper(request: Request, held: ExitStack) -> Callable[[Report], None]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import bundle, policy
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.errors import SandboxError
 from sandbox.facts import Verdict
 from sandbox.jail import cgroup
 from sandbox.jail.family import AUTOMATIC, members, runtimes
 from sandbox.jail.interface import Jail, Limits, Readiness
 from sandbox.report.neutral import neutral
+from sandbox.request import Request
 from sandbox.scratch import scratch
 
 # What the watch needs of the kernel: user notification together with TSYNC (seccomp(2), TSYNC_ESRCH).

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import messages
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import Exit
 from sandbox.report.neutral import neutral
+from sandbox.request import Request
 from sandbox.scratch import scratch
 from sandbox.weights.group import output_paths
 from sandbox.weights.verify import VerifyResult, load_manifest, verify, verify_plan

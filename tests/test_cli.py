@@ -17,6 +17,7 @@ from bench.fuzz.targets import unpack
 from sandbox import __version__, cli, controller, prepare
 from sandbox.facts import Exit
 from sandbox.jail import family
+from sandbox.request import Request
 
 CONTENT = b"\x80\x04K\x01."
 SECONDS = "it takes a number of seconds above 0 and below 10000000"
@@ -332,9 +333,9 @@ def test_a_full_standard_output_is_one_line() -> None:
 
 
 def test_options_may_stand_before_the_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[controller.Request] = []
+    seen: list[Request] = []
 
-    def keep(request: controller.Request) -> None:
+    def keep(request: Request) -> None:
         seen.append(request)
         raise KeyboardInterrupt
 
@@ -351,9 +352,9 @@ def test_options_may_stand_before_the_model(model: Path, monkeypatch: pytest.Mon
 
 
 def test_what_the_load_is_put_through(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[controller.Request] = []
+    seen: list[Request] = []
 
-    def keep(request: controller.Request) -> None:
+    def keep(request: Request) -> None:
         seen.append(request)
         raise KeyboardInterrupt
 
@@ -364,12 +365,12 @@ def test_what_the_load_is_put_through(model: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_options_everything_is_the_safe_default(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[controller.Request] = []
+    seen: list[Request] = []
     monkeypatch.setattr(
         controller, "evaluate", lambda request: seen.append(request) or (_ for _ in ()).throw(KeyboardInterrupt)
     )
     cli.run(["model.pt"])
-    assert seen == [controller.Request(Path("model.pt"))]
+    assert seen == [Request(Path("model.pt"))]
 
 
 def test_the_console_script_ends_with_the_code() -> None:

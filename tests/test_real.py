@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import Verdict
+from sandbox.request import Request
 from sandbox.weights.verify import verify
 from tests.jail.conftest import JAILS
 

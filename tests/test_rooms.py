@@ -16,7 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 _BOTTOM = {"sandbox.facts", "sandbox.errors", "sandbox.report.neutral", "sandbox.messages"}
 _MIDDLE = {"sandbox.policy", "sandbox.persona", "sandbox.bundle", *_BOTTOM}
 MAY_IMPORT: dict[str, set[str]] = {
-    "sandbox": {"sandbox.facts", "sandbox.controller", "sandbox.tensors"},  # the last two when a name is used
+    "sandbox": {
+        "sandbox.facts",
+        "sandbox.controller",
+        "sandbox.request",
+        "sandbox.tensors",
+    },  # later
     "sandbox.errors": set(),
     "sandbox.facts": set(),
     "sandbox.report.neutral": set(),
@@ -44,18 +49,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.release": {"sandbox.exchange", "sandbox.weights", *_MIDDLE},
     "sandbox.evidence": {"sandbox.report.as_json", "sandbox.untrusted.scripts", *_BOTTOM},
     "sandbox.controller": {
-        *("sandbox.evidence", "sandbox.release", "sandbox.scratch", "sandbox.inside", "sandbox.planted"),
+        *(
+            "sandbox.request",
+            "sandbox.evidence",
+            "sandbox.release",
+            "sandbox.scratch",
+            "sandbox.inside",
+            "sandbox.planted",
+        ),
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
-        *("sandbox.judge", "sandbox.weights", *_MIDDLE),
+        *("sandbox.planted", "sandbox.judge", "sandbox.weights", *_MIDDLE),
     },
     "sandbox.tensors": {"sandbox.controller", "sandbox.scratch", *_MIDDLE},
     "sandbox.reporting": {"sandbox.report", *_MIDDLE},
-    "sandbox.verification": {"sandbox.controller", "sandbox.scratch", "sandbox.weights", *_MIDDLE},
+    "sandbox.verification": {"sandbox.controller", "sandbox.request", "sandbox.scratch", "sandbox.weights", *_MIDDLE},
     "sandbox.prepare": {"sandbox.jail", *_MIDDLE},
-    "sandbox.doctor": {"sandbox.controller", "sandbox.scratch", "sandbox.jail", *_MIDDLE},
+    "sandbox.doctor": {"sandbox.controller", "sandbox.request", "sandbox.scratch", "sandbox.jail", *_MIDDLE},
+    "sandbox.options": set(),
+    "sandbox.request": {"sandbox.jail.family", *_MIDDLE},
     "sandbox.cli": {
         *("sandbox.controller", "sandbox.reporting", "sandbox.verification", "sandbox.prepare", "sandbox.doctor"),
-        *("sandbox.progress", *_MIDDLE),
+        *("sandbox.options", "sandbox.request", "sandbox.progress", *_MIDDLE),
     },
 }
 PURE = (

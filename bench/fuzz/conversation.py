@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sandbox import controller
 from sandbox.bundle import find
-from sandbox.controller import Request
 from sandbox.facts import Limit, Report
 from sandbox.jail.interface import Jail, JailSpec, Progress, Readiness, RunningJail
 from sandbox.order import limits_for
 from sandbox.policy import Policy, load
+from sandbox.request import Request
 from sandbox.stage import stage
 from sandbox.weights.group import OutputGroup
 

@@ -23,12 +23,12 @@ from bench.fuzz.corpus import FOLDER
 from bench.fuzz.targets import packed
 from sandbox import controller
 from sandbox.bundle import find
-from sandbox.controller import Request
 from sandbox.facts import Limit
 from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, RunningJail
 from sandbox.order import limits_for
 from sandbox.policy import load
+from sandbox.request import Request
 from sandbox.stage import stage
 from sandbox.untrusted.wire import Kind
 

@@ -1,28 +1,16 @@
-"""The phases of a load: when something happened, and how far the load was taken."""
+"""How far a load was taken: whether what it made was touched, and by which clock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from sandbox.facts import DynamicFacts, Event
+from sandbox.facts import DynamicFacts
 from sandbox.judge.dynamic import Fact
 
-LOAD, AFTER, EXERCISE, END = "load", "after", "exercise", "end"
-PHASES = (LOAD, AFTER, EXERCISE, END)  # in their order; the third by --exercise only
-
+EXERCISE = "exercise"
 _DONE = "exercise.done"
 # What the loader says of weights that the exercise found changed -> the fact it is.
 _CHANGED = {"exercise.state_dict.changed": "exercise.state", "exercise.changed": "exercise.weights"}
-
-
-def phase_of(events: Iterable[Event]) -> dict[int, str]:
-    """For each event's id the phase in which its row was made. PID 1 numbers its rows, and its turns among them."""
-    phases, phase = {}, LOAD
-    for event in sorted(events, key=lambda event: event.id):
-        if event.kind == "phase" and event.call in PHASES:
-            phase = event.call
-        phases[event.id] = phase
-    return phases
 
 
 def exercised(dynamic: DynamicFacts) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import Report
+from sandbox.request import Request
 from tests.abuse.case import Act, Case, Evidence, Limit, Load, Row
 from tests.abuse.payload import outcomes, source_of
 from tests.jail.payloads import running

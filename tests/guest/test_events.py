@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sandbox.judge import classes as judged
 from sandbox.judge import judge
-from sandbox.judge.phases import PHASES
+from sandbox.judge.because import PHASES
 from sandbox.judge.rules import EventWhen
 from sandbox.untrusted.session import MOST
 from tests.judge.rows import RULES, dynamic
@@ -115,7 +115,7 @@ def test_the_host_s_bound_on_events_holds_every_phase_s_rows() -> None:
         slots += (len(rules) + 1) * (2 if kind in HARMLESS else 1)
     for name in ("evaluate", "detonate"):
         raw = tomllib.loads((configs / "policies" / f"{name}.toml").read_text(encoding="utf-8"))["watch"]["raw_events"]
-        later = len(PHASES) - 1
+        later = len(PHASES)
         assert slots * (raw + later * (raw // 4)) + later <= MOST[wire.Kind.EVENT]
 
 

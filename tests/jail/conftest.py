@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import Report
+from sandbox.request import Request
 from tests.jail.payloads import running
 
 JAILS = tuple(os.environ.get("SANDBOX_LOAD_TEST_JAILS", "bubblewrap docker gvisor").split())

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.facts import Event, Report, Verdict
-from sandbox.judge.phases import phase_of
 from tests.jail.conftest import Evaluate
 
 pytestmark = pytest.mark.jail
@@ -33,9 +32,14 @@ def holding(source: str, path: Path) -> Path:
 
 
 def programs(report: Report) -> dict[str, str]:
-    """What was run, and in which phase."""
-    phases = phase_of(report.dynamic.events)
-    return {event.detail["argv"]: phases[event.id] for event in report.dynamic.events if event.kind == "process.exec"}
+    """What was run, and in which phase: PID 1 numbers its rows, and its turns among them."""
+    found, phase = {}, "load"
+    for event in sorted(report.dynamic.events, key=lambda event: event.id):
+        if event.kind == "phase":
+            phase = event.call
+        elif event.kind == "process.exec":
+            found[event.detail["argv"]] = phase
+    return found
 
 
 def turns(report: Report) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from sandbox.controller import Request, evaluate
+from sandbox.controller import evaluate
 from sandbox.facts import Verdict
+from sandbox.request import Request
 from sandbox.weights.header import strict_header
 from sandbox.weights.verify import verify
 from tests.jail.conftest import JAILS

@@ -1,4 +1,4 @@
-"""When something happened, by the numbers of the rows, and why, by a hint and what the reader saw."""
+"""How far a load was taken: what is said of it, and what lowers the verdict."""
 
 from __future__ import annotations
 
@@ -6,29 +6,7 @@ import pytest
 
 from sandbox.facts import Hint, Verdict
 from sandbox.judge import judge
-from sandbox.judge.phases import phase_of
 from tests.judge.rows import RULES, dynamic, event, events
-
-
-def test_each_event_belongs_to_the_phase_whose_turn_came_before_it() -> None:
-    rows = [
-        event("file.read", at=1),
-        event("phase", "after", at=2),
-        event("net.connect", at=3),
-        event("phase", "exercise", at=4),
-        event("process.exec", at=5),
-        event("phase", "end", at=6),
-        event("file.write", at=7),
-    ]
-    expected = {1: "load", 2: "after", 3: "after", 4: "exercise", 5: "exercise", 6: "end", 7: "end"}
-    assert phase_of(rows) == expected
-    assert phase_of(reversed(rows)) == expected
-
-
-def test_a_phase_of_another_name_is_none() -> None:
-    assert phase_of([event("phase", "\x1b[2J", at=1), event("file.read", at=2)]) == {1: "load", 2: "load"}
-    assert phase_of([]) == {}
-
 
 TURNS = tuple(
     event("phase", name, at=at, answer="continued") for at, name in enumerate(("after", "exercise", "end"), 1)
