@@ -395,3 +395,24 @@ os.system("true")
         event.detail["path"]: event.detail["name"] for event in report.dynamic.events if event.kind == "decoy.written"
     }
     assert written == {"/home/user/key": "SSH private key"}
+
+
+def test_out_of_time_what_was_said_and_left_is_told_all_the_same(report_of: Evaluate) -> None:
+    report = report_of(
+        """
+import os, socket
+peer = socket.create_connection(("203.0.113.9", 80))
+peer.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+open("/tmp/left", "w").write("still here")
+os.system("true")
+while True:
+    pass
+""",
+        policy="detonate",
+        timeout=12,
+    )
+    assert report.dynamic.ended
+    assert report.verdict == Verdict.MALICIOUS
+    assert "event.limit.time" in {finding.rule for finding in report.findings}
+    assert [talk.port for talk in report.dynamic.conversations] == [80]
+    assert "/tmp/left" in {artifact.path for artifact in report.dynamic.artifacts}
