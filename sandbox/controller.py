@@ -31,7 +31,7 @@ from sandbox.facts import (
 )
 from sandbox.inside import everywhere, read_back
 from sandbox.jail import family
-from sandbox.jail.interface import Jail, JailSpec, Limits, Readiness
+from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Readiness
 from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
@@ -161,9 +161,9 @@ class _Run:
     def _evidence(self, outcome: Outcome, asked: Asked, planted: Secrets) -> Evidence:
         dynamic = self._dynamic(outcome, asked)
         comparison = self._compare(outcome, dynamic)
-        return Evidence(
-            outcome.session.static(), dynamic, comparison, outcome.host, planted.values, self.policy.freedoms
-        )
+        static, policy = outcome.session.static(), self.policy
+        known = (planted.values, policy.freedoms, planted.places(HOME))
+        return Evidence(static, dynamic, comparison, outcome.host, *known)
 
     def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
         """The report; the outputs are written on the way, since only now it is known whether they may be."""

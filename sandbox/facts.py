@@ -369,6 +369,7 @@ class Evidence:
     host: HostFacts
     decoys: dict[str, str] = field(default_factory=dict)  # what it is -> its unique value
     freedoms: frozenset[str] = frozenset()  # that the policy gave the load
+    planted: dict[str, str] = field(default_factory=dict)  # path in the jail -> the decoy that stands there
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,12 @@ class Secrets:
         if self.home:
             self.values[BELONGINGS] = line.value
 
+    def places(self, home: str) -> dict[str, str]:
+        """Path in the jail -> the decoy that stands in that file."""
+        folders = ((f"{home}/{folder}".rstrip("/"), names) for folder, names, _ in self.home)
+        plain = {f"{folder}/{name}": BELONGINGS for folder, names in folders for name in names}
+        return plain | {f"{home}/{path}": what for what, path, _ in self.files}
+
     def _make(self, decoy: Decoy) -> None:
         token = _Token()
         if decoy.name:

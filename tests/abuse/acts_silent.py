@@ -52,15 +52,17 @@ _SWAPPED = Act(
     own = os.open(model.path, os.O_RDONLY)
     library = next(line.split()[-1] for line in open("/proc/self/maps") if "libc.so" in line)
     library = os.open(library, os.O_RDONLY)
-    place, stop = os.dup(library), threading.Event()
+    place, stop, swapping = os.dup(library), threading.Event(), threading.Event()
 
     def swap():
         while not stop.is_set():
             os.dup2(own, place)
             os.dup2(library, place)
+            swapping.set()
 
     thread = threading.Thread(target=swap)
     thread.start()
+    swapping.wait()
     libc.mmap.restype = ctypes.c_void_p
     mapped = [libc.mmap(None, 4096, 5, 2, place, 0) for _ in range(300)]
     stop.set()

@@ -198,6 +198,14 @@ def test_the_host_s_own_look_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     assert not judge(dynamic(conversations=(long, hit)), RULES).findings
 
 
+def test_what_still_stands_where_it_was_planted_is_no_theft() -> None:
+    changed = dynamic(artifacts=(replace(KEPT, path="/home/user/.aws/credentials", content=SECRET.encode()),))
+    there = replace(changed, planted={"/home/user/.aws/credentials": "AWS credentials"})
+    elsewhere = replace(changed, planted={"/home/user/.netrc": "AWS credentials"})
+    assert not judge(there, RULES).findings
+    assert judge(elsewhere, RULES).findings
+
+
 def test_a_planted_tools_word_holds_its_environment_and_is_no_theft() -> None:
     word = replace(SAID, address="192.0.2.1", port=9, sent=b'{"environment": {"KEY": "%s"}}' % SECRET.encode())
     assert not judge(dynamic(conversations=(word,)), RULES).findings
