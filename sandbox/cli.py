@@ -32,6 +32,7 @@ safetensors with proof of where every byte came from.
 
 commands:
   sandbox-load MODEL                                evaluate a file (a path; for a file named setup: ./setup)
+  sandbox-load MODEL --policy detonate              let it act inside the jail, and tell what it meant to do
   sandbox-load setup                                prepare a jail: download and install what it needs
   sandbox-load doctor                               which jails work here, and what would fix the others
   sandbox-load verify OUT.safetensors --source MODEL   check an output against its source again
