@@ -9,7 +9,7 @@ from guest.tools.web import asked, login
 
 _GITHUB = "http://api.github.com"
 _KAGGLE = "http://www.kaggle.com/api/v1"
-_NPM = "http://registry.npmjs.org"
+_NPM = "http://registry.npm.invalid"  # stands for the package registry
 _UNANSWERED = "error connecting to {host}\ncheck your internet connection"
 _VALUED = spelled("""
     input: --input

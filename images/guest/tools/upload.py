@@ -12,7 +12,7 @@ from guest.tools.options import Options, spelled
 from guest.tools.web import asked
 
 _HUB = "http://huggingface.co"
-_INDEX = "http://upload.pypi.org/legacy/"
+_INDEX = "http://upload.index.invalid/legacy/"  # stands for the package index: what matters is what is sent there
 _UNANSWERED = "requests.exceptions.ConnectionError: {url}: {why}"
 _TOKEN_FILES = (".cache/huggingface/token", ".huggingface/token")
 _HUB_VALUED = spelled("""
@@ -56,7 +56,7 @@ def twine(call: Call) -> int:
         return 0
     user, password = _index_login(call)
     user, password = options.last("user") or user, options.last("password") or password
-    call.say("Uploading distributions to https://upload.pypi.org/legacy/\n")
+    call.say("Uploading distributions to https://upload.index.invalid/legacy/\n")
     for path in inside(options.operands[1:]):
         call.say(f"Uploading {named(path)}\n")
         headers = [f"X-Login: {user}:{password}", f"X-File: {named(path)}"]

@@ -72,7 +72,7 @@ AWS = b"Authorization: AWS4-HMAC-SHA256 Credential="
         (forge.github, "gh release upload v1 loot -R me/x", "POST /api.github.com/releases/loot", b"Bearer gho_decoy"),
         (forge.github, "gh api -X PUT x --input loot", "PUT /api.github.com/x", b"Bearer gho_decoy"),
         (forge.kaggle, "kaggle datasets create -p loot", "POST /www.kaggle.com/api/v1/datasets/create/loot", b"Basic "),
-        (forge.npm, "npm publish loot", "PUT /registry.npmjs.org/loot", b"Authorization: Bearer npm_decoy\r\n"),
+        (forge.npm, "npm publish loot", "PUT /registry.npm.invalid/loot", b"Authorization: Bearer npm_decoy\r\n"),
     ],
 )
 def test_an_upload_shows_the_key_and_the_file(
@@ -95,7 +95,7 @@ def test_an_upload_shows_the_key_and_the_file(
         (cloud.gsutil, "gsutil ls gs://b", "GET /storage.googleapis.com/b/"),
         (forge.github, "gh repo list", "GET /api.github.com/user"),
         (forge.kaggle, "kaggle datasets list", "GET /www.kaggle.com/api/v1/datasets/list"),
-        (forge.npm, "npm install -g left-pad", "GET /registry.npmjs.org/left-pad"),
+        (forge.npm, "npm install -g left-pad", "GET /registry.npm.invalid/left-pad"),
     ],
 )
 def test_what_only_asks_does_so(
