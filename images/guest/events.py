@@ -13,8 +13,8 @@ from typing import Any
 import wire
 
 # What a benign load does by the hundred: kinds, and places that tell nothing (who reads in the home, inotify tells).
-# Beyond their rows such events are
-# counted, and nothing is lost by that. Their rows are their own: a late import would use up those of a payload's looks.
+# Beyond their rows such events are counted, and nothing is lost by that. Their rows are their own: a late import would
+# use up those of a payload's looks.
 HARMLESS = frozenset({"file.read", "file.probe", "memory.library"})
 INSTALLED = ("/usr/", "/lib", "/env", "/code", "/sys/devices/system/", "/home/user")
 FIRST = "load"  # phase

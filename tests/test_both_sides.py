@@ -1,4 +1,4 @@
-"""The jail's search and the host's know the same spellings of a secret. They share no code, so this keeps them one."""
+"""What the jail and the host both have to know. They share no code but the wire, so this keeps the two one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import base64
 from urllib.parse import quote
 
 import pytest
-from guest import search
+from guest import detonation, search
+from guest.sinkhole import dns
+from guest.tools import telling
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.judge import needles
+from sandbox import planted
+from sandbox.judge import needles, wording
+from sandbox.untrusted import talk, wire
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 VALUES = st.text(min_size=8, max_size=64) | st.text("abcXYZ019+/=_-.~ ", min_size=8, max_size=200)
@@ -61,3 +65,26 @@ def test_both_find_what_is_spelled_so(how: str, value: str, before: bytes, after
 def test_neither_finds_what_the_other_does_not(value: str, text: bytes) -> None:
     one, other = by_both(value, text)
     assert one == other
+
+
+def test_both_mean_the_same_address_of_the_tools_and_the_same_decoy_of_the_home() -> None:
+    address, port = wire.TOOLS_TELL
+    assert (address, port) == telling.ADDRESS
+    assert (address, str(port)) == wording.TOOLS
+    assert detonation.BELONGING == planted.BELONGINGS
+
+
+_HEAD = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+_LABELS = st.lists(st.binary(min_size=1, max_size=70), max_size=5)
+
+
+@given(st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(lambda rest: _HEAD + rest)))
+def test_both_see_a_query_in_the_same_messages(message: bytes) -> None:
+    assert bool(dns.asked(message)) == bool(talk.dns_name(message))
+
+
+@given(_LABELS)
+def test_both_read_the_same_name_where_it_is_plain(labels: list[bytes]) -> None:
+    plain = [label.hex().encode()[:63] for label in labels]
+    query = _HEAD + b"".join(bytes([len(label)]) + label for label in plain) + b"\0\0\1\0\1"
+    assert dns.asked(query)[:255] == talk.dns_name(query)[:255]
