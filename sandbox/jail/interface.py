@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.facts import Limit
@@ -19,6 +19,7 @@ GRACE_SECONDS = 5.0
 # Where things stand inside, in every jail.
 CODE = "/code"  # runner.py, guest/, wire.py
 ENVIRONMENT = "/env"  # the locked packages
+LAYERS = "/layers"  # a folder of each further framework that `setup --with` made
 TOOL = f"{CODE}/guest/tools/tool"  # what stands behind the name of every decoy tool
 MODEL = "/model"  # a folder that holds the one file, under a random name
 HOME = "/home/user"
@@ -59,6 +60,7 @@ class JailSpec:
     syscalls: tuple[str, ...]  # wall 1: what it lets through
     job: str  # random; labels whatever the engine keeps
     programs: Programs | None = None  # what may be run inside; None: nothing but the interpreter
+    layers: dict[str, Path] = field(default_factory=dict)  # place inside -> folder with further packages
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Jail(ABC):
     def promises(self, spec: JailSpec) -> dict[str, int]:
         """What PID 1 must find inside before anything is read: names of its limits, and the most that each may be."""
         limits = spec.limits
-        sealed = (*self.read_only, CODE, ENVIRONMENT, f"{MODEL}/{spec.model_name}")
+        sealed = (*self.read_only, CODE, ENVIRONMENT, *spec.layers, f"{MODEL}/{spec.model_name}")
         return {
             **{f"tmpfs {place}": limits.tmp for place in (TMP, SHARED, HOME)},
             **{f"writable {place}": 0 for place in sealed},
