@@ -26,41 +26,49 @@ _UMASK = 0o022  # the caller's own would close the jail's folders to whom they a
 _NEUTRAL = ("/mnt", "/media", "/srv", "/opt")
 _LAUNCH = """
 set -eu
-place=$1
+place=$1 uid=$2 gid=$3
+shift 3
 mount -t tmpfs -o size=64k,mode=755 none "$place"
-mkdir "$place/env" "$place/code"
-: > "$place/model"
-mount --bind "$2" "$place/model"
-mount --bind "$3" "$place/env"
-mount --bind "$4" "$place/code"
-uid=$5 gid=$6
-shift 6
+while [ "$1" != -- ]; do
+    if [ -d "$2" ]; then mkdir -p "$place$1"; else : > "$place$1"; fi
+    mount --bind "$2" "$place$1"
+    shift 2
+done
+shift
 exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --inh-caps=-all -- "$@"
 """
 
 
 @dataclass(frozen=True)
 class _Sources:
-    """The three parts of a jail that differ from run to run, by their paths on the host."""
+    """The parts of a jail that differ from run to run, by their paths on the host."""
 
     model: Path
     environment: Path
     code: Path
+    layers: dict[str, Path]  # by their places in the jail
 
     def neutral(self) -> str:
-        """A folder that every Linux has and that none of the three stands in."""
-        real = [path.resolve() for path in (self.model, self.environment, self.code)]
+        """A folder that every Linux has and that none of the parts stands in."""
+        real = [path.resolve() for path in self.parts().values()]
         free = (place for place in _NEUTRAL if not any(path.is_relative_to(place) for path in real))
         return next(place for place in free if Path(place).is_dir())
 
     def at(self, place: str) -> _Sources:
         """Where the launcher has mounted them."""
-        return _Sources(Path(place, "model"), Path(place, "env"), Path(place, "code"))
+        under = {name: Path(place + name) for name in self.parts()}
+        layers = {name: under[name] for name in self.layers}
+        return _Sources(under["/model"], under[ENVIRONMENT], under[CODE], layers)
+
+    def parts(self) -> dict[str, Path]:
+        """Each by the name that it gets below the launcher's folder."""
+        return {"/model": self.model, ENVIRONMENT: self.environment, CODE: self.code, **self.layers}
 
 
 def _mounts(spec: JailSpec, sources: _Sources) -> list[str]:
     """Everything that is bound into the jail, read-only."""
     inside = {CODE: sources.code, ENVIRONMENT: sources.environment, f"{MODEL}/{spec.model_name}": sources.model}
+    inside |= sources.layers
     shared = (*LIBRARIES, PYTHON, *(READ_BY_PROGRAMS if spec.programs else ()))
     inside |= {path: Path(path) for path in shared if Path(path).exists()}
     inside |= real_programs(spec.programs) if spec.programs else {}
@@ -81,7 +89,7 @@ class RunningBubblewrap(RunningJail):
             files = [
                 word for name, fd in zip(ETC, etc, strict=True) for word in ("--ro-bind-data", str(fd), f"/etc/{name}")
             ]
-            sources = _Sources(spec.model, environment, spec.code)
+            sources = _Sources(spec.model, environment, spec.code, {layer.place: layer.folder for layer in spec.layers})
             if os.getuid() == 0:
                 place = sources.neutral()
                 command = self._launched(place, sources, self._command(sources.at(place), files, filter_fd))
@@ -118,8 +126,8 @@ class RunningBubblewrap(RunningJail):
 
     def _launched(self, place: str, sources: _Sources, command: list[str]) -> list[str]:
         """The command behind root's launcher, which may reach paths that the jail's user may not."""
-        parts = [str(part) for part in (sources.model, sources.environment, sources.code)]
-        words = [place, *parts, str(self._spec.uid), str(self._spec.gid)]
+        parts = [word for name, path in sources.parts().items() for word in (name, str(path))]
+        words = [place, str(self._spec.uid), str(self._spec.gid), *parts, "--"]
         unshared = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _LAUNCH, "launch"]
         return [*unshared, *words, *command]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.facts import Limit
@@ -46,6 +46,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Mounted:
+    """A layer that a jail is given. `modules`: those of its packages that a load may have imported before it is watched."""
+
+    place: str  # in the jail
+    folder: Path
+    modules: frozenset[str]
+
+
+@dataclass(frozen=True)
 class JailSpec:
     """One jail to start."""
 
@@ -60,7 +69,7 @@ class JailSpec:
     syscalls: tuple[str, ...]  # wall 1: what it lets through
     job: str  # random; labels whatever the engine keeps
     programs: Programs | None = None  # what may be run inside; None: nothing but the interpreter
-    layers: dict[str, Path] = field(default_factory=dict)  # place inside -> folder with further packages
+    layers: tuple[Mounted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,13 @@ class Jail(ABC):
     def promises(self, spec: JailSpec) -> dict[str, int]:
         """What PID 1 must find inside before anything is read: names of its limits, and the most that each may be."""
         limits = spec.limits
-        sealed = (*self.read_only, CODE, ENVIRONMENT, *spec.layers, f"{MODEL}/{spec.model_name}")
+        sealed = (
+            *self.read_only,
+            CODE,
+            ENVIRONMENT,
+            *(layer.place for layer in spec.layers),
+            f"{MODEL}/{spec.model_name}",
+        )
         return {
             **{f"tmpfs {place}": limits.tmp for place in (TMP, SHARED, HOME)},
             **{f"writable {place}": 0 for place in sealed},

@@ -5,7 +5,6 @@ A jail gets each one that is prepared, read-only, in a folder of its own. Only t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from sandbox import facts
 from sandbox.bundle import Bundle
-from sandbox.jail.interface import LAYERS, Progress
+from sandbox.jail.interface import LAYERS, Mounted
 from sandbox.jail.packages import Guest, Packages, read_lock
 from sandbox.policy import parse_size, read_table
 
@@ -27,16 +26,16 @@ class Layer:
     packages: Packages
     listed: Path
 
-    @property
-    def place(self) -> str:
-        """Where it stands in a jail."""
-        return f"{LAYERS}/{self.name}"
-
     @cached_property
     def modules(self) -> frozenset[str]:
         """Full dotted names; a file that names another one gets it imported under watch, like any of its globals."""
         lines = self.listed.read_text(encoding="ascii").splitlines()
         return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+    def mounted(self) -> Mounted | None:
+        """For a jail; None when it is not prepared."""
+        folder = self.packages.ready()
+        return Mounted(self.packages.place, folder, self.modules) if folder else None
 
     def facts(self) -> facts.Layer:
         """What a report says of it."""
@@ -58,21 +57,10 @@ def layers(bundle: Bundle, cache: Path | None = None) -> tuple[Layer, ...]:
     )
 
 
-def prepared(every: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Those that a jail can be given now."""
-    return tuple(layer for layer in every if layer.packages.ready())
-
-
-def mounts(given: Sequence[Layer]) -> dict[str, Path]:
-    """Places in the jail and the folders that are to stand there."""
-    folders = {layer.place: layer.packages.ready() for layer in given}
-    return {place: folder for place, folder in folders.items() if folder}
-
-
-def having(every: Sequence[Layer], dotted: str) -> str:
-    """The first layer that has the module of this global; "" when none has."""
+def having(lacking: Sequence[Layer], dotted: str) -> str:
+    """The first of these layers that has the module of this global; "" when none has."""
     module = dotted.rpartition(".")[0]
-    return next((layer.name for layer in every if module in layer.modules), "")
+    return next((layer.name for layer in lacking if module in layer.modules), "")
 
 
 def _layer(name: str, row: dict[str, str], folder: Path, cache: Path | None, guest: Guest) -> Layer:

@@ -233,7 +233,7 @@ class ReadEnd:
     size: int = _size()  # of the file, as the reader saw it
     sha256: str = _text(64)  # over all RANGES in their order
     nodes: int = _size()  # pickle opcodes interpreted
-    frameworks: tuple[str, ...] = _list(_text(256), 512)  # top-level modules that the globals name
+    frameworks: tuple[str, ...] = _list(_text(256), 512)  # packages and modules that the globals name
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,9 @@ class Session:
             raise BoundError(f"more than {MAX_USES} different uses of globals")
         shown = text or ("" if arguments is None else describe(arguments))
         self.uses[key] = Use(where.opcode, where.offset, shown)
-        if len(self.frameworks) < MAX_FRAMEWORKS:
-            self.frameworks.setdefault(target.canonical.partition(".")[0][:256])
+        for module in (target.canonical.partition(".")[0], target.canonical.rpartition(".")[0]):
+            if module and len(self.frameworks) < MAX_FRAMEWORKS:
+                self.frameworks.setdefault(module[:256])
 
     def _told(self, where: Where, target: Global, arguments: object) -> str:
         text = describe(arguments)
