@@ -47,7 +47,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Mounted:
-    """A layer that a jail is given. `modules`: those of its packages that a load may have imported before it is watched."""
+    """A layer that a jail is given. `modules`: those that a load may have imported before it is watched."""
 
     place: str  # in the jail
     folder: Path
