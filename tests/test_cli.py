@@ -24,7 +24,7 @@ SECONDS = "it takes a number of seconds above 0 and below 10000000"
 OPTIONS = {
     (): "-o --output --no-output --force --report --evidence --format --policy --jail --runtime --sha256 --static "
     "--salvage --allow-returned --strip-prefix --timeout --memory -q -v --version",
-    ("setup",): "--jail --wheels --offline --remove",
+    ("setup",): "--jail --with --wheels --offline --remove",
     ("verify",): "--source --replan",
     ("doctor",): "",
 }
