@@ -114,6 +114,11 @@ def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
             "the following arguments are required: --source; see: sandbox-load verify --help",
         ),
         (["setup", "--jail", "none"], "argument --jail: invalid choice: 'none'"),
+        (
+            ["setup", "--remove", "--with", "sklearn"],
+            "--remove takes away all that setup made, layers too; leave --with",
+        ),
+        (["setup", "--with", "x"], "there is no layer 'x'; use one of cloudpickle, joblib, pandas, sklearn"),
         (["doctor", "model.pt"], "unrecognized arguments: model.pt; see: sandbox-load doctor --help"),
         (["\x1b[31m", "--x\n"], "unrecognized arguments: --x; see: sandbox-load --help"),
     ],

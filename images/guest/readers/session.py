@@ -14,7 +14,6 @@ MAX_USES = 50_000
 MAX_TOLD = 64  # different arguments of one global in one record
 MANY = f"<more than {MAX_TOLD} different argument lists>"
 MAX_ODDITIES = 64  # of one id
-MAX_FRAMEWORKS = 512
 MAX_REASONS = 8
 
 
@@ -112,9 +111,8 @@ class Session:
             raise BoundError(f"more than {MAX_USES} different uses of globals")
         shown = text or ("" if arguments is None else describe(arguments))
         self.uses[key] = Use(where.opcode, where.offset, shown)
-        for module in (target.canonical.partition(".")[0], target.canonical.rpartition(".")[0]):
-            if module and len(self.frameworks) < MAX_FRAMEWORKS:
-                self.frameworks.setdefault(module[:256])
+        if len(self.frameworks) < wire.MAX_MODULES:
+            self.frameworks.setdefault(target.canonical.rpartition(".")[0][:256])
 
     def _told(self, where: Where, target: Global, arguments: object) -> str:
         text = describe(arguments)

@@ -6,12 +6,13 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 
+import wire
+
 from tests.guest.readers.reading_results import Result
 
 
-def test_a_global_names_its_package_and_its_module(read: Callable[..., Result]) -> None:
-    named = read(b"\x80\x04cone.two\nThree\n.", ".pkl").end.frameworks
-    assert named == ("one", "one.two")
+def test_a_global_names_its_module(read: Callable[..., Result]) -> None:
+    assert read(b"\x80\x04cone.two\nThree\n.", ".pkl").end.frameworks == ("one.two",)
 
 
 def test_each_is_named_once(read: Callable[..., Result]) -> None:
@@ -19,5 +20,6 @@ def test_each_is_named_once(read: Callable[..., Result]) -> None:
     assert read(raw, ".pkl").end.frameworks == ("collections",)
 
 
-def test_a_global_without_a_module_names_none(read: Callable[..., Result]) -> None:
-    assert read(b"\x80\x04c\nx\n.", ".pkl").end.frameworks == ()
+def test_more_than_the_wire_takes_are_not_named(read: Callable[..., Result]) -> None:
+    raw = b"\x80\x04" + b"".join(b"cm%d\nX\n0" % number for number in range(wire.MAX_MODULES + 9)) + b"N."
+    assert len(read(raw, ".pkl").end.frameworks) == wire.MAX_MODULES
