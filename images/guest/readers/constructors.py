@@ -6,6 +6,7 @@ from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Call, Global
 from guest.readers.known import NestedLoad, PersistentLoad, Record
 from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray, NumpyDtype
+from guest.readers.parts import Parts
 from guest.readers.python_objects import PYTHON_OBJECTS
 from guest.readers.session import Session, Where
 from guest.readers.tensors import TensorView
@@ -65,7 +66,7 @@ class KnownConstructors:
 
     def build(self, target: object, state: object, where: Where) -> bool:
         """Give an array or dtype its state."""
-        if isinstance(target, TensorView):
+        if isinstance(target, TensorView | Parts):
             return is_old_state(state)
         if not isinstance(target, NumpyArray | NumpyDtype):
             return False
