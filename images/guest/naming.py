@@ -22,6 +22,10 @@ NOT_PERSISTENT_REASON = "a buffer that is not part of the module's state_dict"
 ATTRIBUTE_REASON = "an attribute of a module that is not part of its state_dict"
 
 
+class Members(dict[str, Any]):
+    """What the files of an archive or a folder hold, by their paths in it."""
+
+
 class NamingError(Exception):
     """The walk can't go on within its bounds. Carries a sentence."""
 
@@ -92,6 +96,22 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
             return
         node, prefix, key, reason = following
     raise NamingError("more objects to name than the bound allows")
+
+
+def settle(root: Any, look: Look, *, nodes: int, depth: int) -> Any:
+    """Members as they are named: where one alone holds tensors it stands for all, otherwise each has its path.
+
+    Raises NamingError.
+    """
+    if not isinstance(root, Members):
+        return root
+    inner = {name: settle(member, look, nodes=nodes, depth=depth) for name, member in root.items()}
+    holders = [member for member in inner.values() if _holds(member, look, nodes=nodes, depth=depth)]
+    return holders[0] if len(holders) == 1 else inner
+
+
+def _holds(root: Any, look: Look, *, nodes: int, depth: int) -> bool:
+    return any(not found.left_out for found in walk(root, look, nodes=nodes, depth=depth))
 
 
 def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, Any, str] | None:

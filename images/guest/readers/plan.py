@@ -64,7 +64,8 @@ def make(root: object, form: str, session: Session) -> Plan:
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
-        for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
+        named = naming.settle(root, look, nodes=bounds.nodes, depth=bounds.depth)
+        for found in naming.walk(named, look, nodes=bounds.nodes, depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
             elif not _writable(found.name):
@@ -83,6 +84,7 @@ def make(root: object, form: str, session: Session) -> Plan:
         session.oddity(form, "plan.limit", str(error))
         session.incomplete(str(error))
     _alias(plan.tensors)
+    plan.left_out += [wire.LeftOut(name, reason[:_MAX_REASON]) for name, reason in session.unread.items()]
     for found in hidden:
         if id(found.value) not in plan.names:
             reason = found.value.why or found.left_out
