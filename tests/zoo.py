@@ -501,10 +501,10 @@ def _left_out() -> tuple[Any, dict[str, Any]]:
 @saves("structured")
 def _structured() -> tuple[Any, dict[str, Any]]:
     """Tensors that become several."""
-    coo, csr = torch.eye(3).to_sparse(), torch.eye(4).to_sparse_csr()
     wide = torch.tensor([1 + 2j, -3j], dtype=torch.complex128)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        coo, csr = torch.eye(3).to_sparse(), torch.eye(4).to_sparse_csr()
         quantized = torch.quantize_per_tensor(ramp(2, 3), 0.1, 7, torch.qint8)
     return {"coo": coo, "csr": csr, "wide": wide, "quantized": quantized}, {
         "coo.indices": coo.indices(),

@@ -8,11 +8,12 @@ from guest.readers.known import NestedLoad, PersistentLoad, Record
 from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray, NumpyDtype
 from guest.readers.parts import Parts
 from guest.readers.python_objects import PYTHON_OBJECTS
+from guest.readers.script_objects import SCRIPT_OBJECTS
 from guest.readers.session import Session, Where
 from guest.readers.tensors import TensorView
 from guest.readers.torch_objects import TORCH_OBJECTS, is_old_state
 
-TABLE = {**PYTHON_OBJECTS, **NUMPY_OBJECTS, **TORCH_OBJECTS}
+TABLE = {**PYTHON_OBJECTS, **NUMPY_OBJECTS, **TORCH_OBJECTS, **SCRIPT_OBJECTS}
 
 # These run or call what they are given: a partial that holds one is a call that no opcode makes.
 _READ_HERE = frozenset(
