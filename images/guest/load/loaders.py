@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.load import torchscript, unpickler
+from guest.load import exported, torchscript, unpickler
 from guest.load.place import Place
 
 Loader = Callable[[Place], Any]
@@ -57,6 +57,7 @@ LOADERS: dict[str, Loader] = {
     "torch-zip": _torch,
     "torch-legacy": _torch,
     "torchscript": torchscript.load,
+    "torch-export": exported.load,
     "pickle": _pickle,
 }
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
@@ -65,6 +66,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
+    "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),
 }
 

@@ -15,7 +15,7 @@ from typing import Any
 import blake3
 import wire
 
-from guest.load import torch_parts, torchscript
+from guest.load import exported, torch_parts, torchscript
 from guest.load.unpickler import StandIn
 from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
 
@@ -60,9 +60,10 @@ def look(node: Any) -> Leaf | Branch | None:
         return _tensor(node)
     if numpy and isinstance(node, numpy.ndarray):
         return Branch(enumerate(node.ravel().tolist())) if node.dtype.hasobject else Leaf(node)
-    scripted = torchscript.inside(node)
-    if scripted is not None:
-        return look(scripted)
+    for inside in (torchscript.inside, exported.inside):
+        held = inside(node)
+        if held is not None:
+            return look(held)
     return next((see(node) for kinds, see in _INSIDE if isinstance(node, kinds)), None)
 
 

@@ -6,7 +6,7 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, refused, torch_zip, torchscript
+from guest.readers import bare_pickle, exported, refused, torch_zip, torchscript
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
@@ -31,7 +31,7 @@ PICKLE_EXTENSIONS = frozenset(
         ".tar",
     }
 )
-_FLAVOURS = {torch_zip.NAME: torch_zip.found, torchscript.NAME: torchscript.found}
+_FLAVOURS = {torch_zip.NAME: torch_zip.found, torchscript.NAME: torchscript.found, exported.NAME: exported.found}
 _TARS = frozenset({"torch-tar", "nemo", "tar"})
 
 

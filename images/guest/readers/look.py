@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from guest.naming import Branch, Leaf, Members, attributes_branch, is_module, module_branch
+from guest.readers.exported import INPUTS, Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.parts import Parts
@@ -13,6 +14,7 @@ from guest.readers.script_objects import UNREACHABLE, Script, is_reachable, is_s
 from guest.readers.tensors import Storage, TensorView
 
 _SET_REASON = "an element of a set: it has no place, so no name"
+_INPUTS_REASON = "an example input: no part of the model"
 _STORAGE_REASON = "a storage that no tensor views"
 
 
@@ -56,6 +58,10 @@ def _script(node: Script) -> Leaf | Branch | None:
     module = look(node.module)
     inside = module if isinstance(module, Branch) else Branch()
     return Branch([*inside.children, ("CONSTANTS", node.constants)], inside.left_out)
+
+
+def _exported(node: Exported) -> Branch:
+    return Branch(_keyed(node.tensors.items()), [(INPUTS, node.inputs, _INPUTS_REASON)])
 
 
 def _scripted(node: Call) -> Leaf | Branch | None:
@@ -129,4 +135,5 @@ _SEEN: dict[type, Any] = {
     Storage: _storage,
     Call: _call,
     Script: _script,
+    Exported: _exported,
 }
