@@ -27,7 +27,7 @@ from bench.fuzz import agreement, vocabulary  # noqa: E402
 from bench.fuzz.checks import require  # noqa: E402
 from bench.fuzz.vocabulary import Watched  # noqa: E402
 
-BOUNDS = Bounds(nodes=300_000, pickle_bytes=4 << 20, tensors=1000, output_bytes=4 << 20, metadata_bytes=256 << 10)
+BOUNDS = Bounds(nodes=60_000, pickle_bytes=4 << 20, tensors=1000, output_bytes=4 << 20, metadata_bytes=256 << 10)
 # Where a reader may say more than a bound: the opcode, or the thing, that it met when it stopped.
 _ONE_MORE = 1
 _LARGEST_PIECE = 16 << 20  # bytes of frames for one input
@@ -103,24 +103,34 @@ def _told(frames: bytes, session: Session, bounds: Bounds) -> Read:
     return Read(end.complete, end.reason, oddities, kinds.count(wire.Kind.GLOBAL))
 
 
-def value(path: Path, bounds: Bounds = BOUNDS) -> tuple[Any, Session, str]:
-    """The reader's own value of the first pickle, and why there is none."""
+@contextmanager
+def value(path: Path, bounds: Bounds = BOUNDS) -> Iterator[tuple[Any, Session, str]]:
+    """The reader's own value of the first pickle, as long as its file is open, and why there is none."""
     model = os.open(path, os.O_RDONLY)
     try:
         session, source = Session(bounds), whole(File(model, os.fstat(model).st_size))
+        root, stopped = None, ""
         with watched():
             try:
-                return bare_pickle.read(source, session, Nested(session).load), session, ""
+                root = bare_pickle.read(source, session, Nested(session).load)
             except UnreadableError as error:
-                return None, session, str(error)
+                stopped = str(error)
+        yield root, session, stopped
     finally:
         os.close(model)
 
 
 # Where a complete reading without any oddity may stand beside a load that fails: what only values tell.
-_ONLY_THE_LOAD_KNOWS: tuple[tuple[str, str], ...] = ()
+_ONLY_THE_LOAD_KNOWS = (
+    ("ModuleNotFoundError", "No module named"),  # Python 2's name of a module, in a later protocol
+    ("MemoryError", ""),  # the memo is an array in C: one place far out takes all of it
+)
 # Where a load may go through beside a reading that stops without an oddity: bounds of ours, in their words.
-_ONLY_THE_READER_MINDS: tuple[str, ...] = ()
+_ONLY_THE_READER_MINDS = (
+    "is not known with",  # arguments that no pickler writes
+    "more than",
+    "inflates",
+)
 
 
 def loaded(stream: bytes) -> tuple[Any, BaseException | None]:
@@ -132,30 +142,33 @@ def loaded(stream: bytes) -> tuple[Any, BaseException | None]:
 
 
 def pickled(raw: bytes, folder: Path) -> Hashable:
-    """One pickle, read as a whole and held against the standard unpickler."""
+    """One pickle, read as a whole, and its value held against the standard unpickler's."""
     path = folder / "model.pkl"
     path.write_bytes(raw)
     told = read(path, ".pkl")
-    inert, session, stopped = value(path)
-    odd = {oddity.id for oddity in session.oddities} - {"pickle.several", "pickle.trailing"}
     if raw.count(b"\x85") > _DEEPEST or raw.count(b"\x86") > _DEEPEST:
-        return "deep", told.complete, told.oddities  # the standard unpickler's hash of such a tuple ends the process
+        return "deep", told.complete, told.oddities
+    with value(path) as (inert, session, stopped):
+        return _agreed(raw, inert, session, stopped), told.oddities, told.complete
+
+
+def _agreed(raw: bytes, inert: Any, session: Session, stopped: str) -> Hashable:
     real, error = loaded(raw)
-    if isinstance(error, vocabulary.NotHarmlessError):
-        return "not harmless", told.oddities
-    if odd:
-        return "odd", told.oddities
+    odd = {oddity.id for oddity in session.oddities} - _BEHIND
+    if odd or isinstance(error, vocabulary.NotHarmlessError):
+        return "odd"
     if stopped or session.reasons:
         said = stopped or session.reasons[0]
         minded = any(word in said for word in _ONLY_THE_READER_MINDS)
         require(error is not None or minded, f"the unpickler takes it, the reader says: {said}")
-        return "refused", type(error).__name__, minded
+        return "refused", minded, type(error).__name__
     if error is not None:
         known = any(type(error).__name__ == kind and word in str(error) for kind, word in _ONLY_THE_LOAD_KNOWS)
         require(known, f"the reader takes it, the unpickler says {type(error).__name__}: {str(error)[:100]}")
         return "taken", type(error).__name__
     agreement.compare(inert, real)
-    return "same", told.oddities, told.complete, type(real).__name__
+    return "same", type(real).__name__
 
 
-_DEEPEST = 1000  # tuples in each other, of which a hash of the standard unpickler's can be taken
+_BEHIND = {"pickle.several", "pickle.trailing"}  # of what lies behind the pickle, which a load doesn't look at
+_DEEPEST = 1000  # tuples in each other: hashing more of them ends the standard unpickler's process
