@@ -39,6 +39,7 @@ class ReadResult:
 
     names_wanted: bool = False
     format: str = ""  # the primary one, when it is supported: it tells which loader
+    inside: list[str] = field(default_factory=list)  # formats of what it holds
     intact: bool = True  # no oddity was found, so a load may map the file
     frameworks: tuple[str, ...] = ()
     names: list[str] = field(default_factory=list)
@@ -48,6 +49,7 @@ class ReadResult:
         if kind == wire.Kind.FORMAT:
             row = wire.decode(kind, payload)
             self.format = row.name if row.primary and row.supported else self.format
+            self.inside += [row.name] if row.by == "inside" and row.supported else []
         elif kind == wire.Kind.ODDITY:
             self.intact = False
         elif kind == wire.Kind.TENSOR and self.names_wanted:
@@ -60,7 +62,8 @@ class ReadResult:
         named = dict.fromkeys(prefix for name in self.frameworks for prefix in _packages(name))
         modules = [name for name in importable if name in named][: wire.MAX_MODULES]
         mapped = self.intact and self.format in MAPPED
-        return {"format": self.format, "mapped": mapped, "modules": modules, "known": self.names}
+        told = {"format": self.format, "inside": self.inside, "mapped": mapped}
+        return told | {"modules": modules, "known": self.names}
 
 
 def _packages(module: str) -> Iterator[str]:

@@ -83,6 +83,7 @@ def make(root: object, form: str, session: Session) -> Plan:
         session.oddity(form, "plan.limit", str(error))
         session.incomplete(str(error))
     _alias(plan.tensors)
+    plan.left_out += [wire.LeftOut(name, reason[:_MAX_REASON]) for name, reason in session.unread.items()]
     for found in hidden:
         if id(found.value) not in plan.names:
             reason = found.value.why or found.left_out
@@ -132,8 +133,8 @@ def _fault(view: TensorView) -> str:
         return "reaches outside of its storage"
     if view.nbytes and (storage.source is None or storage.source.length < storage.nbytes):
         return "has a storage whose bytes are not in the file"
-    if _swapped(storage) and view.dtype.itemsize != storage.dtype.itemsize:
-        return "has elements of another size than those whose bytes are in reverse order"
+    if _swapped(storage) and view.dtype.swap != storage.dtype.swap:
+        return "has numbers of another size than those whose bytes are in reverse order"
     return ""
 
 

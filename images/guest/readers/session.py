@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 import wire
@@ -27,6 +29,11 @@ class Bounds:
     tensors: int = 1_000_000
     output_bytes: int = 1 << 40  # all tensors together
     metadata_bytes: int = 16 << 20
+    inflated_bytes: int = 512 << 20  # all that was inflated, together
+    inflated_base: int = 64 << 20  # what one inflation may make, whatever it is made of,
+    inflated_per_byte: int = 256  # and for each compressed byte
+    members: int = 10_000  # of all archives together
+    archives: int = 8  # files inside of files, so deep
 
     @classmethod
     def of(cls, order: dict[str, int]) -> Bounds:
@@ -55,6 +62,8 @@ class Session:
     bounds: Bounds
     nodes: int = 0
     pickle_bytes: int = 0
+    inflated: int = 0
+    members: int = 0
     uses: dict[UseKey, Use] = field(default_factory=dict)
     oddities: list[wire.Oddity] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -62,6 +71,9 @@ class Session:
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
     )  # class, file name, text: old torch embeds code
+    inside: dict[str, bool] = field(default_factory=dict)  # formats of members, and whether there is a reader for each
+    unread: dict[str, str] = field(default_factory=dict)  # members in a format without a reader, and which it is
+    _member: str = ""  # path of the member that is being read
     _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
 
@@ -72,11 +84,45 @@ class Session:
         for reason in other.reasons:
             self.incomplete(reason)
 
+    @contextmanager
+    def within(self, member: str) -> Iterator[str]:
+        """While a member is read: records are told with its path, which is the value."""
+        before, self._member = self._member, f"{self._member}{member}!"
+        try:
+            yield self._member[:-1]
+        finally:
+            self._member = before
+
+    @property
+    def member(self) -> str:
+        """Path of the member that is being read, "" for the file itself."""
+        return self._member[:-1]
+
     def spend_bytes(self, count: int) -> None:
         """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""
         self.pickle_bytes += count
         if self.pickle_bytes > self.bounds.pickle_bytes:
             raise BoundError(f"more than {self.bounds.pickle_bytes} bytes of pickles")
+
+    def spend_inflated(self, more: int, made: int, compressed: int) -> None:
+        """Bytes that were inflated, `made` so far out of `compressed`. Raises BoundError."""
+        self.inflated += more
+        if self.is_bomb(made, compressed):
+            raise BoundError(
+                f"compressed data that inflates to more than {self.bounds.inflated_per_byte} times its size"
+            )
+        if self.inflated > self.bounds.inflated_bytes:
+            raise BoundError(f"compressed data that inflates to more than {self.bounds.inflated_bytes} bytes")
+
+    def is_bomb(self, made: int, compressed: int) -> bool:
+        """Whether no honest content shrinks so far."""
+        return made > self.bounds.inflated_base + self.bounds.inflated_per_byte * compressed
+
+    def count_member(self) -> None:
+        """One more file in an archive. Raises BoundError."""
+        self.members += 1
+        if self.members > self.bounds.members:
+            raise BoundError(f"more than {self.bounds.members} members of archives")
 
     def incomplete(self, reason: str) -> None:
         """Something was not read. The sentence goes to the user."""
@@ -91,7 +137,7 @@ class Session:
             return
         text = detail if count < MAX_ODDITIES else f"{detail}; and more of the kind"
         self.oddities.append(
-            wire.Oddity(form, ident, text[: wire.MAX_TEXT], record[: wire.MAX_NAME], min(max(offset, 0), wire.MAX_SIZE))
+            wire.Oddity(form, ident, text[: wire.MAX_TEXT], self._record(record), min(max(offset, 0), wire.MAX_SIZE))
         )
 
     def used(
@@ -102,7 +148,7 @@ class Session:
         Without it a harmless first use would hide what the second is given.
         """
         text = self._told(where, target, arguments) if each else ""
-        key = (where.form, where.record, target.name, use, indirect, text)
+        key = (where.form, self._record(where.record), target.name, use, indirect, text)
         row = self.uses.get(key)
         if row is not None:
             row.count += 1
@@ -114,9 +160,14 @@ class Session:
         if len(self.frameworks) < wire.MAX_MODULES:
             self.frameworks.setdefault(target.canonical.rpartition(".")[0][:256])
 
+    def _record(self, record: str) -> str:
+        if not self._member:
+            return record[: wire.MAX_NAME]
+        return (f"{self._member}{record}" if record else self._member[:-1])[: wire.MAX_NAME]
+
     def _told(self, where: Where, target: Global, arguments: object) -> str:
         text = describe(arguments)
-        told = self._told_of.setdefault((where.record, target.name), set())
+        told = self._told_of.setdefault((self._record(where.record), target.name), set())
         if len(told) >= MAX_TOLD and text not in told:
             return MANY
         told.add(text)
