@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from guest.load import exported, torchscript, unpickler
+from guest.load import compressed, exported, torchscript, unpickler
 from guest.load.place import Place
+from guest.readers.compressed import CODECS
 
 Loader = Callable[[Place], Any]
 
@@ -60,6 +62,7 @@ LOADERS: dict[str, Loader] = {
     "torch-export": exported.load,
     "pickle": _pickle,
 }
+LOADERS |= {name: partial(compressed.load, name, load, LOADERS) for name in CODECS}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -71,7 +74,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def needed(name: str, modules: list[str]) -> list[str]:
-    """What to import before arming for a file of this format that names these frameworks."""
+def needed(names: list[str], modules: list[str]) -> list[str]:
+    """What to import before arming for a file that is, and holds, these formats and names these frameworks."""
     beside = TORCH if "torch" in modules else ()
-    return [*NEEDS[name], *modules, *beside]
+    return [*(module for name in names for module in NEEDS.get(name, ())), *modules, *beside]

@@ -6,7 +6,7 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, exported, refused, torch_zip, torchscript
+from guest.readers import bare_pickle, compressed, exported, refused, torch_zip, torchscript
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
@@ -42,7 +42,8 @@ def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     others = refused.recognise(source, head)
     found += [other for other in others if other.name in _TARS]
     stream = bare_pickle.recognise(source, head, implied=False)
-    found += [stream] if stream else []
+    packed = compressed.recognise(head)
+    found += [form for form in (stream, packed) if form]
     found += [other for other in others if other.name not in _TARS]
     found.sort(key=lambda form: form.family == torch_zip.FAMILY and not head.startswith(LOCAL_MAGIC))
     if not found and extension.startswith(".data-"):
