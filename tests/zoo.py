@@ -538,3 +538,6 @@ def cuda_location(path: Path) -> Expected:
     torch.save(model, held, _use_new_zipfile_serialization=False)
     path.write_bytes(held.getvalue().replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
     return _all(tensors)
+
+
+import tests.zoo_programs  # noqa: E402, F401 - adds its layouts, which are made of what stands above

@@ -12,6 +12,7 @@ from tests.zoo import ZOO, suffix
 
 LEFT_OUT = {
     "left_out": {"meta"},
+    "exported": {"example_inputs.0.0"},
     "storage_alone": {"storage.storage"},
     "absent_module": {"net.cache", "net.loose"},
     "legacy_absent_module": {"net.cache", "net.loose"},
