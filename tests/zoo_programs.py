@@ -127,7 +127,7 @@ def exported(path: Path) -> Expected:
 @quietly
 def exported_old(path: Path) -> Expected:
     """As torch.export.save wrote it before 2.8."""
-    from torch._export.serde.serialize import serialize  # noqa: PLC0415 - slow, and one layout's
+    from torch._export.serde.serialize import serialize
 
     made, tensors = program()
     parts = serialize(made)

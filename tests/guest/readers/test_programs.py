@@ -195,5 +195,3 @@ def test_several_programs_are_named_by_their_own_names(read: Read, records: dict
     assert result.end.complete, result.end.reason
     names = {row.name for row in result["TENSOR"]}
     assert {"model.linear.weight", "other.linear.weight"} <= names
-
-
