@@ -54,7 +54,7 @@ def _storages(stream: io.BytesIO) -> dict[int, Any]:
 
     for _ in range(_pickled(stream)):
         key, _, kind = _pickled(stream)
-        dtype = kind.dtype
+        dtype = kind._dtype
         (count,) = struct.unpack("<q", stream.read(8))
         raw = bytearray(stream.read(count * dtype.itemsize))
         held = torch.frombuffer(raw, dtype=torch.uint8).untyped_storage() if raw else torch.UntypedStorage(0)
