@@ -54,7 +54,7 @@ def test_among_the_settings_of_stable_baselines(payload: bytes, tmp_path: Path) 
 
 
 def test_a_bomb_writes_nothing(tmp_path: Path) -> None:
-    content = gzip.compress(gzip.compress(bytes(300 << 20)))
+    content = gzip.compress(gzip.compress(bytes(150 << 20)))
     assert len(content) < 1 << 20
     report = report_of(content, tmp_path)
     assert report.verdict == Verdict.SUSPICIOUS

@@ -50,18 +50,8 @@ def _name(entry: Entry) -> str:
 def _content(source: Source, entry: Entry, name: str, session: Session, form: str) -> Source:
     if entry.flags & _ENCRYPTED:
         raise UnreadableError(f"{name[:256]}: it is encrypted")
-    if entry.method != zip_directory.STORED:
-        _spend(entry, name, session, form)
-    content = zip_directory.content(source, entry, session.bounds.inflated_bytes)
+    content = zip_directory.content(source, entry, session, form)
     stored_and_big = content.placed and content.length > _MOST_CHECKED
     if not stored_and_big and not zip_directory.checked(entry, content.at(0, content.length)):
         session.oddity(form, "zip.crc", "its checksum is wrong", name)
     return content
-
-
-def _spend(entry: Entry, name: str, session: Session, form: str) -> None:
-    """Before anything is inflated: the directory says how much it would be, and no more is made than that."""
-    if session.is_bomb(entry.size, entry.compressed):
-        detail = f"{entry.compressed} bytes inflate to {entry.size}"
-        session.oddity(form, "compressed.bomb", detail, name)
-    session.spend_inflated(entry.size, entry.size, entry.compressed)
