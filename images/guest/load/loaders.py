@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from guest.load import compressed, exported, torchscript, unpickler
+from guest.load import archives, compressed, exported, torch_tar, torchscript, unpickler
 from guest.load.place import Place
 from guest.readers.compressed import CODECS
 
@@ -60,14 +60,22 @@ LOADERS: dict[str, Loader] = {
     "torch-legacy": _torch,
     "torchscript": torchscript.load,
     "torch-export": exported.load,
+    "torch-tar": torch_tar.load,
     "pickle": _pickle,
 }
+# Those that hold others, which are loaded by their own loaders.
 LOADERS |= {name: partial(compressed.load, name, load, LOADERS) for name in CODECS}
+LOADERS |= {
+    "tar": partial(archives.tar, load, LOADERS),
+    "zip": partial(archives.zipped, load, LOADERS),
+    "stable-baselines3": partial(archives.stable_baselines, load, LOADERS),
+}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
 NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
+    "torch-tar": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
     "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),
