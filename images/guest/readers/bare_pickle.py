@@ -34,8 +34,8 @@ class _Trial:
     def reads(self, _: str) -> bool:
         return False
 
-    def build(self, *_: object) -> bool:
-        return False
+    def build(self, *_: object) -> None:
+        return None
 
     def persistent(self, *_: object) -> object:
         raise UnreadableError("a persistent id, where nothing resolves it")

@@ -79,10 +79,15 @@ def _build(reader: Machine) -> None:
     target = reader.stack[-1]
     if isinstance(target, MappingObject):
         target.states.append(state)
+        return
+    if isinstance(target, Call):
+        _acted(reader, target, "build", state)
+    built = reader.constructors.build(target, state, reader.where)
+    if built is not None:
+        reader.stack[-1] = built
     elif isinstance(target, Call):
         target.states.append(state)
-        _acted(reader, target, "build", state)
-    elif not reader.constructors.build(target, state, reader.where):
+    else:
         _refused(reader, target)
 
 

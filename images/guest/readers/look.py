@@ -41,6 +41,8 @@ def _bag(node: Bag) -> Branch:
 def _array(node: NumpyArray) -> Leaf | Branch | None:
     if node.view is not None:
         return Leaf(node.view)
+    if node.parts is not None:
+        return look(node.parts)
     return Branch(enumerate(node.objects)) if node.objects is not None else None
 
 
