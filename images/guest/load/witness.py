@@ -16,7 +16,7 @@ import blake3
 import wire
 
 from guest.load.unpickler import StandIn
-from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, settle, walk
+from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
 
 Form = tuple[str, tuple[int, ...], str]  # of a tensor: dtype, shape, digest
 
@@ -115,8 +115,7 @@ def _bytes_of(tensor: Any) -> tuple[str, tuple[int, ...], Any]:
 def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, ...], Any]]:
     """Every tensor below the root that has a form safetensors knows, up to so many bytes of them: a few bytes, expanded
     under many names, would keep us hashing for days."""
-    named_root = settle(root, look, nodes=_NODES, depth=_DEPTH)
-    for named in walk(named_root, look, nodes=_NODES, depth=_DEPTH):
+    for named in walk(root, look, nodes=_NODES, depth=_DEPTH):
         if named.left_out:
             continue
         try:

@@ -64,8 +64,7 @@ def make(root: object, form: str, session: Session) -> Plan:
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
-        named = naming.settle(root, look, nodes=bounds.nodes, depth=bounds.depth)
-        for found in naming.walk(named, look, nodes=bounds.nodes, depth=bounds.depth):
+        for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
             elif not _writable(found.name):
