@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
-from guest.load import unpickler
+from guest.load import joblib_file, numpy_file, pickle_file, unpickler
 from guest.load.place import Place
 
 Loader = Callable[[Place], Any]
@@ -19,14 +19,12 @@ def _torch(place: Place) -> Any:
     return torch.load(place.for_torch(), mmap=place.mapped, **options)
 
 
-def _pickle(place: Place) -> Any:
-    """pickle.load; again with latin-1 for what Python 2 wrote, as its users do."""
-    with place.open() as file:
-        try:
-            return unpickler.load(file)
-        except UnicodeDecodeError:
-            file.seek(0)
-            return unpickler.load(file, encoding="latin1")
+def _opened(load: Callable[[BinaryIO], Any]) -> Loader:
+    def opened(place: Place) -> Any:
+        with place.open() as file:
+            return load(file)
+
+    return opened
 
 
 def _refused_state(error: BaseException) -> type | None:
@@ -53,10 +51,24 @@ def load(name: str, place: Place) -> Any:
 
 
 _MOST_ABSENT = 1000  # then a class is being made up for each try
-LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
+LOADERS: dict[str, Loader] = {
+    "torch-zip": _torch,
+    "torch-legacy": _torch,
+    "pickle": _opened(pickle_file.load),
+    "joblib": _opened(joblib_file.load),
+    "npy": _opened(numpy_file.load),
+    "npz": _opened(numpy_file.load),
+}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
-NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": TORCH, "torch-legacy": TORCH, "pickle": ()}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "torch-zip": TORCH,
+    "torch-legacy": TORCH,
+    "pickle": (),
+    "joblib": ("numpy", "joblib"),
+    "npy": ("numpy",),
+    "npz": ("numpy",),
+}
 
 
 def needed(name: str, modules: list[str]) -> list[str]:

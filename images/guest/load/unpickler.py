@@ -84,20 +84,24 @@ def _plain_when_absent(rebuild: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-class Unpickler(pickle.Unpickler):
-    """pickle.Unpickler with stand-ins."""
+class StandIns:
+    """For an unpickler to inherit from: what isn't installed gets a stand-in."""
 
     def find_class(self, module: str, name: str) -> Any:
         global current  # noqa: PLW0603 - the audit hook has no other way to know where the stream is
         current = f"{module}.{name}"
         if current not in absent:
             try:
-                found = super().find_class(module, name)
+                found = super().find_class(module, name)  # type: ignore[misc]
                 return _plain_when_absent(found) if current in _OF_A_SUBCLASS else found
             except (ImportError, AttributeError) as error:
                 stand_in(module, name, f"{type(error).__name__}: {error}")
         uses[current] += 1
         return _stand_ins[current]
+
+
+class Unpickler(StandIns, pickle.Unpickler):
+    """pickle.Unpickler with stand-ins."""
 
 
 def load(file: Any, **options: Any) -> Any:

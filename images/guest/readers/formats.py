@@ -6,7 +6,7 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, refused, torch_zip
+from guest.readers import bare_pickle, npy, refused, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
@@ -41,7 +41,8 @@ def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     others = refused.recognise(source, head)
     found += [other for other in others if other.name in _TARS]
     stream = bare_pickle.recognise(source, head, implied=False)
-    found += [stream] if stream else []
+    array = npy.recognise(head)
+    found += [form for form in (stream, array) if form]
     found += [other for other in others if other.name not in _TARS]
     found.sort(key=lambda form: form.family == torch_zip.FAMILY and not head.startswith(LOCAL_MAGIC))
     if not found and extension.startswith(".data-"):
@@ -62,4 +63,6 @@ def _archives(source: Source, head: bytes) -> list[Found]:
     if directory is None:
         return []
     flavour = torch_zip.flavour(directory.entries)
+    if flavour == npy.ARCHIVE:
+        return [npy.found_archive(directory)]
     return [torch_zip.found(directory) if flavour == torch_zip.NAME else refused.archive(flavour, directory)]

@@ -26,7 +26,6 @@ _TEXT = 1 << 16  # bytes of text that are kept
 _TIMES = NUMPY["i8"]
 
 
-
 @dataclass(eq=False, slots=True)
 class TextArray:
     """An array of strings."""

@@ -21,7 +21,9 @@ def _proto(reader: Machine) -> None:
 
 def _frame(reader: Machine) -> None:
     # The C unpickler asks no more of a frame than that its bytes are there.
-    reader.stream.need(length8(reader))
+    length = length8(reader)
+    reader.stream.need(length)
+    reader.stream.frame_end = reader.stream.tell() + length
 
 
 def _mark(reader: Machine) -> None:

@@ -16,7 +16,6 @@ ARCHIVES = {
     "torch-export": "torch.export program",
     "stable-baselines3": "Stable-Baselines3 archive",
     "keras": "Keras archive",
-    "npz": "numpy archive (npz)",
     "zip": "zip archive without a model in it",
 }
 
@@ -25,7 +24,6 @@ _MAGICS = (
     ("hdf5", "HDF5 or Keras file", 0, b"\x89HDF\r\n\x1a\n"),
     ("gguf", "GGUF file", 0, b"GGUF"),
     ("ggml", "GGML file", 0, b"lmgg"),
-    ("npy", "numpy array (npy)", 0, b"\x93NUMPY"),
     ("gzip", "gzip-compressed file", 0, b"\x1f\x8b"),
     ("bzip2", "bzip2-compressed file", 0, b"BZh"),
     ("xz", "xz-compressed file", 0, b"\xfd7zXZ\x00"),

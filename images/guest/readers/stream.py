@@ -18,6 +18,7 @@ class Stream:
         self._base = start  # where the buffer begins in the source
         self._buffer = b""
         self._at = 0
+        self.frame_end = 0  # of the last frame that was announced
 
     def tell(self) -> int:
         return self._base + self._at
