@@ -28,7 +28,7 @@ class _Wrapper:
 
 
 # joblib makes its own from it, too.
-_IN_PYTHON: Any = pickle._Unpickler  # type: ignore[attr-defined]
+_IN_PYTHON: Any = pickle._Unpickler
 
 
 class _Unpickler(unpickler.StandIns, _IN_PYTHON):  # type: ignore[misc]
