@@ -45,19 +45,20 @@ def state(name: str, given: Any) -> Branch:
     """The parts of an object of a class in the state that it is given by a pickle."""
     if is_module(given):
         return module_branch(given)
-    if isinstance(given, dict) or (isinstance(given, tuple) and len(given) == 2 and _is_slots(given)):
+    if isinstance(given, tuple):
+        given = _of_tuple(name, given)
+    if given is None or isinstance(given, dict):
         return attributes_branch(given)
-    if name.startswith("numpy.random.") and isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], dict):
-        return Branch([*given[0].items(), ("seed_seq", given[1])])
-    table = given[-1].get(_PANDAS_STATE) if isinstance(given, tuple) and given and isinstance(given[-1], dict) else None
-    if isinstance(table, dict):
-        return attributes_branch(table)
-    if given is None:
-        return Branch()
     if name.partition(".")[0] in _KNOWN_STATES:
         return Branch((), [("state", given, f"a state whose form only {name[:128]} knows")])
     return Branch([("state", given)])
 
 
-def _is_slots(given: tuple[Any, ...]) -> bool:
-    return all(part is None or isinstance(part, dict) for part in given)
+def _of_tuple(name: str, given: tuple[Any, ...]) -> Any:
+    """The attributes that a tuple stands for, if it is of a known form; otherwise the tuple."""
+    if len(given) == 2 and all(part is None or isinstance(part, dict) for part in given):
+        return {key: value for part in given if part for key, value in part.items()}
+    if len(given) == 2 and isinstance(given[0], dict) and name.startswith("numpy.random."):
+        return {**given[0], "seed_seq": given[1]}
+    table = given[-1].get(_PANDAS_STATE) if given and isinstance(given[-1], dict) else None
+    return table if isinstance(table, dict) else given

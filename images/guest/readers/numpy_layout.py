@@ -8,6 +8,7 @@ text              kept as text when it is short
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from math import prod
 
@@ -123,6 +124,7 @@ def _half(dtype: NumpyDtype) -> NumpyDtype:
 
 def _string(item: bytes, dtype: NumpyDtype, origin: tuple[int, int]) -> object:
     if dtype.kind == "U":
-        return item.decode("utf-32-be" if dtype.big_endian else "utf-32-le", "surrogatepass").rstrip("\0")
+        decode = codecs.utf_32_be_decode if dtype.big_endian else codecs.utf_32_le_decode  # found without an import
+        return decode(item, "surrogatepass", True)[0].rstrip("\0")
     data = item.rstrip(b"\0")
     return Bytes(Memory(memoryview(data), origin), "bytes", data)
