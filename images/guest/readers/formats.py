@@ -6,7 +6,7 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, npy, refused, torch_zip
+from guest.readers import bare_pickle, compressed, exported, npy, refused, torch_zip, torchscript
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
@@ -31,6 +31,12 @@ PICKLE_EXTENSIONS = frozenset(
         ".tar",
     }
 )
+_FLAVOURS = {
+    torch_zip.NAME: torch_zip.found,
+    torchscript.NAME: torchscript.found,
+    exported.NAME: exported.found,
+    npy.ARCHIVE: npy.found_archive,
+}
 _TARS = frozenset({"torch-tar", "nemo", "tar"})
 
 
@@ -40,9 +46,8 @@ def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     found = _archives(source, head)
     others = refused.recognise(source, head)
     found += [other for other in others if other.name in _TARS]
-    stream = bare_pickle.recognise(source, head, implied=False)
-    array = npy.recognise(head)
-    found += [form for form in (stream, array) if form]
+    readable = (bare_pickle.recognise(source, head, implied=False), npy.recognise(head), compressed.recognise(head))
+    found += [form for form in readable if form]
     found += [other for other in others if other.name not in _TARS]
     found.sort(key=lambda form: form.family == torch_zip.FAMILY and not head.startswith(LOCAL_MAGIC))
     if not found and extension.startswith(".data-"):
@@ -63,6 +68,5 @@ def _archives(source: Source, head: bytes) -> list[Found]:
     if directory is None:
         return []
     flavour = torch_zip.flavour(directory.entries)
-    if flavour == npy.ARCHIVE:
-        return [npy.found_archive(directory)]
-    return [torch_zip.found(directory) if flavour == torch_zip.NAME else refused.archive(flavour, directory)]
+    known = _FLAVOURS.get(flavour)
+    return [known(directory) if known else refused.archive(flavour, directory)]

@@ -92,9 +92,8 @@ class _Constructors(KnownConstructors):
         if not isinstance(dtype, NumpyDtype) or shape is None:
             raise UnreadableError("an array's wrapper without dtype or shape")
         stream = self._stream
-        if stream.frame_end > stream.tell():
-            where_to = f"the frame ends at {stream.frame_end}"
-            self._session.oddity(where.form, "joblib.frame", f"an array inside of a frame: {where_to}", where.record)
+        if stream.framed:
+            self._session.oddity(where.form, "joblib.frame", "an array inside of a frame", where.record, where.offset)
             self._session.incomplete("an array inside of a frame: joblib would look for its bytes elsewhere")
         if dtype.holds_objects:
             return self._objects(where)
