@@ -123,10 +123,3 @@ def test_torchscript_is_named_and_its_pickles_are_read(read: Read) -> None:
 def test_empty_and_unknown(read: Read) -> None:
     assert read(b"").end.reason == "the file is empty"
     assert read(b"hello world, no model\n", ".x").end.reason == "not a format that is known here"
-
-
-def test_joblib_is_named(read: Read) -> None:
-    stream = b"\x80\x02cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b\x00\x01\x02."
-    result = read(stream, ".joblib")
-    assert result.formats == ["joblib"]
-    assert result.uses("joblib.numpy_pickle.NumpyArrayWrapper") == {"newobj", "build"}
