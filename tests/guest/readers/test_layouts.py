@@ -17,7 +17,6 @@ LEFT_OUT = {
     "storage_alone": {"storage.storage"},
     "absent_module": {"net.cache", "net.loose"},
     "legacy_absent_module": {"net.cache", "net.loose"},
-    "pickle_objects": {"words"},
 }
 
 
