@@ -112,7 +112,7 @@ def value(path: Path, bounds: Bounds = BOUNDS) -> Iterator[tuple[Any, Session, s
         root, stopped = None, ""
         with watched():
             try:
-                root = bare_pickle.read(source, session, Nested(session).load)
+                root = bare_pickle.read(source, session, Nested(session))
             except UnreadableError as error:
                 stopped = str(error)
         yield root, session, stopped
