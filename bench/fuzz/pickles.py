@@ -120,7 +120,9 @@ _ARGUMENTS: dict[str, Callable[[random.Random], bytes]] = {
     "uint1": lambda chance: bytes([chance.choice((0, 1, 127, 255))]),
     "uint2": lambda chance: struct.pack("<H", chance.choice((0, 1, 256, 65535))),
     "int4": lambda chance: struct.pack("<i", chance.choice((0, -1, 1, (1 << 31) - 1, -(1 << 31)))),
-    "decimalnl_short": lambda chance: chance.choice((b"00", b"01", b"0", b"1", b"-5", b"99", b"%d" % (1 << 70))) + b"\n",
+    "decimalnl_short": lambda chance: (
+        chance.choice((b"00", b"01", b"0", b"1", b"-5", b"99", b"%d" % (1 << 70))) + b"\n"
+    ),
     "decimalnl_long": lambda chance: b"%d" % _number(chance) + chance.choice((b"L", b"")) + b"\n",
     "floatnl": lambda chance: chance.choice((b"1.5", b"-0.0", b"1e300", b"inf", b"nan", b"3")) + b"\n",
     "float8": lambda chance: struct.pack(">d", chance.choice((0.0, -0.0, 1.0, 1e-320, float("inf"), float("nan")))),
@@ -372,7 +374,12 @@ _BASE = Op("GLOBAL", b"__builtin__\nobject\n")
 _KNOWN: tuple[tuple[str, str, tuple[Op, ...], str], ...] = (
     ("collections", "OrderedDict", (Op("EMPTY_TUPLE"),), "mapping"),
     ("collections", "OrderedDict", (_M, _M, *_PAIR, *_PAIR, Op("LIST"), _T), "mapping"),
-    ("collections", "Counter", (_M, Op("EMPTY_DICT"), _text("k"), Op("BININT1", b"\x02"), Op("SETITEM"), _T), "mapping"),
+    (
+        "collections",
+        "Counter",
+        (_M, Op("EMPTY_DICT"), _text("k"), Op("BININT1", b"\x02"), Op("SETITEM"), _T),
+        "mapping",
+    ),
     ("collections", "defaultdict", (_M, Op("NONE"), _T), "mapping"),
     ("builtins", "set", (_M, _M, Op("BININT1", b"\x01"), _text("e"), Op("LIST"), _T), "set"),
     ("builtins", "frozenset", (_M, _M, Op("BININT1", b"\x01"), _text("e"), Op("LIST"), _T), "frozen"),
@@ -444,9 +451,7 @@ ACTIONS: dict[str, _Action] = {
     **{f"TUPLE{count}": _Action(_has(count), _tuple, 6) for count in (1, 2, 3)},
     "APPEND": _Action(_item_ready, _append, 10),
     "APPENDS": _Action(lambda program: _below(program, *_TAKES_ITEMS), _extend, 40),
-    "ADDITEMS": _Action(
-        lambda program: _below(program, *_TAKES_ELEMENTS) and _hashable_marked(program), _extend, 60
-    ),
+    "ADDITEMS": _Action(lambda program: _below(program, *_TAKES_ELEMENTS) and _hashable_marked(program), _extend, 60),
     "SETITEM": _Action(_setitem_ready, _setitem, 12),
     "SETITEMS": _Action(_setitems_ready, _extend, 60),
     **{name: _Action(_something, _put, 3) for name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")},

@@ -123,6 +123,7 @@ def value(path: Path, bounds: Bounds = BOUNDS) -> Iterator[tuple[Any, Session, s
 # Where a complete reading without any oddity may stand beside a load that fails: what only values tell.
 _ONLY_THE_LOAD_KNOWS = (
     ("ModuleNotFoundError", "No module named"),  # Python 2's name of a module, in a later protocol
+    ("UnicodeDecodeError", "'utf-8' codec"),  # long text stays in the file until the metadata is written
     ("MemoryError", ""),  # the memo is an array in C: one place far out takes all of it
 )
 # Where a load may go through beside a reading that stops without an oddity: bounds of ours, in their words.
