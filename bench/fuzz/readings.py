@@ -16,6 +16,7 @@ from bench.measure import ROOT
 sys.path[:0] = [str(ROOT / "images"), str(ROOT / "sandbox" / "untrusted")]
 
 import wire  # noqa: E402 - the path above comes first
+from guest.read import warm_up  # noqa: E402
 from guest.readers import bare_pickle  # noqa: E402
 from guest.readers.errors import UnreadableError  # noqa: E402
 from guest.readers.nested import Nested  # noqa: E402
@@ -43,6 +44,7 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_watch)
+warm_up()
 
 
 @contextmanager
