@@ -31,7 +31,8 @@ from sandbox.facts import (
 )
 from sandbox.inside import everywhere, read_back
 from sandbox.jail import family
-from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Readiness
+from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Mounted, Readiness
+from sandbox.jail.layers import Layer, having, layers
 from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
@@ -118,6 +119,12 @@ class _Run:
     group: OutputGroup | None
 
     @cached_property
+    def layers(self) -> dict[Layer, Mounted | None]:
+        """Every layer there is, and what of it the jail gets: a load has all that is prepared, a reading none."""
+        load = not self.request.static
+        return {layer: layer.mounted() if load else None for layer in layers(self.bundle)}
+
+    @cached_property
     def rules(self) -> Rules:
         """Read while the jail starts, once: both tables take some thirty milliseconds."""
         return rules(self.bundle)
@@ -146,6 +153,7 @@ class _Run:
             uid=spec.uid,
             code_sha256=code_digest,
             inside=vars(hello) if hello else {},
+            layers=tuple(layer.facts() for layer, given in self.layers.items() if given),
         )
         evidence = self._evidence(outcome, asked, planted)
         source = Input(str(staged.path), staged.size, digest, staged_copy=copied)
@@ -217,6 +225,7 @@ class _Run:
                 syscalls=self.policy.syscalls.wall_one,
                 job=secrets.token_hex(8),
                 programs=self.policy.programs if "programs" in self.policy.freedoms else None,
+                layers=tuple(filter(None, self.layers.values())),
             )
             yield spec, digest, copy
 
@@ -269,11 +278,14 @@ class _Run:
         return WeightsWriter(plan, sources, self.group.create(self.weights.name, "weights"), report)
 
     def _dynamic(self, outcome: Outcome, asked: Asked) -> DynamicFacts:
-        """With the witnesses under the names of the output."""
+        """With the witnesses under the names of the output, and the layers that would have had what was absent."""
         facts = outcome.session.dynamic(asked=asked.load)
         prefix = self.request.strip_prefix
+        lacking = [layer for layer, given in self.layers.items() if not given]
         return replace(
-            facts, witnesses=tuple(replace(row, name=row.name.removeprefix(prefix)) for row in facts.witnesses)
+            facts,
+            witnesses=tuple(replace(row, name=row.name.removeprefix(prefix)) for row in facts.witnesses),
+            absent=tuple(replace(row, layer=having(lacking, row.name)) for row in facts.absent),
         )
 
     def _compare(self, outcome: Outcome, dynamic: DynamicFacts) -> Comparison:

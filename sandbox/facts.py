@@ -136,11 +136,15 @@ class Witness:
 
 @dataclass(frozen=True)
 class Absent:
-    """A global whose module is not in the jail; a stand-in took its place."""
+    """A global whose module is not in the jail; a stand-in took its place.
+
+    `layer`: one that the jail was without and that has the module.
+    """
 
     name: str
     reason: str
     count: int
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -427,6 +431,15 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Further packages that the loader could import. `digest`: of their lock, shortened."""
+
+    name: str
+    digest: str
+    packages: dict[str, str]  # name -> version
+
+
+@dataclass(frozen=True)
 class JailFacts:
     """The jail that was used, and how it looked from inside."""
 
@@ -438,6 +451,7 @@ class JailFacts:
     uid: int
     code_sha256: str  # of the guest code it was given
     inside: dict[str, Any] = field(default_factory=dict)  # PID 1's own view; the jail's word
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,8 @@ _CALLER: _Texts = {
     "jail.runtime": ("--runtime names a runtime of the Docker engine", "use it with --jail docker"),
     "jail.root": ("a jail is never started as root", "choose an unprivileged uid and gid"),
     "bubblewrap.unusable": ("bubblewrap can't be used here: {why}", "{fix}"),
+    "layer.unknown": ("there is no layer {name!r}", "use one of {known}"),
+    "setup.remove_with": ("--remove takes away all that setup made, layers too", "leave --with out"),
     "wheels": ("{folder} is not a folder of wheels", "name one that exists"),
 }
 

@@ -24,7 +24,7 @@ SECONDS = "it takes a number of seconds above 0 and below 10000000"
 OPTIONS = {
     (): "-o --output --no-output --force --report --evidence --format --policy --jail --runtime --sha256 --static "
     "--salvage --allow-returned --strip-prefix --timeout --memory -q -v --version",
-    ("setup",): "--jail --wheels --offline --remove",
+    ("setup",): "--jail --with --wheels --offline --remove",
     ("verify",): "--source --replan",
     ("doctor",): "",
 }
@@ -114,6 +114,11 @@ def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
             "the following arguments are required: --source; see: sandbox-load verify --help",
         ),
         (["setup", "--jail", "none"], "argument --jail: invalid choice: 'none'"),
+        (
+            ["setup", "--remove", "--with", "sklearn"],
+            "--remove takes away all that setup made, layers too; leave --with",
+        ),
+        (["setup", "--with", "x"], "there is no layer 'x'; use one of cloudpickle, joblib, pandas, sklearn"),
         (["doctor", "model.pt"], "unrecognized arguments: model.pt; see: sandbox-load doctor --help"),
         (["\x1b[31m", "--x\n"], "unrecognized arguments: --x; see: sandbox-load --help"),
     ],

@@ -30,6 +30,7 @@ MAX_TEXT = 4096  # characters of any other free text
 MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
+MAX_MODULES = 512  # of a file, and of those a load had imported early
 MAX_SAMPLES = 256  # points of the series in RESOURCES
 MAX_SAID = 64 << 10  # bytes kept of each direction of a conversation
 # Where the decoy tools tell what they were asked to do: over the sinkhole, at an address that is nobody's (RFC 5737).
@@ -233,7 +234,7 @@ class ReadEnd:
     size: int = _size()  # of the file, as the reader saw it
     sha256: str = _text(64)  # over all RANGES in their order
     nodes: int = _size()  # pickle opcodes interpreted
-    frameworks: tuple[str, ...] = _list(_text(256), 512)  # top-level modules that the globals name
+    frameworks: tuple[str, ...] = _list(_text(256), MAX_MODULES)  # modules that the globals name
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ class Gone:
 class Armed:
     observer: str = _text(16)
     tasks: int = _size(1 << 20)  # threads that carry the filter
-    imported: tuple[str, ...] = _list(_text(256), 512)
+    imported: tuple[str, ...] = _list(_text(256), MAX_MODULES)
     at: float = _seconds()  # since the jail's start, as every `at`
     limits: dict[str, int] = _counts(32)  # the loader's rlimits, as read back by PID 1
 
