@@ -46,6 +46,7 @@ from sandbox.scratch import scratch
 from sandbox.stage import Staged, stage
 from sandbox.untrusted.talk import understand
 from sandbox.weights.group import OutputGroup, output_paths, refuse_existing
+from sandbox.weights.names import stripped
 from sandbox.weights.plan import Caps
 from sandbox.weights.writer import WeightsWriter
 
@@ -272,9 +273,7 @@ class _Run:
         """With the witnesses under the names of the output."""
         facts = outcome.session.dynamic(asked=asked.load)
         prefix = self.request.strip_prefix
-        return replace(
-            facts, witnesses=tuple(replace(row, name=row.name.removeprefix(prefix)) for row in facts.witnesses)
-        )
+        return replace(facts, witnesses=tuple(replace(row, name=stripped(row.name, prefix)) for row in facts.witnesses))
 
     def _compare(self, outcome: Outcome, dynamic: DynamicFacts) -> Comparison:
         if outcome.digests is None or not dynamic.loaded:

@@ -7,7 +7,7 @@ the file can write a new one, and only `verify --replan` proves names and shapes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -16,9 +16,10 @@ from sandbox import messages
 from sandbox.errors import HostileError
 from sandbox.facts import Label, LeftOut, Tensor
 from sandbox.untrusted import wire
+from sandbox.weights.names import original
 from sandbox.weights.plan import check_name, check_size, check_tensor
 
-SCHEMA = "sandbox-load/manifest/1"
+SCHEMA = "sandbox-load/manifest/2"
 ALGORITHM = "blake3"
 _SEAL = b'"sha256": "%s"\n}\n'
 _LEAST_TEXT = 24  # bytes for each object and list: what is left out has 30 or more, a tensor's row 80
@@ -98,7 +99,15 @@ def _parts(manifest: Manifest) -> Iterator[str]:
     for key, value in head.items():
         yield f'"{key}": {json.dumps(value)},\n'
     yield from _list("tensors", (_tensor(entry.tensor, entry.digest) for entry in manifest.entries))
+    yield from _list("escaped", _escaped(manifest))
     yield from _list("left_out", ({"name": item.name, "reason": item.reason} for item in manifest.left_out))
+
+
+def _escaped(manifest: Manifest) -> Iterator[dict[str, object]]:
+    """What the names that safetensors can't hold are in the source."""
+    for entry in manifest.entries:
+        if entry.tensor.escaped:
+            yield {"name": entry.tensor.name, "original": original(entry.tensor.name)}
 
 
 def manifest_text(manifest: Manifest) -> Iterator[bytes]:
@@ -135,6 +144,7 @@ Check = Callable[[object], bool]
 
 _FILE: dict[str, Check] = {"name": _is_text, "size": _is_size, "sha256": _is_digest}
 _LEFT_OUT: dict[str, Check] = {"name": _is_text, "reason": _is_text}
+_ESCAPED: dict[str, Check] = {"name": _is_text, "original": _is_text}
 _TENSOR: dict[str, Check] = {
     "name": _is_text,
     "label": _is_text,
@@ -155,6 +165,7 @@ _MANIFEST: dict[str, Check] = {
     "output": lambda value: isinstance(value, dict),
     "strip_prefix": _is_text,
     "tensors": lambda value: isinstance(value, list),
+    "escaped": lambda value: isinstance(value, list),
     "left_out": lambda value: isinstance(value, list),
     "sha256": _is_digest,
 }
@@ -169,7 +180,7 @@ def _checked(untrusted_object: Any, checks: dict[str, Check]) -> dict[str, Any]:
     return untrusted_object
 
 
-def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
+def _entry(index: int, untrusted_row: Any, source_size: int, escaped: Collection[str]) -> Entry:
     row = _checked(untrusted_row, _TENSOR)
     untrusted = wire.Tensor(
         index=index,
@@ -182,6 +193,7 @@ def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
         offset=row["offset"],
         length=row["length"],
         alias=row["alias"],
+        escaped=row["name"] in escaped,
     )
     try:
         if row["label"] == Label.RETURNED:
@@ -213,6 +225,7 @@ def read_manifest(untrusted_text: bytes) -> Manifest:
         raise messages.error("manifest.text", why=error) from None
     top = _checked(untrusted_manifest, _MANIFEST)
     source, output = (File(**_checked(top[key], _FILE)) for key in ("source", "output"))
-    entries = tuple(_entry(index, row, source.size) for index, row in enumerate(top["tensors"]))
+    escaped = {_checked(row, _ESCAPED)["name"] for row in top["escaped"]}
+    entries = tuple(_entry(index, row, source.size, escaped) for index, row in enumerate(top["tensors"]))
     left_out = tuple(LeftOut(**_checked(row, _LEFT_OUT)) for row in top["left_out"])
     return Manifest(top["tool"], source, output, top["strip_prefix"], entries, left_out)

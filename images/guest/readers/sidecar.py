@@ -1,15 +1,16 @@
 """Everything of a model that isn't a tensor, as typed JSON, within a bound and without recursion.
 
 Simple values stand as they are. What JSON has no word for is an object with one key that begins with "$":
-$tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $int, $float, $dict (keys that aren't all
-text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor, $left_out, and
-$omitted with the reason.
+$tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $text (with surrogates), $int, $float, $dict
+(keys that aren't all text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor,
+$left_out, and $omitted with the reason. `sandbox/metadata.py` reads it back.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -21,6 +22,7 @@ from guest.readers.tensors import Storage, TensorView
 
 FORMAT = "sandbox-load/metadata/1"
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DEPTH = 96  # of JSON; a reader of the file may recurse
 _ATOM = 1 << 16  # bytes of one string
 _CONTAINERS_MOST = 1_000_000  # the host takes twice as many, and holds them all at once
@@ -51,11 +53,16 @@ class Sidecar:
         self._opened = 0
         self._path: list[int] = []
 
-    def text(self, root: Any, sources: list[tuple[str, str, Any]]) -> Iterator[str]:
-        """The document in pieces: at most `limit` bytes if that is 128 KiB or more; what doesn't fit is said."""
+    def text(self, root: Any, sources: list[tuple[str, str, Any]], escaped: dict[str, str]) -> Iterator[str]:
+        """The document in pieces: at most `limit` bytes if that is 128 KiB or more; what doesn't fit is said.
+
+        `escaped`: original names by those that stand for them.
+        """
         document = {"format": FORMAT, "root": root}
         if sources:
             document["sources"] = [{"class": name, "file": file, "text": text} for name, file, text in sources]
+        if escaped:
+            document["escaped"] = escaped
         stack: list[tuple[Iterator[_Part], int]] = [(iter([_Value(document)]), 0)]
         while stack:
             part = next(stack[-1][0], None)
@@ -87,6 +94,10 @@ class Sidecar:
         return self._written > self._limit // 2 or self._opened > _CONTAINERS_MOST
 
     def string(self, value: str) -> str:
+        if _SURROGATE.search(value):  # two in a row would be read back as one letter
+            raw = value.encode("utf-8", "surrogatepass")
+            text = base64.b64encode(raw).decode("ascii")
+            return _typed("text", text) if len(text) <= self._atom else omitted(f"text of {len(value)} characters")
         text = json.dumps(value) if len(value) <= self._atom else ""
         return text if 0 < len(text) <= self._atom else omitted(f"text of {len(value)} characters")
 
@@ -138,7 +149,7 @@ class Sidecar:
         yield "}"
 
     def mapping(self, value: dict[Any, Any]) -> Iterator[_Part]:
-        if not all(type(key) is str and not key.startswith("$") and len(key) <= self._atom // 6 for key in value):
+        if not all(type(key) is str and self._plain(key) for key in value):
             yield from self.wrapped("dict", ([key, item] for key, item in value.items()))
             return
         yield "{"
@@ -151,6 +162,10 @@ class Sidecar:
             yield _Value(item)
             comma = ","
         yield "}"
+
+    def _plain(self, key: str) -> bool:
+        """Whether JSON can have it for a key."""
+        return not key.startswith("$") and len(key) <= self._atom // 6 and not _SURROGATE.search(key)
 
     def mapping_object(self, value: MappingObject) -> Iterator[_Part]:
         if value.name.endswith(".OrderedDict") and not value.states:

@@ -47,7 +47,8 @@ def root(read: Read, value: Any, **bounds: int) -> Any:
         (len, {"$global": "builtins.len"}),
         (np.ones(2), {"$tensor": "tensor"}),
         (np.zeros(2, dtype=np.complex128), {"$left_out": "complex128: safetensors has no such dtype"}),
-        ("\ud800\x1b[31m", "\ud800\x1b[31m"),
+        ("\x1b[31m", "\x1b[31m"),
+        ("\ud800\udc00", {"$text": "7aCA7bCA"}),
     ],
 )
 def test_values(read: Read, value: Any, expected: Any) -> None:
