@@ -92,6 +92,7 @@ _CALLER: _Texts = {
     "manifest.fields": ("the manifest does not have the fields of {schema}", _VERIFIED),
     "manifest.value": ("the manifest's {key} can't be", _VERIFIED),
     "manifest.entry": ("the manifest has an entry that can't be: {why}", _VERIFIED),
+    "metadata.foreign": ("it is no metadata of sandbox-load's: {why}", "name a .metadata.json that it wrote"),
     "replan": ("the plan can't be derived again: {why}", "see the report of the source"),
     "tensors.verdict": ("{path}: {verdict}: {summary}", "read the report before you accept it"),
     "tensors.none": ("{path}: {why}", "read its report: sandbox-load {path} --no-output"),

@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sandbox.controller",
         "sandbox.request",
         "sandbox.tensors",
+        "sandbox.metadata",
     },  # later
     "sandbox.errors": set(),
     "sandbox.facts": set(),
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.jail": _MIDDLE,
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
     "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
+    "sandbox.metadata": {"sandbox.untrusted.wire", "sandbox.weights.metadata", *_BOTTOM},
     "sandbox.order": {"sandbox.planted", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.inside": {"sandbox.facts", "sandbox.jail.interface"},
     "sandbox.exchange": {

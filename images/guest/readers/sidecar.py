@@ -3,7 +3,8 @@
 Simple values stand as they are. What JSON has no word for is an object with one key that begins with "$":
 $tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $text (with surrogates), $int, $float, $dict
 (keys that aren't all text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor,
-$left_out, and $omitted with the reason. `sandbox/metadata.py` reads it back.
+$left_out, $parts (one tensor that is written as several), $file (a file beside the model, by its size), and $omitted
+with the reason. `sandbox/metadata/` reads it back.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from guest.naming import Members
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
 from guest.readers.numpy_objects import NumpyArray, NumpyDtype, NumpyScalar, number
+from guest.readers.parts import File, Parts
 from guest.readers.tensors import Storage, TensorView
 
 FORMAT = "sandbox-load/metadata/1"
@@ -173,7 +176,8 @@ class Sidecar:
             return
         yield f'{{"$mapping":{json.dumps(value.name[:4096])},"items":'
         yield from self.mapping(value)
-        yield from self._fields({"args": value.args, "state": value.states})
+        yield from self._fields({"args": value.args})
+        yield from self._states(value.states)
         yield "}"
 
     def call(self, value: Call) -> Iterator[_Part]:
@@ -181,10 +185,8 @@ class Sidecar:
         yield f'{{"${kind}":'
         yield json.dumps(value.callee.name[:4096]) if isinstance(value.callee, Global) else _Value(value.callee)
         pairs = [[key, item] for key, item in value.pairs]
-        state = value.states[0] if len(value.states) == 1 else value.states
-        yield from self._fields(
-            {"args": value.args, "kwargs": value.kwargs, "state": state, "items": value.items, "pairs": pairs}
-        )
+        yield from self._fields({"args": value.args, "kwargs": value.kwargs, "items": value.items, "pairs": pairs})
+        yield from self._states(value.states)
         yield "}"
 
     def _fields(self, values: dict[str, Any]) -> Iterator[_Part]:
@@ -195,10 +197,23 @@ class Sidecar:
             yield f',"{name}":'
             yield _Value(list(value) if name == "args" and isinstance(value, tuple) else value)
 
+    def _states(self, states: list[Any]) -> Iterator[_Part]:
+        """What BUILD gave it, in its order."""
+        if states:
+            yield ',"state":' if len(states) == 1 else ',"states":'
+            yield _Value(states[0] if len(states) == 1 else states)
+
     def scalar(self, value: NumpyScalar) -> Iterator[_Part]:
         plain = number(value)
-        yield f'{{"$scalar":{json.dumps(value.dtype.code[:64])},"value":'
+        order = value.dtype.order if plain is None else ""  # a number needs none
+        yield f'{{"$scalar":{json.dumps((order + value.dtype.code)[:64])},"value":'
         yield _Value(value.value if plain is None else plain)
+        yield "}"
+
+    def parts(self, value: Parts) -> Iterator[_Part]:
+        yield f'{{"$parts":{json.dumps(value.kind)},"tensors":'
+        yield _Value(value.children)
+        yield from self._fields({"facts": value.facts})
         yield "}"
 
     def persistent(self, value: Unresolved) -> Iterator[_Part]:
@@ -244,12 +259,15 @@ _ATOMS: dict[type, Callable[[Sidecar, Any], str]] = {
     TensorView: Sidecar.tensor,
     NumpyDtype: lambda _, value: _typed("dtype", f"{value.order}{value.code}"[:256]),
     Storage: lambda _, value: _typed("storage", value.key[:4096]),
+    File: lambda _, value: f'{{"$file":{value.size}}}',
 }
 
 _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     list: Sidecar.items,
     tuple: Sidecar.tuple,
     dict: Sidecar.mapping,
+    Members: Sidecar.mapping,
+    Parts: Sidecar.parts,
     Bag: Sidecar.bag,
     MappingObject: Sidecar.mapping_object,
     Call: Sidecar.call,
