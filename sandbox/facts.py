@@ -447,7 +447,7 @@ class Output:
     """A file that was written."""
 
     path: str
-    kind: str  # weights, manifest, metadata
+    kind: str  # weights, optimizer, manifest, metadata, index
     size: int
     sha256: str
 

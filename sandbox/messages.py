@@ -49,6 +49,16 @@ _CALLER: _Texts = {
     "output.input": ("{path} is the input itself", _OUTPUT),
     "output.special": ("{path} is not a file", _OUTPUT),
     "output.exists": ("{path} exists already", "choose another with -o, or replace it with --force"),
+    "output.stale": (
+        "{path} is of another conversion, and would look like a part of this one",
+        "remove it, or " + _OUTPUT,
+    ),
+    "output.unwanted": ("{option} is about the output, and --no-output writes none", "leave one of the two out"),
+    "choice.nothing": (
+        "the pattern {pattern!r} matches none of the names of {count} tensors, of which {first!r} is the first",
+        "* stands for any text, ? for one letter; case matters, and --strip-prefix comes first",
+    ),
+    "choice.shards": ("it would take {count} shards, and {most} is the most", "choose a larger --shard-size"),
     "report.words": ("--report {word!r} is not FORMAT=PATH", "FORMAT is one of {formats}"),
     "report.stdout": ("--report {word!r}: the report goes to standard output anyway", "choose its form with --format"),
     "report.folder": ("--report {word!r}: there is no such folder", "create it first"),
