@@ -54,10 +54,8 @@ def held(arranged: Arrangement) -> dict[str, list[str]]:
     return {part.name: [tensor.name for tensor in part.tensors] for part in arranged.parts}
 
 
-PLANS = st.lists(
-    st.tuples(st.sampled_from(["model.", "optimizer.state.0.", "a."]), st.integers(0, 9), st.integers(0, 2)),
-    max_size=12,
-)
+PREFIXES = st.sampled_from(["model.", "optimizer.state.0.", "a."])
+PLANS = st.lists(st.tuples(PREFIXES, st.integers(0, 9), st.integers(0, 2)), max_size=12)
 CHOICES = st.builds(
     Choices,
     exclude=st.sampled_from([(), ("*3",)]),
@@ -79,8 +77,8 @@ def test_each_tensor_is_in_one_file_or_left_out_or_dropped_for_one_that_is_there
     whole = tuple(replace(one, twin=-1 if twins[one.index] == one.index else twins[one.index]) for one in whole)
     try:
         arranged = arrange(whole, choices, "x.safetensors")
-    except CallerError as error:
-        assert "matches none" in str(error)
+    except CallerError:  # a pattern that matches none
+        assert choices.select or choices.exclude
         return
     inside = [tensor for part in arranged.parts for tensor in part.tensors]
     dropped = dict(arranged.dropped)
@@ -100,8 +98,8 @@ def test_shards_have_the_usual_names_and_index() -> None:
     whole = tensors("a", "b", "big", "c", "d", sizes=(4, 4, 100, 4, 4))
     arranged = arrange(whole, Choices(shard_size=8), "x.safetensors")
     assert held(arranged) == {
-        "x-00001-of-00003.safetensors": ["a", "b"] if len(arranged.parts[0].tensors) == 2 else ["big"],
-        "x-00002-of-00003.safetensors": ["big"] if len(arranged.parts[0].tensors) == 2 else ["a", "b"],
+        "x-00001-of-00003.safetensors": ["big"],
+        "x-00002-of-00003.safetensors": ["a", "b"],
         "x-00003-of-00003.safetensors": ["c", "d"],
     }
     assert {part.whole for part in arranged.parts} == {"x.safetensors"}
