@@ -31,6 +31,7 @@ from sandbox.metadata.values import (
     Pairs,
     Parts,
     Persistent,
+    Program,
     Python2Str,
     Scalar,
     SourceText,
@@ -251,6 +252,15 @@ def _parts(untrusted: dict[str, Any], depth: int) -> Parts:
     return Parts(_text(row["$parts"]), _value(row["tensors"], depth), _value(row.get("facts", {}), depth))
 
 
+def _program(kind: str, beside: set[str]) -> Callable[[dict[str, Any], int], Program]:
+    def read(untrusted: dict[str, Any], depth: int) -> Program:
+        row = _fields(untrusted, {kind}, beside)
+        rest = {key: _value(item, depth) for key, item in row.items() if key != kind}
+        return Program(kind[1:], _value(row[kind], depth), rest)
+
+    return read
+
+
 def _other_file(untrusted: dict[str, Any], _: int) -> OtherFile:
     size = _only(untrusted, "$file")
     if type(size) is not int or size < 0:
@@ -281,6 +291,8 @@ _TYPED: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "$tensor": _named("$tensor", TensorName),
     "$left_out": _named("$left_out", NotConverted),
     "$parts": _parts,
+    "$torchscript": _program("$torchscript", {"constants", "version", "code"}),
+    "$exported": _program("$exported", {"inputs"}),
     "$file": _other_file,
     "$omitted": _named("$omitted", Omitted),
 }

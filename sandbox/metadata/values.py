@@ -130,6 +130,15 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Program:
+    """What a program's file holds, by its `kind`: torchscript's module, exported's tensors. `beside`: all else."""
+
+    kind: str
+    content: Any
+    beside: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class OtherFile:
     """A file beside the model that is none itself."""
 

@@ -211,10 +211,13 @@ def verify(output: Path, source: Path, manifest: Path | None = None) -> VerifyRe
     Raises CallerError when one of them can't be used.
     """
     whole = _whole(output)
+    beside = manifest or output_paths(whole)[MANIFEST]
     with ExitStack() as stack:
+        if not beside.exists():
+            stack.enter_context(_opened(output, "the output"))  # if that isn't there either, it is what to say
         source_fd = stack.enter_context(_opened(source, "the source"))
         try:
-            said = load_manifest(manifest or output_paths(whole)[MANIFEST])
+            said = load_manifest(beside)
         except ChangedError as error:
             return VerifyResult(None, (str(error),), (), ("anything: the manifest can't be trusted",))
         found, fds = _Found(), []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from guest.readers import sidecar
 from guest.readers.session import Bounds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sandbox
 from sandbox.errors import CallerError
-from sandbox.metadata.reader import MAX_DEPTH, parse_metadata, read_metadata
+from sandbox.metadata.reader import _TYPED, MAX_DEPTH, parse_metadata, read_metadata
 from sandbox.metadata.values import (
     Array,
     Bag,
@@ -105,7 +107,7 @@ HASHABLE = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.integers(-(1 << 8000), 1 << 8000)
+    | st.integers(0, 8000).map(lambda bits: 3 - (1 << bits))
     | st.floats()
     | TEXT
     | st.binary(max_size=40),
@@ -164,6 +166,10 @@ def test_what_was_cut_off_says_so_where_it_stood(tmp_path: Path) -> None:
     mapping, rest = parse_metadata(read_file(path, Bounds(metadata_bytes=10_000)).metadata).root
     assert mapping["$omitted"] == Omitted("the rest: no room")
     assert rest == Omitted("the rest: no room")
+
+
+def test_every_kind_of_value_that_is_written_is_read() -> None:
+    assert set(re.findall(r"\$\w+", sidecar.__doc__ or "")) == _TYPED.keys()
 
 
 def document(root: str, more: str = "") -> bytes:
