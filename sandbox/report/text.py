@@ -165,12 +165,13 @@ def _left_out(report: Report, verbose: int) -> Lines:
 
 def _output(report: Report, verbose: int) -> Lines:
     for output in report.outputs:
-        if verbose or output.kind == "weights":
+        if verbose or output.kind in ("weights", "optimizer"):
             digest = f", sha256 {neutral(output.sha256, 64)}" if verbose else ""
             yield f"{neutral(output.path, LONG)} ({neutral(output.kind, 16)}, {size(output.size)}{digest})"
-    beside = [neutral(output.kind, 16) for output in report.outputs if output.kind != "weights"]
+    kinds = dict.fromkeys(output.kind for output in report.outputs if output.kind not in ("weights", "optimizer"))
+    beside = [neutral(kind, 16) for kind in kinds]
     if beside and not verbose:
-        yield f"and beside it its {' and '.join(beside)}"
+        yield f"and beside it its {', '.join(beside[:-1])}{' and ' * (len(beside) > 1)}{beside[-1]}"
     if report.not_written:
         yield "not written: " + neutral(report.not_written, LONG)
 
