@@ -64,6 +64,8 @@ class Tensor:
     length: int  # bytes of the input from there
     nbytes: int  # bytes of the output
     alias: int
+    twin: int = -1  # index of the first tensor that is the very same one
+    escaped: bool = False  # the name stands for another, which safetensors can't hold
 
 
 @dataclass(frozen=True)
@@ -459,7 +461,7 @@ class Output:
     """A file that was written."""
 
     path: str
-    kind: str  # weights, manifest, metadata
+    kind: str  # weights, optimizer, manifest, metadata, index
     size: int
     sha256: str
 

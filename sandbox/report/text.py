@@ -26,14 +26,16 @@ _COLOURS = {
     Verdict.CLEAN: "1;32",
 }
 
+_BESIDE = {"inside": "holding "}  # of a format that is not the file's first
+
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{neutral(name, 40)} {number}" for name, number in sorted(counts.items()))
 
 
 def _format(fact: FormatFact) -> str:
-    also = "" if fact.primary else "also "
-    return also + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
+    how = "" if fact.primary else _BESIDE.get(fact.by, "also ")
+    return how + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
 
 
 def _file(report: Report, _verbose: int) -> Lines:
@@ -163,12 +165,13 @@ def _left_out(report: Report, verbose: int) -> Lines:
 
 def _output(report: Report, verbose: int) -> Lines:
     for output in report.outputs:
-        if verbose or output.kind == "weights":
+        if verbose or output.kind in ("weights", "optimizer"):
             digest = f", sha256 {neutral(output.sha256, 64)}" if verbose else ""
             yield f"{neutral(output.path, LONG)} ({neutral(output.kind, 16)}, {size(output.size)}{digest})"
-    beside = [neutral(output.kind, 16) for output in report.outputs if output.kind != "weights"]
+    kinds = dict.fromkeys(output.kind for output in report.outputs if output.kind not in ("weights", "optimizer"))
+    beside = [neutral(kind, 16) for kind in kinds]
     if beside and not verbose:
-        yield f"and beside it its {' and '.join(beside)}"
+        yield f"and beside it its {', '.join(beside[:-1])}{' and ' * (len(beside) > 1)}{beside[-1]}"
     if report.not_written:
         yield "not written: " + neutral(report.not_written, LONG)
 

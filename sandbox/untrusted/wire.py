@@ -170,7 +170,7 @@ class Format:
     name: str = _text(64)
     supported: bool = _flag()  # False: recognised, and no reader for it yet
     primary: bool = _flag()  # the one whose tensors are the plan
-    by: str = _text(16)  # "content" or "extension"
+    by: str = _text(16)  # "content", "extension" or "inside"
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,10 @@ class Tensor:
     offset: int = _size()  # bytes from the start of the file: where the tensor (copied) or its storage begins
     length: int = _size()  # bytes of the file from there
     alias: int = _size(1 << 31, -1)  # tensors with the same number share a storage; -1: with nobody
+    twin: int = field(default=-1, metadata=_size(1 << 31, -1).metadata)  # the first that is the very same; -1: none
+    escaped: bool = field(
+        default=False, metadata=_flag().metadata
+    )  # safetensors can't hold the name it has in the file
 
 
 @dataclass(frozen=True)
