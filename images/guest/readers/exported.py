@@ -97,7 +97,7 @@ class _Archive:
         entry = self.find(name)
         if entry is None:
             raise UnreadableError(f"no record {name[:256]!a}")
-        return entry, zip_directory.content(self._source, entry, self.session.bounds.pickle_bytes)
+        return entry, zip_directory.content(self._source, entry, self.session, NAME)
 
     def nested(self, name: str) -> object:
         """A torch file, or a pickle, as one of the records."""
