@@ -17,7 +17,7 @@ ODDITY = "export.expression"
 _KEY = "expr_str"
 _TOKEN = re.compile(
     r"""\s+
-    | (?:[A-Z][A-Za-z0-9]* (?: _[A-Za-z0-9]+ )* | floor | ceiling | sqrt | log | exp) [(]  # a call, of a class of sympy's
+    | (?:[A-Z][A-Za-z0-9]* (?: _[A-Za-z0-9]+ )* | floor | ceiling | sqrt | log | exp) [(]  # a call
     | [A-Za-z][A-Za-z0-9]* (?: _[A-Za-z0-9]+ )* (?! \w | \s*[('] )     # a symbol, a keyword of an argument, True
     | [0-9]+ (?: [.][0-9]+ )? (?: e[+-]?[0-9]+ )? (?! [\w.] )
     | '[A-Za-z][A-Za-z0-9]* (?: _[A-Za-z0-9]+ )* '
@@ -50,5 +50,5 @@ def check(program: Any, record: str, form: str, session: Session) -> None:
         elif isinstance(node, dict):
             text = node.get(_KEY)
             if isinstance(text, str) and not is_plain(text):
-                session.oddity(form, ODDITY, f"a size is {ascii(text[:200])}", record)
+                session.oddity(form, ODDITY, f"a size is {text[:200]!a}", record)
             todo += node.values()
