@@ -22,7 +22,6 @@ _MAGICS = (
     ("gguf", "GGUF file", 0, b"GGUF"),
     ("ggml", "GGML file", 0, b"lmgg"),
     ("npy", "numpy array (npy)", 0, b"\x93NUMPY"),
-    ("lz4", "lz4-compressed file", 0, b"\x04\x22\x4d\x18"),
     ("zstd", "zstd-compressed file", 0, b"\x28\xb5\x2f\xfd"),
     ("7z", "7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("rar", "RAR archive", 0, b"Rar!\x1a\x07"),
