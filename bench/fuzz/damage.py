@@ -13,7 +13,22 @@ from bench.fuzz.pickles import Op, pack
 _CODES = [opcode.name for opcode in pickletools.opcodes]
 _ARGUMENT = {opcode.name: opcode.arg.name if opcode.arg else "" for opcode in pickletools.opcodes}
 _COUNTS = {"1": "B", "4": "I", "8": "Q"}
-_NUMBERS = (b"1_0", b" 1", b"+1", b"1 ", b"0x1f", b"010", b"0b1", b"1\x00", b"", b"-", b"01L", b"9" * 5000, b"1e999", b"-1")
+_NUMBERS = (
+    b"1_0",
+    b" 1",
+    b"+1",
+    b"1 ",
+    b"0x1f",
+    b"010",
+    b"0b1",
+    b"1\x00",
+    b"",
+    b"-",
+    b"01L",
+    b"9" * 5000,
+    b"1e999",
+    b"-1",
+)
 _DEEP = (1, 50, 1000, 20_000, 100_000)
 
 

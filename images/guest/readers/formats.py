@@ -10,6 +10,7 @@ from guest.readers import (
     bare_pickle,
     compressed,
     exported,
+    npy,
     refused,
     stable_baselines,
     tars,
@@ -46,6 +47,7 @@ _FLAVOURS = {
     torch_zip.NAME: torch_zip.found,
     torchscript.NAME: torchscript.found,
     exported.NAME: exported.found,
+    npy.ARCHIVE: npy.found_archive,
     stable_baselines.NAME: stable_baselines.found,
     zips.NAME: zips.found,
 }
@@ -57,9 +59,8 @@ def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     head = source.at(0, min(HEAD, source.length))
     found = _archives(source, head)
     found += [_tar(source)] if tars.is_tar(head) else []
-    stream = bare_pickle.recognise(source, head, implied=False)
-    packed = compressed.recognise(head)
-    found += [form for form in (stream, packed) if form]
+    readable = (bare_pickle.recognise(source, head, implied=False), npy.recognise(head), compressed.recognise(head))
+    found += [form for form in readable if form]
     found += refused.recognise(source, head)
     found.sort(key=lambda form: form.family == torch_zip.FAMILY and not head.startswith(LOCAL_MAGIC))
     if not found and extension.startswith(".data-"):

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from guest.naming import Members
-from guest.readers import bare_pickle, members, zips
+from guest.readers import members, pickle_file, zips
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -78,7 +78,7 @@ def _value(key: str, value: Any, source: Source, session: Session, nested: Neste
     if not isinstance(value, bytes):
         return value
     try:
-        return bare_pickle.read(Memory(memoryview(value), source.origin), session, nested, key)
+        return pickle_file.read(Memory(memoryview(value), source.origin), session, nested, key)
     except UnreadableError as error:
         session.incomplete(f"{DATA}: {error}")
         return Unresolved(key)

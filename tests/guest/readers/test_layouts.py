@@ -13,10 +13,10 @@ from tests.zoo_archives import ARCHIVES, SUFFIXES
 
 LEFT_OUT = {
     "left_out": {"meta"},
+    "exported": {"example_inputs.0.0"},
     "storage_alone": {"storage.storage"},
     "absent_module": {"net.cache", "net.loose"},
     "legacy_absent_module": {"net.cache", "net.loose"},
-    "pickle_objects": {"words"},
 }
 
 
