@@ -6,7 +6,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
 
-from guest.load import compressed, exported, joblib_file, numpy_file, pickle_file, torchscript, unpickler
+from guest.load import (
+    archives,
+    compressed,
+    exported,
+    joblib_file,
+    numpy_file,
+    pickle_file,
+    torch_tar,
+    torchscript,
+    unpickler,
+)
 from guest.load.place import Place
 from guest.readers.compressed import CODECS
 
@@ -58,17 +68,25 @@ LOADERS: dict[str, Loader] = {
     "torch-legacy": _torch,
     "torchscript": torchscript.load,
     "torch-export": exported.load,
+    "torch-tar": torch_tar.load,
     "pickle": _opened(pickle_file.load),
     "joblib": _opened(joblib_file.load),
     "npy": _opened(numpy_file.load),
     "npz": _opened(numpy_file.load),
 }
+# Those that hold others, which are loaded by their own loaders.
 LOADERS |= {name: partial(compressed.load, name, load, LOADERS) for name in CODECS}
+LOADERS |= {
+    "tar": partial(archives.tar, load, LOADERS),
+    "zip": partial(archives.zipped, load, LOADERS),
+    "stable-baselines3": partial(archives.stable_baselines, load, LOADERS),
+}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
 NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
+    "torch-tar": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
     "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),

@@ -6,7 +6,6 @@ import io
 import os
 import pickle
 import pickletools
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,17 +106,6 @@ def test_what_is_not_supported_is_named(name: str, read: Read) -> None:
     ]
     assert result.end.reason.endswith(": not supported yet")
     assert result["ODDITY"] == []
-
-
-def test_torchscript_is_named_and_its_pickles_are_read(read: Read) -> None:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as new:
-        new.writestr("m/data.pkl", pickle.dumps(Calls(os.system, "x"), 2))
-        new.writestr("m/constants.pkl", pickle.dumps((), 2))
-        new.writestr("m/code/__torch__.py", "")
-    result = read(held.getvalue())
-    assert result.end.reason == "TorchScript archive: not supported yet"
-    assert "reduce" in result.uses("posix.system")
 
 
 def test_empty_and_unknown(read: Read) -> None:
