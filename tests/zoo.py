@@ -544,5 +544,5 @@ def cuda_location(path: Path) -> Expected:
     return all_of(tensors)
 
 
-import tests.zoo_numpy  # noqa: E402, F401 - these add their layouts, which are made of what stands above
+import tests.zoo_numpy  # noqa: E402 - these add their layouts, which are made of what stands above
 import tests.zoo_programs  # noqa: E402, F401
