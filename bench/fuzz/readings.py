@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT / "images"), str(ROOT / "sandbox" / "untrusted")]
 
 import wire  # noqa: E402 - the path above comes first
 from guest.read import warm_up  # noqa: E402
-from guest.readers import bare_pickle  # noqa: E402
+from guest.readers import pickle_file  # noqa: E402
 from guest.readers.errors import UnreadableError  # noqa: E402
 from guest.readers.nested import Nested  # noqa: E402
 from guest.readers.reading import Reading, Sink  # noqa: E402
@@ -114,7 +114,7 @@ def value(path: Path, bounds: Bounds = BOUNDS) -> Iterator[tuple[Any, Session, s
         root, stopped = None, ""
         with watched():
             try:
-                root = bare_pickle.read(source, session, Nested(session))
+                root = pickle_file.read_first(source, session, Nested(session))
             except UnreadableError as error:
                 stopped = str(error)
         yield root, session, stopped
