@@ -1,4 +1,4 @@
-"""The proof in a real jail: evaluation, `verify` and `verify --replan`; and files whose load changes their own weights."""
+"""The proof in a real jail: `verify` and `verify --replan`; and files whose load changes their own weights."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def extremes(size: int, old: int) -> Iterator[int]:
     return (value & most for value in (0, 1, old + 1, old - 1, most, most - 1, most >> 1, (most >> 1) + 1))
 
 
-# Offset and size of each field, and whether a reader may go by without a word: dates, versions, attributes.
+# Offset and size of each field. IDLE: what a reader may go by without a word.
 LOCAL = {"version": (4, 2), "flags": (6, 2), "method": (8, 2), "time": (10, 2), "date": (12, 2), "crc": (14, 4)}
 LOCAL |= {"compressed": (18, 4), "size": (22, 4), "name length": (26, 2), "extra length": (28, 2)}
 CENTRAL = {"made by": (4, 2), "version": (6, 2), "flags": (8, 2), "method": (10, 2), "time": (12, 2), "date": (14, 2)}
@@ -75,7 +75,8 @@ def test_a_field_of_an_archive_at_its_extremes(kind: str, field: str, read: Read
         for value in extremes(size, old):
             content = ZIP[:start] + value.to_bytes(size, "little") + ZIP[start + size :]
             fine = vouched(read, content, ZIP)
-            assert not fine or field in IDLE | {"flags", "crc"} or value == old, (record, value)
+            elsewhere = value == (1 << 8 * size) - 1 and (kind == "end" or field == "disk")  # in a 64-bit record
+            assert not fine or field in IDLE | {"flags", "crc"} or value == old or elsewhere, (record, value)
 
 
 WIDE = [
@@ -142,7 +143,7 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_names_of_records_lead_nowhere(trick: str, read: Read, tmp_path: object) -> None:
+def test_names_of_records_lead_nowhere(trick: str, read: Read) -> None:
     """Records are looked up by name and never written anywhere; a twin by case is what two readers differ in."""
     held = io.BytesIO(ZIP)
     with zipfile.ZipFile(held, "a") as new:
@@ -151,16 +152,6 @@ def test_names_of_records_lead_nowhere(trick: str, read: Read, tmp_path: object)
     result = read(content)
     assert result.tensors(content) == read(ZIP).tensors(ZIP)
     assert result.end.complete is (trick != "archive/DATA.PKL")
-
-
-def counts() -> list[int]:
-    """Where the number of elements of each storage stands in the legacy file."""
-    found = []
-    for numel, size in ((6, 4), (4, 8), (4, 8)):
-        mark = struct.pack("<q", numel)
-        at = LEGACY.rindex(mark) if not found else LEGACY.rindex(mark, 0, found[-1])
-        found.append(at)
-    return found
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 5, 7, (1 << 63) - 1, -(1 << 63)])
@@ -189,7 +180,6 @@ def test_the_pickles_of_a_legacy_file_in_another_order(order: tuple[int, ...], r
     held, parts = io.BytesIO(LEGACY), []
     for _ in range(5):
         start = held.tell()
-        pickle._Unpickler.persistent_load = lambda self, pid: torch.storage.UntypedStorage(0)  # type: ignore[attr-defined]
         Skipping(held).load()
         parts.append(LEGACY[start : held.tell()])
     content = b"".join(parts[number] for number in order) + LEGACY[held.tell() :]
@@ -206,21 +196,21 @@ class Skipping(pickle._Unpickler):
         return []
 
 
-MILLION = 1_000_000
+MILLION, MANY = 1_000_000, 100_000
 DEEP = {
     "lists": b"\x80\x02" + b"]" * MILLION + b"a" * (MILLION - 1) + b".",
-    "tuples": b"\x80\x02)" + b"\x85" * MILLION + b".",
-    "marks": b"\x80\x02" + b"(" * MILLION + b"t" * MILLION + b".",
-    "dictionaries": b"\x80\x02}" + b"}K\x00" * 0 + b"".join((b"K\x00}" * MILLION, b"s" * MILLION, b".")),
-    "calls": b"\x80\x02cpkg\nf\n" + b")R" * MILLION + b".",
-    "states": b"\x80\x02cpkg\nf\n)\x81" + b"q\x00h\x00h\x00b" * 300_000 + b".",
-    "copies": b"\x80\x02N" + b"2" * MILLION + b".",
+    "tuples": b"\x80\x02)" + b"\x85" * MANY + b".",
+    "marks": b"\x80\x02" + b"(" * MANY + b"t" * MANY + b".",
+    "dictionaries": b"\x80\x02}" + b"K\x00}" * MANY + b"s" * MANY + b".",
+    "calls": b"\x80\x02cpkg\nf\n" + b")R" * MANY + b".",
+    "states": b"\x80\x02cpkg\nf\n)\x81" + b"q\x00h\x00h\x00b" * MANY + b".",
+    "copies": b"\x80\x02N" + b"2" * MANY + b".",
     "lines": b"\x80\x02" + b"c" + b"a" * MILLION + b"\nb\n.",
 }
 
 
 @pytest.mark.parametrize("what", DEEP)
-def test_a_million_levels(what: str, read: Read) -> None:
+def test_very_many_levels(what: str, read: Read) -> None:
     result = read(DEEP[what], ".pkl", Bounds(metadata_bytes=1 << 17))
     assert result["TENSOR"] == []
     assert len(result.metadata) <= 1 << 17
