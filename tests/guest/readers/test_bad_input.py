@@ -15,6 +15,7 @@ import torch
 from guest.readers.session import Bounds
 
 from tests.guest.readers.reading_results import Result
+from tests.made import CONTAINERS, make
 
 Read = Callable[..., Result]
 SMALL = Bounds(nodes=100_000, pickle_bytes=1 << 22, output_bytes=1 << 22, metadata_bytes=1 << 17)
@@ -250,3 +251,19 @@ def test_what_is_twice_as_much_with_each_level(what: str, read: Read) -> None:
     result = read(b"\x80\x02]q\x00" + levels + b".", ".pkl", SMALL)
     assert result["TENSOR"] == []
     assert len(result.metadata) <= SMALL.metadata_bytes
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_cut_off_or_changed_anywhere(container: str, packed: bool, read: Read) -> None:
+    """What is cut off is never taken for whole; what is changed at least ends in a word."""
+    made, chance = make(7, container, packed=packed), random.Random(container)
+    for _ in range(25):
+        cut = made.content[: chance.randrange(len(made.content))]
+        result = read(cut, made.suffix, SMALL)
+        assert not result.end.complete or result.oddities or result.tensors(cut) == made.tensors, len(cut)
+        changed = bytearray(made.content)
+        for _ in range(chance.choice((1, 1, 5))):
+            changed[chance.randrange(len(changed))] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        result = read(bytes(changed), made.suffix, SMALL)
+        assert result.end.complete or result.end.reason
