@@ -41,7 +41,7 @@ class Release:
     def _manifest(self, outcome: Outcome, digests: Digests, source: Input) -> Manifest:
         return Manifest(
             tool=TOOL,
-            source=File(Path(source.path).name, source.size, source.sha256),
+            sources=tuple(File(file.name, file.size, file.sha256) for file in source.files),
             output=File(self.weights.name, digests.size, digests.sha256),
             strip_prefix=self.strip_prefix,
             entries=tuple(Entry(*pair) for pair in zip(outcome.plan, digests.tensors, strict=True)),

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.scratch": set(),
     "sandbox.jail": _MIDDLE,
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
-    "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
+    "sandbox.weights": {"sandbox.untrusted.wire", "sandbox.stage", *_MIDDLE},
     "sandbox.order": {"sandbox.planted", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.inside": {"sandbox.facts", "sandbox.jail.interface"},
     "sandbox.exchange": {

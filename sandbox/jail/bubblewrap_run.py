@@ -17,7 +17,7 @@ from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail import cgroup, wall
 from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, READ_BY_PROGRAMS, cpus, flags, real_programs
-from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, SIGNALS, JailSpec, RunningJail
+from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, SIGNALS, JailSpec, RunningJail
 
 _READ = 1 << 20
 _STDERR_KEPT = 4096
@@ -27,40 +27,47 @@ _NEUTRAL = ("/mnt", "/media", "/srv", "/opt")
 _LAUNCH = """
 set -eu
 place=$1
-mount -t tmpfs -o size=64k,mode=755 none "$place"
-mkdir "$place/env" "$place/code"
-: > "$place/model"
-mount --bind "$2" "$place/model"
-mount --bind "$3" "$place/env"
-mount --bind "$4" "$place/code"
-uid=$5 gid=$6
+mount -t tmpfs -o size=1m,mode=755 none "$place"
+mkdir "$place/env" "$place/code" "$place/models"
+mount --bind "$2" "$place/env"
+mount --bind "$3" "$place/code"
+uid=$4 gid=$5 count=$6
 shift 6
+number=0
+while [ "$number" -lt "$count" ]; do
+    : > "$place/models/$number"
+    mount --bind "$1" "$place/models/$number"
+    shift
+    number=$((number + 1))
+done
 exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --inh-caps=-all -- "$@"
 """
 
 
 @dataclass(frozen=True)
 class _Sources:
-    """The three parts of a jail that differ from run to run, by their paths on the host."""
+    """The parts of a jail that differ from run to run, by their paths on the host."""
 
-    model: Path
+    models: tuple[Path, ...]
     environment: Path
     code: Path
 
     def neutral(self) -> str:
-        """A folder that every Linux has and that none of the three stands in."""
-        real = [path.resolve() for path in (self.model, self.environment, self.code)]
+        """A folder that every Linux has and that none of them stands in."""
+        real = [path.resolve() for path in (*self.models, self.environment, self.code)]
         free = (place for place in _NEUTRAL if not any(path.is_relative_to(place) for path in real))
         return next(place for place in free if Path(place).is_dir())
 
     def at(self, place: str) -> _Sources:
         """Where the launcher has mounted them."""
-        return _Sources(Path(place, "model"), Path(place, "env"), Path(place, "code"))
+        models = tuple(Path(place, "models", str(number)) for number in range(len(self.models)))
+        return _Sources(models, Path(place, "env"), Path(place, "code"))
 
 
 def _mounts(spec: JailSpec, sources: _Sources) -> list[str]:
     """Everything that is bound into the jail, read-only."""
-    inside = {CODE: sources.code, ENVIRONMENT: sources.environment, f"{MODEL}/{spec.model_name}": sources.model}
+    inside = {CODE: sources.code, ENVIRONMENT: sources.environment}
+    inside |= dict(zip(spec.places, sources.models, strict=True))
     shared = (*LIBRARIES, PYTHON, *(READ_BY_PROGRAMS if spec.programs else ()))
     inside |= {path: Path(path) for path in shared if Path(path).exists()}
     inside |= real_programs(spec.programs) if spec.programs else {}
@@ -81,7 +88,7 @@ class RunningBubblewrap(RunningJail):
             files = [
                 word for name, fd in zip(ETC, etc, strict=True) for word in ("--ro-bind-data", str(fd), f"/etc/{name}")
             ]
-            sources = _Sources(spec.model, environment, spec.code)
+            sources = _Sources(tuple(spec.models.values()), environment, spec.code)
             if os.getuid() == 0:
                 place = sources.neutral()
                 command = self._launched(place, sources, self._command(sources.at(place), files, filter_fd))
@@ -118,8 +125,8 @@ class RunningBubblewrap(RunningJail):
 
     def _launched(self, place: str, sources: _Sources, command: list[str]) -> list[str]:
         """The command behind root's launcher, which may reach paths that the jail's user may not."""
-        parts = [str(part) for part in (sources.model, sources.environment, sources.code)]
-        words = [place, *parts, str(self._spec.uid), str(self._spec.gid)]
+        identity = [str(self._spec.uid), str(self._spec.gid), str(len(sources.models))]
+        words = [place, str(sources.environment), str(sources.code), *identity, *map(str, sources.models)]
         unshared = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _LAUNCH, "launch"]
         return [*unshared, *words, *command]
 

@@ -7,7 +7,7 @@ the file can write a new one, and only `verify --replan` proves names and shapes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -18,7 +18,7 @@ from sandbox.facts import Label, LeftOut, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.plan import check_name, check_size, check_tensor
 
-SCHEMA = "sandbox-load/manifest/1"
+SCHEMA = "sandbox-load/manifest/2"
 ALGORITHM = "blake3"
 _SEAL = b'"sha256": "%s"\n}\n'
 _LEAST_TEXT = 24  # bytes for each object and list: what is left out has 30 or more, a tensor's row 80
@@ -51,7 +51,7 @@ class Manifest:
     """What a manifest says."""
 
     tool: str
-    source: File
+    sources: tuple[File, ...]  # of a folder all files that were looked at, by their paths in it
     output: File
     strip_prefix: str
     entries: tuple[Entry, ...]
@@ -67,6 +67,7 @@ def _tensor(tensor: Tensor, digest: str) -> dict[str, object]:
     return {
         "name": tensor.name,
         "label": tensor.label.value,
+        "file": tensor.file if in_file else 0,
         "record": tensor.record,
         "offset": tensor.offset if in_file else 0,
         "length": tensor.length if in_file else 0,
@@ -90,7 +91,7 @@ def _parts(manifest: Manifest) -> Iterator[str]:
     head = {
         "schema": SCHEMA,
         "tool": manifest.tool,
-        "source": _file(manifest.source),
+        "sources": [_file(source) for source in manifest.sources],
         "output": _file(manifest.output),
         "strip_prefix": manifest.strip_prefix,
     }
@@ -138,6 +139,7 @@ _LEFT_OUT: dict[str, Check] = {"name": _is_text, "reason": _is_text}
 _TENSOR: dict[str, Check] = {
     "name": _is_text,
     "label": _is_text,
+    "file": lambda value: type(value) is int and 0 <= value < wire.MAX_FILES,
     "record": _is_text,
     "offset": _is_size,
     "length": _is_size,
@@ -151,7 +153,7 @@ _TENSOR: dict[str, Check] = {
 _MANIFEST: dict[str, Check] = {
     "schema": lambda value: value == SCHEMA,
     "tool": _is_text,
-    "source": lambda value: isinstance(value, dict),
+    "sources": lambda value: isinstance(value, list) and 1 <= len(value) <= wire.MAX_FILES,
     "output": lambda value: isinstance(value, dict),
     "strip_prefix": _is_text,
     "tensors": lambda value: isinstance(value, list),
@@ -169,7 +171,7 @@ def _checked(untrusted_object: Any, checks: dict[str, Check]) -> dict[str, Any]:
     return untrusted_object
 
 
-def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
+def _entry(index: int, untrusted_row: Any, sizes: Sequence[int]) -> Entry:
     row = _checked(untrusted_row, _TENSOR)
     untrusted = wire.Tensor(
         index=index,
@@ -182,11 +184,12 @@ def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
         offset=row["offset"],
         length=row["length"],
         alias=row["alias"],
+        file=row["file"],
     )
     try:
         if row["label"] == Label.RETURNED:
             return Entry(_returned(untrusted), row["digest"])
-        return Entry(check_tensor(untrusted, source_size), row["digest"])
+        return Entry(check_tensor(untrusted, sizes), row["digest"])
     except HostileError as error:
         raise messages.error("manifest.entry", why=error.happened) from None
 
@@ -195,7 +198,7 @@ def _returned(untrusted: wire.Tensor) -> Tensor:
     """Like any other, but for its place in a source that does not hold it."""
     check_name(untrusted.name)
     nbytes = check_size(untrusted.name, untrusted.dtype, untrusted.shape)
-    in_place = check_tensor(replace(untrusted, label=Label.GATHERED, offset=0, length=0), 0)
+    in_place = check_tensor(replace(untrusted, label=Label.GATHERED, offset=0, length=0, file=0), (0,))
     return replace(in_place, label=Label.RETURNED, nbytes=nbytes)
 
 
@@ -212,7 +215,9 @@ def read_manifest(untrusted_text: bytes) -> Manifest:
     except wire.WireError as error:
         raise messages.error("manifest.text", why=error) from None
     top = _checked(untrusted_manifest, _MANIFEST)
-    source, output = (File(**_checked(top[key], _FILE)) for key in ("source", "output"))
-    entries = tuple(_entry(index, row, source.size) for index, row in enumerate(top["tensors"]))
+    sources = tuple(File(**_checked(row, _FILE)) for row in top["sources"])
+    output = File(**_checked(top["output"], _FILE))
+    sizes = [source.size for source in sources]
+    entries = tuple(_entry(index, row, sizes) for index, row in enumerate(top["tensors"]))
     left_out = tuple(LeftOut(**_checked(row, _LEFT_OUT)) for row in top["left_out"])
-    return Manifest(top["tool"], source, output, top["strip_prefix"], entries, left_out)
+    return Manifest(top["tool"], sources, output, top["strip_prefix"], entries, left_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from blake3 import blake3
 from sandbox import messages
 from sandbox.errors import HostileError
 from sandbox.facts import Exit, Label, Tensor
+from sandbox.stage import stage
 from sandbox.weights.group import MANIFEST, output_paths
 from sandbox.weights.header import Entry as HeaderEntry
 from sandbox.weights.header import strict_header
@@ -60,6 +61,27 @@ def _opened(path: Path, what: str) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+Sources = Callable[[Manifest], tuple[Sequence[int], tuple[str, ...]]]
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[Sources]:
+    """Gives the descriptors of the files that a manifest names, by their names, or says which there isn't."""
+    if not path.is_dir():
+        with _opened(path, "the source") as fd:
+            yield lambda said: ([fd], () if len(said.sources) == 1 else ("the source is one file, not a folder",))
+        return
+    with stage(path) as staged:
+        found = {file.name: file.fd for file in staged.files}
+
+        def named(said: Manifest) -> tuple[Sequence[int], tuple[str, ...]]:
+            absent = (file.name for file in said.sources if file.name not in found)
+            missing = tuple(f"{show(name)} is in the manifest and not in the source" for name in absent)
+            return ([] if missing else [found[file.name] for file in said.sources]), missing
+
+        yield named
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -108,7 +130,7 @@ def _same_bytes(source_fd: int, output_fd: int, tensor: Tensor, place: HeaderEnt
     return True
 
 
-def _check_tensor(source_fd: int, output_fd: int, entry: Entry, place: HeaderEntry | None) -> str:
+def _check_tensor(sources: Sequence[int], output_fd: int, entry: Entry, place: HeaderEntry | None) -> str:
     """What is wrong with one tensor, as a sentence; "" when nothing is."""
     tensor = entry.tensor
     if place is None:
@@ -117,28 +139,30 @@ def _check_tensor(source_fd: int, output_fd: int, entry: Entry, place: HeaderEnt
         return f"{show(tensor.name)} has another dtype or shape in the output than in the manifest"
     if _digest(output_fd, place.begin, place.end) != entry.digest:
         return f"{show(tensor.name)} has other bytes in the output than its digest in the manifest"
-    if tensor.label is Label.COPIED and not _same_bytes(source_fd, output_fd, tensor, place):
+    if tensor.label is Label.COPIED and not _same_bytes(sources[tensor.file], output_fd, tensor, place):
         return f"{show(tensor.name)} has other bytes in the output than in the source"
     return ""
 
 
-def _check_tensors(source_fd: int, output_fd: int, manifest: Manifest) -> Iterator[str]:
+def _check_tensors(sources: Sequence[int], output_fd: int, manifest: Manifest) -> Iterator[str]:
     try:
         places = {place.name: place for place in strict_header(output_fd).entries}
     except HostileError as error:
         yield f"the output is not a sound safetensors file: {error.happened}"
         return
     for entry in manifest.entries:
-        wrong = _check_tensor(source_fd, output_fd, entry, places.pop(entry.tensor.name, None))
+        wrong = _check_tensor(sources, output_fd, entry, places.pop(entry.tensor.name, None))
         if wrong:
             yield wrong
     for name in places:
         yield f"{show(name)} is in the output and not in the manifest"
 
 
-def _check_files(manifest: Manifest, source: tuple[int, str], output: tuple[int, str]) -> Iterator[str]:
-    if source != (manifest.source.size, manifest.source.sha256):
-        yield "the source is not the file that the manifest names: its size or SHA-256 differs"
+def _check_files(manifest: Manifest, sources: Sequence[tuple[int, str]], output: tuple[int, str]) -> Iterator[str]:
+    for said, source in zip(manifest.sources, sources, strict=True):
+        if source != (said.size, said.sha256):
+            what = "the source" if len(sources) == 1 else f"{show(said.name)} of the source"
+            yield f"{what} is not the file that the manifest names: its size or SHA-256 differs"
     if output != (manifest.output.size, manifest.output.sha256):
         yield "the output is not the file that the manifest names: its size or SHA-256 differs"
 
@@ -147,16 +171,19 @@ def verify(output: Path, source: Path, manifest: Path | None = None) -> VerifyRe
     """Compare an output with its source by its manifest. Raises CallerError when one of the three can't be used."""
     with ExitStack() as stack:
         output_fd = stack.enter_context(_opened(output, "the output"))
-        source_fd = stack.enter_context(_opened(source, "the source"))
+        opened = stack.enter_context(_source(source))
         try:
             said = load_manifest(manifest or output_paths(output)[MANIFEST])
         except ChangedError as error:
             return VerifyResult(None, (str(error),), (), ("anything: the manifest can't be trusted",))
+        sources, missing = opened(said)
+        if missing:
+            return VerifyResult(said, missing[:MAX_MISMATCHES], (), (NAMES, *_not_proven(said)))
         with ThreadPoolExecutor(2) as pool:
-            of_source = pool.submit(_sha256, source_fd, said.source.size)
+            of_sources = [pool.submit(_sha256, fd, file.size) for fd, file in zip(sources, said.sources, strict=True)]
             of_output = pool.submit(_sha256, output_fd, said.output.size)
-            mismatches = list(_check_tensors(source_fd, output_fd, said))
-            mismatches[:0] = _check_files(said, of_source.result(), of_output.result())
+            mismatches = list(_check_tensors(sources, output_fd, said))
+            mismatches[:0] = _check_files(said, [one.result() for one in of_sources], of_output.result())
     if len(mismatches) > MAX_MISMATCHES:
         rest = len(mismatches) - MAX_MISMATCHES
         mismatches[MAX_MISMATCHES:] = [f"and {rest} more"]
