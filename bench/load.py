@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "images"), str(ROOT / "sandbox" / "untrusted")]
 def main(path: str, name: str) -> None:
     """Import what the loader imports before it is armed, then load as it does, and print the seconds of that."""
     from guest.load.loaders import NEEDS, load  # noqa: PLC0415 - the path above comes first
+    from guest.load.place import Place  # noqa: PLC0415 - likewise
     from guest.supervisor import MAPPED  # noqa: PLC0415 - likewise
 
     for needed in NEEDS[name]:
@@ -23,7 +24,7 @@ def main(path: str, name: str) -> None:
     gc.collect()
     gc.freeze()
     started = time.monotonic()
-    loaded = load(name, path, name in MAPPED)
+    loaded = load(name, Place(path, mapped=name in MAPPED))
     seconds = time.monotonic() - started
     print(json.dumps({"load_seconds": seconds, "entries": len(loaded)}))
 

@@ -22,6 +22,10 @@ NOT_PERSISTENT_REASON = "a buffer that is not part of the module's state_dict"
 ATTRIBUTE_REASON = "an attribute of a module that is not part of its state_dict"
 
 
+class Members(dict[str, Any]):
+    """What the files of an archive or a folder hold, by their paths in it."""
+
+
 class NamingError(Exception):
     """The walk can't go on within its bounds. Carries a sentence."""
 
@@ -66,24 +70,51 @@ class _Step:
     node: Any = field(repr=False)  # held, so that its identity stays its own
 
 
+@dataclass
+class _Budget:
+    """What all walks over one root may take together."""
+
+    nodes: int
+    depth: int
+
+    def spend(self) -> None:
+        self.nodes -= 1
+        if self.nodes < 0:
+            raise NamingError("more objects to name than the bound allows")
+
+
 def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
     """Every tensor below `root`, once under each of its names. Raises NamingError.
 
     A container on the present path isn't entered again, so cycles end; a shared one is visited by every way to it.
     """
+    budget = _Budget(nodes, depth)
+    return _walk(_settle(root, look, budget), look, budget)
+
+
+def _settle(root: Any, look: Look, budget: _Budget) -> Any:
+    """Members as they are named: where one alone holds tensors it stands for all, otherwise each has its path."""
+    if not isinstance(root, Members):
+        return root
+    inner = {name: _settle(member, look, budget) for name, member in root.items()}
+    holders = [member for member in inner.values() if any(not found.left_out for found in _walk(member, look, budget))]
+    return holders[0] if len(holders) == 1 else inner
+
+
+def _walk(root: Any, look: Look, budget: _Budget) -> Iterator[Named]:
     path: list[_Step] = []
     entered: set[int] = set()
     node, prefix, key, reason = root, None, None, ""
-    while nodes > 0:
-        nodes -= 1
+    while True:
+        budget.spend()
         found = look(node) if id(node) not in entered else None
         if found is not None:
             name = join(prefix, key) if path else None
             if isinstance(found, Leaf):
                 parts = tuple(key_text(part) for part in [step.key for step in path[1:]] + [key] * bool(path))
                 yield Named(ROOT_NAME if name is None else name, found.value, reason, parts)
-            elif len(path) >= depth:
-                raise NamingError(f"objects nested more than {depth} deep")
+            elif len(path) >= budget.depth:
+                raise NamingError(f"objects nested more than {budget.depth} deep")
             else:
                 path.append(_Step(id(node), key, name, reason, _steps(found), node))
                 entered.add(id(node))
@@ -91,7 +122,6 @@ def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
         if following is None:
             return
         node, prefix, key, reason = following
-    raise NamingError("more objects to name than the bound allows")
 
 
 def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, Any, str] | None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from guest.naming import Branch, Leaf, Named, NamingError, attributes_branch, is_module, key_text, module_branch, walk
+from guest.naming import (
+    Branch,
+    Leaf,
+    Members,
+    Named,
+    NamingError,
+    attributes_branch,
+    is_module,
+    key_text,
+    module_branch,
+    walk,
+)
 
 
 class T:
@@ -99,3 +110,31 @@ def test_keys_of_any_kind_are_bounded() -> None:
     assert key_text(nested) == "((...))"
     assert len(key_text(1 << 100_000)) <= 256
     assert key_text(Thing()) == "<Thing>"
+
+
+def members(**held: Any) -> Members:
+    return Members(held)
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        (members(weights={"w": T()}, vocabulary="text"), ["w"]),
+        (members(weights={"w": T()}, optimizer={"w": T()}), ["weights.w", "optimizer.w"]),
+        (members(outer=members(weights={"w": T()}, config=1), readme=None), ["w"]),
+        (members(outer=members(a=T(), b=T()), readme=None), ["a", "b"]),
+        (members(outer=members(a=T(), b=T()), c=T()), ["outer.a", "outer.b", "c"]),
+        (members(readme=None), []),
+        (members(weights=T()), ["tensor"]),
+        (members(state=Thing(_parameters={}, _buffers={}, _modules={}, extra=T()), weights={"w": T()}), ["w"]),
+    ],
+)
+def test_the_only_member_with_tensors_needs_no_name(root: Any, expected: list[str]) -> None:
+    assert names(root) == expected
+
+
+def test_all_members_together_take_the_bound() -> None:
+    many = Members({str(number): [0] * 60 for number in range(3)})
+    assert names(many, nodes=400) == []
+    with pytest.raises(NamingError):
+        names(many, nodes=120)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from guest.load import unpickler
+from guest.load.place import Place
 
-Loader = Callable[[str, bool], Any]
+Loader = Callable[[Place], Any]
 
 
-def _torch(path: str, mapped: bool) -> Any:
+def _torch(place: Place) -> Any:
     """torch.load, as every tutorial spells it, mapped where the file's records are stored as they are."""
     import torch  # noqa: PLC0415 - imported before arming; only these formats need it
 
-    return torch.load(path, map_location="cpu", weights_only=False, mmap=mapped, pickle_module=unpickler)
+    options: Any = {"map_location": "cpu", "weights_only": False, "pickle_module": unpickler}
+    return torch.load(place.for_torch(), mmap=place.mapped, **options)
 
 
-def _pickle(path: str, _mapped: bool) -> Any:
+def _pickle(place: Place) -> Any:
     """pickle.load; again with latin-1 for what Python 2 wrote, as its users do."""
-    with Path(path).open("rb") as file:
+    with place.open() as file:
         try:
             return unpickler.load(file)
         except UnicodeDecodeError:
@@ -38,11 +39,11 @@ def _refused_state(error: BaseException) -> type | None:
     return refused
 
 
-def load(name: str, path: str, mapped: bool) -> Any:
+def load(name: str, place: Place) -> Any:
     """The loaded object. A class that refuses the state it is given counts as absent, and the load begins anew."""
     while True:
         try:
-            return _LOADERS[name](path, mapped)
+            return LOADERS[name](place)
         except Exception as error:
             refused = _refused_state(error)
             full = f"{refused.__module__}.{refused.__qualname__}" if refused else ""
@@ -52,7 +53,13 @@ def load(name: str, path: str, mapped: bool) -> Any:
 
 
 _MOST_ABSENT = 1000  # then a class is being made up for each try
-_LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
+LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
-_TORCH = ("torch", "torch.utils.serialization")
-NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": _TORCH, "torch-legacy": _TORCH, "pickle": ()}
+TORCH = ("torch", "torch.utils.serialization")
+NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": TORCH, "torch-legacy": TORCH, "pickle": ()}
+
+
+def needed(name: str, modules: list[str]) -> list[str]:
+    """What to import before arming for a file of this format that names these frameworks."""
+    beside = TORCH if "torch" in modules else ()
+    return [*NEEDS[name], *modules, *beside]

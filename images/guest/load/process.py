@@ -22,7 +22,8 @@ import wire  # noqa: E402
 
 from guest import filters, processes  # noqa: E402
 from guest.load import clock, exercise, hints, unpickler, witness  # noqa: E402
-from guest.load.loaders import NEEDS, load  # noqa: E402
+from guest.load.loaders import load, needed  # noqa: E402
+from guest.load.place import Place  # noqa: E402
 
 _PATIENCE = 1.0  # seconds; something of the load may hold the pipe whose end PID 1 waits for
 _OOM_FIRST = "1000"  # when the jail's memory runs out, the kernel ends this process and not PID 1
@@ -82,7 +83,7 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     started = time.monotonic()
     result, error = None, ""
     try:
-        result = load(told["format"], order["model"], told["mapped"])
+        result = load(told["format"], Place(order["model"], mapped=told["mapped"]))
     except BaseException as problem:
         error = hints.describe(problem)
     seconds = round(time.monotonic() - started, 6)
@@ -107,7 +108,7 @@ def main() -> None:
     processes.limit(order["rlimits"])
     _import(order["preload"])
     told = json.loads(_command())
-    _import([*NEEDS[told["format"]], *told["modules"]])
+    _import(needed(told["format"], told["modules"]))
     witness.prepare()
     _shift(order["clock"])
     _arm(order)

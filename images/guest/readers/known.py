@@ -11,7 +11,16 @@ from guest.readers.session import Session, Where
 from guest.readers.source import Source
 
 PersistentLoad = Callable[[object, Where], object]
-NestedLoad = Callable[[Source, str], object]
+
+
+class NestedLoad(Protocol):
+    """Reads files that lie inside of the one that is being read."""
+
+    def __call__(self, source: Source, record: str) -> object:
+        """A torch file in a pickle's bytes."""
+
+    def member(self, source: Source, name: str) -> object:
+        """A member of an archive, whatever it is; `Unresolved` for what is no model."""
 
 
 class Buildable(Protocol):

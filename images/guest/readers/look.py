@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from guest.naming import Branch, Leaf, attributes_branch, is_module, module_branch
+from guest.naming import Branch, Leaf, Members, attributes_branch, is_module, module_branch
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
+from guest.readers.parts import Parts
 from guest.readers.tensors import Storage, TensorView
 
 _SET_REASON = "an element of a set: it has no place, so no name"
@@ -100,6 +101,8 @@ _SEEN: dict[type, Any] = {
     TensorView: Leaf,
     NumpyArray: _array,
     dict: _mapping,
+    Members: _mapping,
+    Parts: lambda node: Branch(node.children.items()),
     MappingObject: _mapping_object,
     list: _sequence,
     tuple: _sequence,

@@ -1,17 +1,21 @@
-"""A torch file inside of a pickle's bytes: what plain pickle makes of a tensor."""
+"""Files inside of files: torch's in a pickle's bytes, which plain pickle makes of a tensor, and members of archives."""
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, torch_legacy, torch_zip
+from pathlib import PurePosixPath
+
+from guest.readers import bare_pickle, formats, refused, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
-from guest.readers.interface import HEAD
+from guest.readers.interface import HEAD, Found
 from guest.readers.known import NestedLoad
+from guest.readers.parts import File
 from guest.readers.session import Session
 from guest.readers.source import Source
 from guest.readers.zip_directory import LOCAL_MAGIC
 
 MAX_DEPTH = 8
+MAX_UNREAD = 1_000  # members that are listed
 
 
 class Nested:
@@ -21,10 +25,9 @@ class Nested:
         self._session = session
         self._depth = depth
 
-    def load(self, source: Source, record: str) -> object:
+    def __call__(self, source: Source, record: str) -> object:
         """The object inside."""
-        if self._depth >= MAX_DEPTH:
-            self._session.incomplete(f"files inside of files, more than {MAX_DEPTH} deep")
+        if self._too_deep():
             return Unresolved(record)
         try:
             return self._load(source, record)
@@ -32,8 +35,48 @@ class Nested:
             self._session.incomplete(f"a file inside of the pickle: {error}")
             return Unresolved(record)
 
+    def member(self, source: Source, name: str) -> object:
+        """The object of an archive's member; a `File` where it is no model, or in a format without a reader."""
+        if self._too_deep():
+            return Unresolved(name)
+        session = self._session
+        with session.within(name) as path:
+            found = [form for form, _ in formats.find(source, PurePosixPath(name).suffix)] if source.length else []
+            if len({form.family for form in found}) > 1:
+                names = " and ".join(form.name for form in found)
+                session.oddity(found[0].name, "format.polyglot", f"the same bytes are {names}")
+            objects = [self._member(form, source, path) for form in found]
+        return objects[0] if objects else File(source.length)
+
+    def _member(self, form: Found, source: Source, path: str) -> object:
+        session = self._session
+        session.inside.setdefault(form.name, form.read is not None)
+        inner = Nested(session, self._depth + 1)
+        try:
+            if form.read is not None:
+                return form.read(source, session, inner)
+            self._unread(form, path)
+            if form.globals_only is not None:
+                form.globals_only(source, session, inner)
+        except UnreadableError as error:
+            session.incomplete(f"{path}: {error}")
+            return Unresolved(path)
+        return File(source.length)
+
+    def _unread(self, form: Found, path: str) -> None:
+        """A member in a format without a reader is no reason to leave the others, unless code may hide in it."""
+        if len(self._session.unread) < MAX_UNREAD:
+            self._session.unread.setdefault(path, f"{form.title}: not supported yet")
+        if form.name not in refused.INERT:
+            self._session.incomplete(f"{path}: {form.title}, not supported yet")
+
+    def _too_deep(self) -> bool:
+        if self._depth >= MAX_DEPTH:
+            self._session.incomplete(f"files inside of files, more than {MAX_DEPTH} deep")
+        return self._depth >= MAX_DEPTH
+
     def _load(self, source: Source, record: str) -> object:
-        inner = Nested(self._session, self._depth + 1).load
+        inner = Nested(self._session, self._depth + 1)
         head = source.at(0, min(HEAD, source.length))
         if head.startswith(LOCAL_MAGIC):
             return self._archive(source, inner)

@@ -83,6 +83,7 @@ def make(root: object, form: str, session: Session) -> Plan:
         session.oddity(form, "plan.limit", str(error))
         session.incomplete(str(error))
     _alias(plan.tensors)
+    plan.left_out += [wire.LeftOut(name, reason[:_MAX_REASON]) for name, reason in session.unread.items()]
     for found in hidden:
         if id(found.value) not in plan.names:
             reason = found.value.why or found.left_out

@@ -57,7 +57,7 @@ class Reading:
         self._extension = extension
         self._session = session
         self._sink = sink
-        self._nested = Nested(session).load
+        self._nested = Nested(session)
 
     def run(self) -> None:
         """Send it all. Only a broken sink raises."""
@@ -108,6 +108,8 @@ class Reading:
     def _formats(self, found: list[tuple[Found, str]]) -> None:
         for index, (form, by) in enumerate(found):
             self._sink.row(wire.Kind.FORMAT, wire.Format(form.name, form.read is not None, index == 0, by))
+        for name, supported in self._session.inside.items():
+            self._sink.row(wire.Kind.FORMAT, wire.Format(name, supported, False, "inside"))
 
     def _plan(self, root: object, found: list[tuple[Found, str]]) -> plan.Plan:
         made = plan.make(root, found[0][0].name if found else "", self._session)

@@ -41,6 +41,9 @@ _MAGICS = (
     ("tflite", "TensorFlow Lite file", 4, b"TFL3"),
 )
 
+# Those that hold nothing which whoever loads them would run.
+INERT = frozenset({"safetensors", "gguf", "ggml", "tflite", "onnx", "tensorflow-index", "tensorflow-data"})
+
 _TAR_BLOCK = 512
 _LEVELDB_MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # ends a TensorFlow bundle's index
 _MAX_SAFETENSORS_HEADER = 100_000_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 import wire
@@ -63,6 +65,9 @@ class Session:
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
     )  # class, file name, text: old torch embeds code
+    inside: dict[str, bool] = field(default_factory=dict)  # formats of members, and whether there is a reader for each
+    unread: dict[str, str] = field(default_factory=dict)  # members in a format without a reader, and which it is
+    _member: str = ""  # path of the member that is being read
     _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
 
@@ -72,6 +77,15 @@ class Session:
             self.oddity(form, oddity.id, oddity.detail, oddity.record, oddity.offset)
         for reason in other.reasons:
             self.incomplete(reason)
+
+    @contextmanager
+    def within(self, member: str) -> Iterator[str]:
+        """While a member is read: records are told with its path, which is the value."""
+        before, self._member = self._member, f"{self._member}{member}!"
+        try:
+            yield self._member[:-1]
+        finally:
+            self._member = before
 
     def spend_bytes(self, count: int) -> None:
         """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""
@@ -92,7 +106,7 @@ class Session:
             return
         text = detail if count < MAX_ODDITIES else f"{detail}; and more of the kind"
         self.oddities.append(
-            wire.Oddity(form, ident, text[: wire.MAX_TEXT], record[: wire.MAX_NAME], min(max(offset, 0), wire.MAX_SIZE))
+            wire.Oddity(form, ident, text[: wire.MAX_TEXT], self._record(record), min(max(offset, 0), wire.MAX_SIZE))
         )
 
     def used(
@@ -103,7 +117,7 @@ class Session:
         Without it a harmless first use would hide what the second is given.
         """
         text = self._told(where, target, arguments) if each else ""
-        key = (where.form, where.record, target.name, use, indirect, text)
+        key = (where.form, self._record(where.record), target.name, use, indirect, text)
         row = self.uses.get(key)
         if row is not None:
             row.count += 1
@@ -115,9 +129,14 @@ class Session:
         if len(self.frameworks) < MAX_FRAMEWORKS:
             self.frameworks.setdefault(target.canonical.partition(".")[0][:256])
 
+    def _record(self, record: str) -> str:
+        if not self._member:
+            return record[: wire.MAX_NAME]
+        return (f"{self._member}{record}" if record else self._member[:-1])[: wire.MAX_NAME]
+
     def _told(self, where: Where, target: Global, arguments: object) -> str:
         text = describe(arguments)
-        told = self._told_of.setdefault((where.record, target.name), set())
+        told = self._told_of.setdefault((self._record(where.record), target.name), set())
         if len(told) >= MAX_TOLD and text not in told:
             return MANY
         told.add(text)

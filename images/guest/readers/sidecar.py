@@ -2,8 +2,9 @@
 
 Simple values stand as they are. What JSON has no word for is an object with one key that begins with "$":
 $tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $int, $float, $dict (keys that aren't all
-text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor, $left_out, and
-$omitted with the reason.
+text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor, $left_out,
+$parts (one tensor that is written as several), $file (a file beside the model, by its size), and $omitted with the
+reason.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from guest.naming import Members
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
 from guest.readers.numpy_objects import NumpyArray, NumpyDtype, NumpyScalar, number
+from guest.readers.parts import File, Parts
 from guest.readers.tensors import Storage, TensorView
 
 FORMAT = "sandbox-load/metadata/1"
@@ -186,6 +189,12 @@ class Sidecar:
         yield _Value(value.value if plain is None else plain)
         yield "}"
 
+    def parts(self, value: Parts) -> Iterator[_Part]:
+        yield f'{{"$parts":{json.dumps(value.kind)},"tensors":'
+        yield _Value(value.children)
+        yield from self._fields({"facts": value.facts})
+        yield "}"
+
     def persistent(self, value: Unresolved) -> Iterator[_Part]:
         yield '{"$persistent":'
         yield _Value(value.pid)
@@ -229,12 +238,15 @@ _ATOMS: dict[type, Callable[[Sidecar, Any], str]] = {
     TensorView: Sidecar.tensor,
     NumpyDtype: lambda _, value: _typed("dtype", f"{value.order}{value.code}"[:256]),
     Storage: lambda _, value: _typed("storage", value.key[:4096]),
+    File: lambda _, value: f'{{"$file":{value.size}}}',
 }
 
 _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     list: Sidecar.items,
     tuple: Sidecar.tuple,
     dict: Sidecar.mapping,
+    Members: Sidecar.mapping,
+    Parts: Sidecar.parts,
     Bag: Sidecar.bag,
     MappingObject: Sidecar.mapping_object,
     Call: Sidecar.call,

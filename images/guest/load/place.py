@@ -1,0 +1,27 @@
+"""Where what is loaded lies: a file, or the bytes of a member that was taken out of one."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class Place:
+    """`data` is None for a file of its own. `mapped`: whether torch may map it."""
+
+    path: str
+    data: bytes | None = None
+    mapped: bool = False
+
+    def open(self) -> BinaryIO:
+        return Path(self.path).open("rb") if self.data is None else io.BytesIO(self.data)
+
+    def content(self) -> bytes:
+        return Path(self.path).read_bytes() if self.data is None else self.data
+
+    def for_torch(self) -> str | BinaryIO:
+        """torch opens paths by itself, and maps those only."""
+        return self.path if self.data is None else io.BytesIO(self.data)

@@ -1,0 +1,35 @@
+"""What the readers of archives and folders share: members in, what they hold out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from guest.naming import Members
+from guest.readers.errors import UnreadableError
+from guest.readers.known import NestedLoad
+from guest.readers.session import Session
+from guest.readers.source import Source
+
+MAX_MEMBERS = 10_000
+
+
+def read(members: Iterable[tuple[str, Source]], form: str, session: Session, nested: NestedLoad) -> Members:
+    """Every member by its path, in their order. Raises UnreadableError when `members` does, or for too many."""
+    found = Members()
+    for name, source in members:
+        if len(found) >= MAX_MEMBERS:
+            raise UnreadableError(f"more than {MAX_MEMBERS} members")
+        _check(name, form, session)
+        if name in found:
+            session.oddity(form, "archive.duplicate", "two members have this name", name)
+            session.incomplete("two members of the archive have one name")
+        found[name] = nested.member(source, name)
+    return found
+
+
+def _check(name: str, form: str, session: Session) -> None:
+    """Nothing is written under a member's name here; whoever unpacks the archive would be led elsewhere."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        session.oddity(form, "archive.path", "its path leads out of the folder that it is unpacked to", name)
