@@ -83,7 +83,7 @@ def order(
     """The ORDER frame. `classes`: what the judge tells apart among events."""
     limits = spec.limits
     told = {
-        "files": [[path, file.name] for path, file in zip(spec.places, staged.files, strict=True)],
+        "files": list(map(list, zip(spec.places, _names(staged), strict=True))),
         "folder": staged.is_folder,
         "load": asked.load,
         "returned": asked.returned,
@@ -110,6 +110,11 @@ def order(
         "classes": list(classes),
     }
     return wire.frame(wire.Kind.ORDER, json.dumps(told | _calls(policy)).encode("ascii"))
+
+
+def _names(staged: Staged) -> list[str]:
+    """What the jail is told of the files' names: of a single one its extension, since more is nobody's business."""
+    return [file.name for file in staged.files] if staged.is_folder else [f"model{staged.files[0].extension}"]
 
 
 def _rlimits(limits: Limits, jail: Jail) -> dict[str, int]:

@@ -27,6 +27,7 @@ from guest.reaper import Reaper
 from guest.relay import Heard, Pump, Relay
 from guest.watch import Watch
 
+FOLDER = "folder"  # what the reader calls a folder as a whole: no loader's word
 MAPPED = frozenset({"torch-zip"})  # formats whose loader can map the file instead of holding it
 _HERE = Path(__file__).resolve().parent
 
@@ -36,8 +37,10 @@ class ReadResult:
     """The little that PID 1 needs of what the reader said."""
 
     names_wanted: bool = False
-    format: str = ""  # the primary one, when it is supported: it tells which loader
-    intact: bool = True  # no oddity was found, so a load may map the file
+    formats: dict[int, str] = field(
+        default_factory=dict
+    )  # file -> its primary one, if supported: it tells which loader
+    odd: set[int] = field(default_factory=set)  # files with oddities, which a load had better not map
     frameworks: tuple[str, ...] = ()
     names: list[str] = field(default_factory=list)
 
@@ -45,9 +48,10 @@ class ReadResult:
         """Note it from a frame of the reader."""
         if kind == wire.Kind.FORMAT:
             row = wire.decode(kind, payload)
-            self.format = row.name if row.primary and row.supported else self.format
+            if row.primary and row.supported and row.name != FOLDER:
+                self.formats[row.file] = row.name
         elif kind == wire.Kind.ODDITY:
-            self.intact = False
+            self.odd.add(wire.decode(kind, payload).file)
         elif kind == wire.Kind.TENSOR and self.names_wanted:
             self.names.append(wire.decode(kind, payload).name)
         elif kind == wire.Kind.READ_END:
@@ -56,8 +60,8 @@ class ReadResult:
     def for_loader(self, importable: list[str]) -> dict[str, Any]:
         """What the loader is told of it."""
         modules = [name for name in self.frameworks if name in importable]
-        mapped = self.intact and self.format in MAPPED
-        return {"format": self.format, "mapped": mapped, "modules": modules, "known": self.names}
+        files = [[file, name, name in MAPPED and file not in self.odd] for file, name in sorted(self.formats.items())]
+        return {"files": files, "modules": modules, "known": self.names}
 
 
 class Supervisor:
@@ -97,7 +101,7 @@ class Supervisor:
             watch = Watch(order, loader, observer, self._pump, self._record, decoys, detonation)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
             watch.relay.start()
-            if read.format:
+            if read.formats:
                 watch.run(read.for_loader(order.frameworks))
             self._say(wire.Kind.LOADER_GONE, watch.end())
             self._say(wire.Kind.RESOURCES, watch.samples.row())

@@ -44,7 +44,7 @@ def test_returned_tensors_are_written_after_the_plans(fd: int, source_fd: int) -
         (3, Label.RETURNED, ()),
     ]
     out = os.memfd_create("out")
-    with WeightsWriter((*copied, *made), {Label.COPIED: source_fd, Label.RETURNED: fd}, out) as writer:
+    with WeightsWriter((*copied, *made), {Label.COPIED: (source_fd,), Label.RETURNED: (fd,)}, out) as writer:
         writer.start()
         writer.finish()
     written = {name: bytes(entry["data"]) for name, entry in deserialize(os.pread(out, 10_000, 0))}

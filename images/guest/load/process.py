@@ -21,8 +21,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), "/env"]
 import wire  # noqa: E402
 
 from guest import filters, processes  # noqa: E402
-from guest.load import clock, exercise, hints, unpickler, witness  # noqa: E402
-from guest.load.loaders import load, needed  # noqa: E402
+from guest.load import clock, code, exercise, folder, hints, unpickler, witness  # noqa: E402
+from guest.load.loaders import TORCH, load, needed  # noqa: E402
 from guest.load.place import Place  # noqa: E402
 
 _PATIENCE = 1.0  # seconds; something of the load may hold the pipe whose end PID 1 waits for
@@ -78,12 +78,25 @@ def _arm(order: dict[str, Any]) -> None:
         sys.exit(0)
 
 
+def _loaded(order: dict[str, Any], files: list[tuple[int, str, bool]]) -> object:
+    """What the file holds; of a folder what all files hold, one after another. Raises what the loaders raise."""
+    places = [(order["files"][at], form, mapped) for at, form, mapped in files]
+    if order["folder"]:
+        return folder.load(
+            order["files"], [(name, form, Place(path, mapped=mapped)) for (path, name), form, mapped in places]
+        )
+    ((path, _), form, mapped), *_ = places
+    return load(form, Place(path, mapped=mapped))
+
+
 def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     """The loaded object, and whether there is one."""
     started = time.monotonic()
     result, error = None, ""
     try:
-        result = load(told["format"], Place(order["model"], mapped=told["mapped"]))
+        result = _loaded(order, told["files"])
+        if order["code"]:
+            code.run(order["files"])
     except BaseException as problem:
         error = hints.describe(problem)
     seconds = round(time.monotonic() - started, 6)
@@ -108,7 +121,10 @@ def main() -> None:
     processes.limit(order["rlimits"])
     _import(order["preload"])
     told = json.loads(_command())
-    _import(needed(told["format"], told["modules"]))
+    for form in {form for _, form, _ in told["files"]}:
+        _import(needed(form, told["modules"]))
+    if order["code"] and code.present(order["files"]):
+        _import(list(TORCH))  # which nearly all of it is about; later it would be noise
     witness.prepare()
     _shift(order["clock"])
     _arm(order)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from guest.naming import Branch, Leaf, Members, attributes_branch, is_module, module_branch
+from guest.naming import Branch, Leaf, Members, Shards, attributes_branch, is_module, module_branch, shards_branch
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.parts import Parts
@@ -102,6 +102,7 @@ _SEEN: dict[type, Any] = {
     NumpyArray: _array,
     dict: _mapping,
     Members: _mapping,
+    Shards: lambda node: shards_branch(node, look),
     Parts: lambda node: Branch(node.children.items()),
     MappingObject: _mapping_object,
     list: _sequence,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from guest.naming import Members
+from guest.naming import Members, Shards
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
 from guest.readers.numpy_objects import NumpyArray, NumpyDtype, NumpyScalar, number
 from guest.readers.parts import File, Parts
@@ -246,6 +246,7 @@ _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     tuple: Sidecar.tuple,
     dict: Sidecar.mapping,
     Members: Sidecar.mapping,
+    Shards: Sidecar.items,
     Parts: Sidecar.parts,
     Bag: Sidecar.bag,
     MappingObject: Sidecar.mapping_object,
