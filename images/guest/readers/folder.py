@@ -103,7 +103,7 @@ class FolderReading(Reading):
         path = PurePosixPath(file.name)
         self._session.file = file.index
         if path.suffix == CODE:
-            self._code(file, "a Python file: it was listed, not run")
+            self._code(file, "a Python file")
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
             if b'"auto_map"' in content:
