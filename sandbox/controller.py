@@ -67,7 +67,7 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
     with ExitStack() as held:
         keep = _keeper(request, held)
         staged = held.enter_context(stage(request.path, policy.folder))
-        weights = Path(request.output or _beside(staged))
+        weights = Path(request.output or _beside(request.path, staged))
         group = None
         if request.write:
             names = (path.name for path in output_paths(weights).values())
@@ -301,11 +301,12 @@ class _Run:
         return compare(planned, digests, dynamic.witnesses)
 
 
-def _beside(staged: Staged) -> Path:
+def _beside(path: Path, staged: Staged) -> Path:
     """Where the weights go when nobody says: beside the input, under its own name."""
-    if staged.is_folder:
-        return staged.path.parent / f"{staged.path.resolve().name or staged.path.name}.safetensors"
-    return staged.path.with_suffix(".safetensors")
+    if not staged.is_folder:
+        return path.with_suffix(".safetensors")
+    named = path if path.name not in ("", "..") else path.resolve()
+    return named.parent / f"{named.name}.safetensors"
 
 
 def _count(plan: Sequence[Tensor]) -> dict[str, TensorCount]:
