@@ -37,9 +37,8 @@ class ReadResult:
     """The little that PID 1 needs of what the reader said."""
 
     names_wanted: bool = False
-    formats: dict[int, str] = field(
-        default_factory=dict
-    )  # file -> its primary one, if supported: it tells which loader
+    formats: dict[int, str] = field(default_factory=dict)  # file -> its primary one, if supported: which loader
+    inside: list[str] = field(default_factory=list)  # formats of what they hold
     odd: set[int] = field(default_factory=set)  # files with oddities, which a load had better not map
     frameworks: tuple[str, ...] = ()
     names: list[str] = field(default_factory=list)
@@ -50,6 +49,7 @@ class ReadResult:
             row = wire.decode(kind, payload)
             if row.primary and row.supported and row.name != FOLDER:
                 self.formats[row.file] = row.name
+            self.inside += [row.name] if row.by == "inside" and row.supported else []
         elif kind == wire.Kind.ODDITY:
             self.odd.add(wire.decode(kind, payload).file)
         elif kind == wire.Kind.TENSOR and self.names_wanted:
@@ -61,7 +61,7 @@ class ReadResult:
         """What the loader is told of it."""
         modules = [name for name in self.frameworks if name in importable]
         files = [[file, name, name in MAPPED and file not in self.odd] for file, name in sorted(self.formats.items())]
-        return {"files": files, "modules": modules, "known": self.names}
+        return {"files": files, "inside": sorted(set(self.inside)), "modules": modules, "known": self.names}
 
 
 class Supervisor:

@@ -350,7 +350,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("wave.Wave_read", "build", "")),
         (uses(use("pkg.Wave_read", "build", "")), uses(use("torch.nn.functional.relu", "reference", ""))),
     ),
-    "global.unknown.made": (uses(use("model.Net", "newobj")), (uses(use("torch.nn.modules.linear.Linear", "newobj")),)),
+    "global.unknown.made": (
+        uses(use("model.Net", "newobj")),
+        (uses(use("torch.nn.modules.linear.Linear", "newobj")), uses(use("__torch__.model.Net", "newobj"))),
+    ),
     "decoy.sent": (
         events(event("net.send", "sendto", value=f"key={SECRET}")),
         (events(event("net.send", "sendto", value=f"key={SECRET[:-1]}")),),
@@ -436,6 +439,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
+    "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
+    "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from guest.load import unpickler
+from guest.load import compressed, exported, torchscript, unpickler
 from guest.load.place import Place
+from guest.readers.compressed import CODECS
 
 Loader = Callable[[Place], Any]
 
@@ -53,13 +55,26 @@ def load(name: str, place: Place) -> Any:
 
 
 _MOST_ABSENT = 1000  # then a class is being made up for each try
-LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
+LOADERS: dict[str, Loader] = {
+    "torch-zip": _torch,
+    "torch-legacy": _torch,
+    "torchscript": torchscript.load,
+    "torch-export": exported.load,
+    "pickle": _pickle,
+}
+LOADERS |= {name: partial(compressed.load, name, load, LOADERS) for name in CODECS}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
-NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": TORCH, "torch-legacy": TORCH, "pickle": ()}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "torch-zip": TORCH,
+    "torch-legacy": TORCH,
+    "torchscript": (*TORCH, *torchscript.NEEDS),
+    "torch-export": (*TORCH, *exported.NEEDS),
+    "pickle": (),
+}
 
 
-def needed(name: str, modules: list[str]) -> list[str]:
-    """What to import before arming for a file of this format that names these frameworks."""
+def needed(names: list[str], modules: list[str]) -> list[str]:
+    """What to import before arming for a file that is, and holds, these formats and names these frameworks."""
     beside = TORCH if "torch" in modules else ()
-    return [*NEEDS[name], *modules, *beside]
+    return [*(module for name in names for module in NEEDS.get(name, ())), *modules, *beside]

@@ -24,6 +24,7 @@ from guest import filters, processes  # noqa: E402
 from guest.load import clock, code, exercise, folder, hints, unpickler, witness  # noqa: E402
 from guest.load.loaders import TORCH, load, needed  # noqa: E402
 from guest.load.place import Place  # noqa: E402
+from guest.readers.session import Bounds, Session  # noqa: E402
 
 _PATIENCE = 1.0  # seconds; something of the load may hold the pipe whose end PID 1 waits for
 _OOM_FIRST = "1000"  # when the jail's memory runs out, the kernel ends this process and not PID 1
@@ -80,13 +81,13 @@ def _arm(order: dict[str, Any]) -> None:
 
 def _loaded(order: dict[str, Any], files: list[tuple[int, str, bool]]) -> object:
     """What the file holds; of a folder what all files hold, one after another. Raises what the loaders raise."""
-    places = [(order["files"][at], form, mapped) for at, form, mapped in files]
+    session = Session(Bounds.of(order["bounds"]))
+    named = order["files"]
+    models = [(named[at][1], form, Place(named[at][0], mapped=mapped, session=session)) for at, form, mapped in files]
     if order["folder"]:
-        return folder.load(
-            order["files"], [(name, form, Place(path, mapped=mapped)) for (path, name), form, mapped in places]
-        )
-    ((path, _), form, mapped), *_ = places
-    return load(form, Place(path, mapped=mapped))
+        return folder.load(named, models)
+    (_, form, place), *_ = models
+    return load(form, place)
 
 
 def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
@@ -121,8 +122,7 @@ def main() -> None:
     processes.limit(order["rlimits"])
     _import(order["preload"])
     told = json.loads(_command())
-    for form in {form for _, form, _ in told["files"]}:
-        _import(needed(form, told["modules"]))
+    _import(needed([*(form for _, form, _ in told["files"]), *told["inside"]], told["modules"]))
     if order["code"] and code.present(order["files"]):
         _import(list(TORCH))  # which nearly all of it is about; later it would be noise
     witness.prepare()

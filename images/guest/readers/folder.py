@@ -12,7 +12,7 @@ import wire
 
 from guest import shards
 from guest.naming import Members, Shards
-from guest.readers import formats, plan, refused
+from guest.readers import formats, members, plan, refused
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -52,6 +52,7 @@ class FolderReading(Reading):
             with self._session.within(file.name):
                 self._add(root, file, self._guard(f"reading {file.name[:256]!a}", self._object, file))
         self._session.file = 0
+        self._formats_inside()
         self._note_lacking()
         return NAME, root
 
@@ -69,14 +70,17 @@ class FolderReading(Reading):
         if PurePosixPath(file.name).suffix.lower() not in _IMPLIED:
             found = [row for row in found if row[1] == "content"]
         forms = [form for form, _ in found]
-        for number, form in enumerate(forms):
-            row = wire.Format(form.name, form.read is not None, number == 0, INSIDE, file.index)
-            self._sink.row(wire.Kind.FORMAT, row)
         if len({form.family for form in forms}) > 1:
             names = " and ".join(form.name for form in forms)
             self._session.oddity(forms[0].name, "format.polyglot", f"the same bytes are {names}")
         objects = [self._read_as(form, file) for form in forms]
-        return objects[0] if objects else Listed(file.size)
+        held = objects[0] if objects else Listed(file.size)
+        # What holds nothing to load, such as a compressed text, has no loader.
+        loads = not isinstance(held, Listed) and not members.without_model(held)
+        for number, form in enumerate(forms):
+            row = wire.Format(form.name, form.read is not None, loads and number == 0, INSIDE, file.index)
+            self._sink.row(wire.Kind.FORMAT, row)
+        return held
 
     def _read_as(self, form: Found, file: File) -> object:
         session = self._session

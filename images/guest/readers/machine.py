@@ -95,6 +95,13 @@ class Machine:
                 self.oddity("pickle.handed", f"{name} is handed on")
         self._handed = {}
 
+    def tell_torn(self) -> None:
+        """At the end of a stream: something in it lies across the end of a frame, where unpicklers differ."""
+        if self.stream.torn:
+            self.oddity("pickle.frame", "a frame that ends inside of an instruction: readers differ in what they see")
+            self.session.incomplete("a frame of the pickle ends inside of an instruction")
+            self.stream.torn = False
+
     def invoke(self, kind: str, callee: object, args: object, kwargs: object = None) -> object:
         """Call `callee`, inertly."""
         if isinstance(callee, Global) and callee.read:

@@ -8,7 +8,7 @@ from typing import Any
 
 import wire
 
-from guest.readers import formats, plan
+from guest.readers import formats, members, plan
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.nested import Nested
@@ -18,6 +18,7 @@ from guest.readers.source import File, whole
 
 _FLUSH = 1 << 18
 _META = 1 << 16
+_TOLD = 4  # of what is in an archive and not supported
 
 
 class Sink:
@@ -74,6 +75,7 @@ class Reading:
         """The primary format and its object; the formats have been told."""
         self._found = self._guard("recognising the format", self._recognise) or []
         root = self._guard("reading the model", self._read, self._found[0][0]) if self._found else None
+        self._notice_no_model(root)
         self._formats(self._found)
         return self._found[0][0].name if self._found else "", root
 
@@ -116,9 +118,17 @@ class Reading:
             form.globals_only(source, self._session, self._nested)
         return None
 
+    def _notice_no_model(self, root: object) -> None:
+        if members.without_model(root):
+            unread = [f"{name}: {what}" for name, what in self._session.unread.items()]
+            self._session.incomplete("; ".join(["there is no model in it", *unread[:_TOLD]]))
+
     def _formats(self, found: list[tuple[Found, str]]) -> None:
         for index, (form, by) in enumerate(found):
             self._sink.row(wire.Kind.FORMAT, wire.Format(form.name, form.read is not None, index == 0, by))
+        self._formats_inside()
+
+    def _formats_inside(self) -> None:
         for name, supported in self._session.inside.items():
             self._sink.row(wire.Kind.FORMAT, wire.Format(name, supported, False, "inside"))
 

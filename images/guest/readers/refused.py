@@ -11,9 +11,7 @@ from guest.readers.torch_zip import Directory, read_globals
 
 # Archives by the flavour of their records' names.
 ARCHIVES = {
-    "torchscript": "TorchScript archive",
     "torch-package": "torch.package archive",
-    "torch-export": "torch.export program",
     "stable-baselines3": "Stable-Baselines3 archive",
     "keras": "Keras archive",
     "npz": "numpy archive (npz)",
@@ -26,16 +24,8 @@ _MAGICS = (
     ("gguf", "GGUF file", 0, b"GGUF"),
     ("ggml", "GGML file", 0, b"lmgg"),
     ("npy", "numpy array (npy)", 0, b"\x93NUMPY"),
-    ("gzip", "gzip-compressed file", 0, b"\x1f\x8b"),
-    ("bzip2", "bzip2-compressed file", 0, b"BZh"),
-    ("xz", "xz-compressed file", 0, b"\xfd7zXZ\x00"),
-    ("lzma", "lzma-compressed file", 0, b"\x5d\x00\x00"),
     ("lz4", "lz4-compressed file", 0, b"\x04\x22\x4d\x18"),
     ("zstd", "zstd-compressed file", 0, b"\x28\xb5\x2f\xfd"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\x01"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\x5e"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\x9c"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\xda"),
     ("7z", "7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("rar", "RAR archive", 0, b"Rar!\x1a\x07"),
     ("tflite", "TensorFlow Lite file", 4, b"TFL3"),

@@ -93,10 +93,8 @@ REFUSED = {
     "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(64),
     "gguf": b"GGUF" + bytes(64),
     "npy": b"\x93NUMPY\x01\x00" + bytes(64),
-    "gzip": b"\x1f\x8b\x08" + bytes(64),
-    "bzip2": b"BZh91AY&SY" + bytes(64),
-    "xz": b"\xfd7zXZ\x00" + bytes(64),
-    "zlib": b"\x78\x9c" + bytes(64),
+    "lz4": b"\x04\x22\x4d\x18" + bytes(64),
+    "zstd": b"\x28\xb5\x2f\xfd" + bytes(64),
     "7z": b"7z\xbc\xaf\x27\x1c" + bytes(64),
     "safetensors": (2).to_bytes(8, "little") + b"{}",
 }
