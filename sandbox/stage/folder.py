@@ -131,9 +131,9 @@ class _Walk:
 
     def _folder(self, fd: int, way: tuple[str, ...]) -> Iterator[Entry]:
         """Everything below an open folder, which is closed at the end."""
-        if len(way) > self._bounds.depth:
-            raise messages.error("folder.depth", most=self._bounds.depth)
         try:
+            if len(way) > self._bounds.depth:
+                raise messages.error("folder.depth", most=self._bounds.depth)
             with os.scandir(fd) as found:
                 names = [self._counted(item.name) for item in found]
             for name in names:
