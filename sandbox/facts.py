@@ -65,6 +65,8 @@ class Tensor:
     nbytes: int  # bytes of the output
     alias: int
     file: int = 0  # of the input, by its place in `Input.files`
+    twin: int = -1  # index of the first tensor that is the very same one
+    escaped: bool = False  # the name stands for another, which safetensors can't hold
 
 
 @dataclass(frozen=True)
@@ -140,11 +142,15 @@ class Witness:
 
 @dataclass(frozen=True)
 class Absent:
-    """A global whose module is not in the jail; a stand-in took its place."""
+    """A global whose module is not in the jail; a stand-in took its place.
+
+    `layer`: one that the jail was without and that has the module.
+    """
 
     name: str
     reason: str
     count: int
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -445,6 +451,15 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Further packages that the loader could import. `digest`: of their lock, shortened."""
+
+    name: str
+    digest: str
+    packages: dict[str, str]  # name -> version
+
+
+@dataclass(frozen=True)
 class JailFacts:
     """The jail that was used, and how it looked from inside."""
 
@@ -456,6 +471,7 @@ class JailFacts:
     uid: int
     code_sha256: str  # of the guest code it was given
     inside: dict[str, Any] = field(default_factory=dict)  # PID 1's own view; the jail's word
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -463,7 +479,7 @@ class Output:
     """A file that was written."""
 
     path: str
-    kind: str  # weights, manifest, metadata
+    kind: str  # weights, optimizer, manifest, metadata, index
     size: int
     sha256: str
 

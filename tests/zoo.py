@@ -55,9 +55,12 @@ _NUMPY = {
 }  # fmt: skip
 
 
+_SUFFIXES = {"pickle": ".pkl", "npy": ".npy", "npz": ".npz", "joblib": ".joblib"}
+
+
 def suffix(name: str) -> str:
     """What a file of this layout is usually called."""
-    return ".pkl" if name.startswith("pickle_") else ".pt"
+    return _SUFFIXES.get(name.partition("_")[0], ".pt")
 
 
 def expected(value: Any) -> tuple[str, tuple[int, ...], bytes]:
@@ -66,11 +69,14 @@ def expected(value: Any) -> tuple[str, tuple[int, ...], bytes]:
         little = value.astype(value.dtype.newbyteorder("<"))
         return _NUMPY[value.dtype.str[1:]], value.shape, little.tobytes("C")
     plain = value.detach().resolve_conj().resolve_neg().contiguous()
-    raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    flat = plain.reshape(-1)
+    flat = flat.as_strided(flat.shape, (1,))  # of a single element any stride counts as contiguous
+    raw = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
     return _NAMES[value.dtype], tuple(value.shape), raw
 
 
-def _all(tensors: dict[str, Any]) -> Expected:
+def all_of(tensors: dict[str, Any]) -> Expected:
+    """What each tensor is."""
     return {name: expected(value) for name, value in tensors.items()}
 
 
@@ -90,7 +96,7 @@ def saves(name: str, **options: Any) -> Callable[[Callable[[], tuple[Any, dict[s
             torch.manual_seed(0)
             model, tensors = make()
             torch.save(model, path, **options)
-            return _all(tensors)
+            return all_of(tensors)
 
         ZOO[name] = build
         return make
@@ -106,7 +112,7 @@ def pickles(name: str, protocol: int) -> Callable[[Callable[[], tuple[Any, dict[
             torch.manual_seed(0)
             model, tensors = make()
             path.write_bytes(pickle.dumps(model, protocol))
-            return _all(tensors)
+            return all_of(tensors)
 
         ZOO[name] = build
         return make
@@ -346,7 +352,7 @@ def _save_gone(path: Path, **options: Any) -> Expected:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the old format looks for the class's source code
             torch.save({"net": model, "step": 4}, path, **options)
-        return _all({f"net.{name}": value for name, value in model.state_dict().items()})
+        return all_of({f"net.{name}": value for name, value in model.state_dict().items()})
 
     return _with_gone(write)
 
@@ -368,7 +374,7 @@ def absent_objects(path: Path) -> Expected:
         plain.weight, plain.inner = ramp(3), {"deep": ramp(2)}
         slotted.weight = ramp(4)
         torch.save({"plain": plain, "slotted": slotted}, path)
-        return _all(
+        return all_of(
             {"plain.weight": plain.weight, "plain.inner.deep": plain.inner["deep"], "slotted.weight": slotted.weight}
         )
 
@@ -537,4 +543,8 @@ def cuda_location(path: Path) -> Expected:
     held = io.BytesIO()
     torch.save(model, held, _use_new_zipfile_serialization=False)
     path.write_bytes(held.getvalue().replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
-    return _all(tensors)
+    return all_of(tensors)
+
+
+# Theirs are made with what stands above.
+from tests import zoo_numpy, zoo_programs  # noqa: E402, F401

@@ -36,7 +36,8 @@ def main() -> None:
     files = _opened(order["files"])
     session = Session(Bounds.of(order["bounds"]))
     sink = Sink(processes.FRAMES)
-    _warm_up()
+    warm_up()
+    gc.disable()
     from guest.filters import confine  # noqa: PLC0415 - needs the jail's library; the readers' tests don't
 
     confine(order["syscalls"])
@@ -57,14 +58,14 @@ def _opened(named: list[tuple[str, str]]) -> list[File]:
     return files
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
+    """Have everything that a reading needs."""
     for name in _CODECS:
         codecs.lookup(name)
         codecs.getincrementaldecoder(name if name not in ("idna", "punycode") else "utf-8")
     hashlib.sha256(b"").hexdigest()
     json.loads('{"name": [1, 2.5, null]}')
     zlib.decompressobj(-zlib.MAX_WBITS).decompress(zlib.compress(b"", wbits=-zlib.MAX_WBITS))
-    gc.disable()
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
 MAX_FILES = 1 << 10  # of one input
+MAX_MODULES = 512  # of a file, and of those a load had imported early
 MAX_SAMPLES = 256  # points of the series in RESOURCES
 MAX_SAID = 64 << 10  # bytes kept of each direction of a conversation
 # Where the decoy tools tell what they were asked to do: over the sinkhole, at an address that is nobody's (RFC 5737).
@@ -175,7 +176,7 @@ class Format:
     name: str = _text(64)
     supported: bool = _flag()  # False: recognised, and no reader for it yet
     primary: bool = _flag()  # the one whose tensors are the plan
-    by: str = _text(16)  # "content" or "extension"
+    by: str = _text(16)  # "content", "extension" or "inside"
     file: int = _file()
 
 
@@ -192,6 +193,10 @@ class Tensor:
     length: int = _size()  # bytes of the file from there
     alias: int = _size(1 << 31, -1)  # tensors with the same number share a storage; -1: with nobody
     file: int = _file()
+    twin: int = field(default=-1, metadata=_size(1 << 31, -1).metadata)  # the first that is the very same; -1: none
+    escaped: bool = field(
+        default=False, metadata=_flag().metadata
+    )  # safetensors can't hold the name it has in the file
 
 
 @dataclass(frozen=True)
@@ -244,7 +249,7 @@ class ReadEnd:
     size: int = _size()  # of all files together, as the reader saw them
     sha256: str = _text(64)  # over all RANGES in their order
     nodes: int = _size()  # pickle opcodes interpreted
-    frameworks: tuple[str, ...] = _list(_text(256), 512)  # top-level modules that the globals name
+    frameworks: tuple[str, ...] = _list(_text(256), MAX_MODULES)  # modules that the globals name
 
 
 @dataclass(frozen=True)
@@ -262,7 +267,7 @@ class Gone:
 class Armed:
     observer: str = _text(16)
     tasks: int = _size(1 << 20)  # threads that carry the filter
-    imported: tuple[str, ...] = _list(_text(256), 512)
+    imported: tuple[str, ...] = _list(_text(256), MAX_MODULES)
     at: float = _seconds()  # since the jail's start, as every `at`
     limits: dict[str, int] = _counts(32)  # the loader's rlimits, as read back by PID 1
 

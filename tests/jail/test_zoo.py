@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors import safe_open
 
 from sandbox.controller import evaluate
 from sandbox.facts import Verdict
 from sandbox.request import Request
-from sandbox.weights.header import strict_header
 from sandbox.weights.verify import verify
 from tests.jail.conftest import JAILS
+from tests.written import converted
 from tests.zoo import ZOO, suffix
+from tests.zoo_archives import ARCHIVES, SUFFIXES
 
 pytestmark = pytest.mark.jail
 
@@ -22,19 +22,9 @@ pytestmark = pytest.mark.jail
 IN_EVERY_JAIL = ["state_dict", "legacy_state_dict", "views", "dtypes", "absent_module", "pickle_arrays_4", "optimizer"]
 
 
-def converted(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
-    """A safetensors file's tensors, by the strict reader; the official library must see the same names."""
-    with path.open("rb") as file:
-        header = strict_header(file.fileno())
-        raw = path.read_bytes()
-    with safe_open(str(path), "numpy") as official:
-        assert set(official.keys()) == {entry.name for entry in header.entries}
-    return {entry.name: (entry.dtype, entry.shape, raw[entry.begin : entry.end]) for entry in header.entries}
-
-
 def check(name: str, jail: str, folder: Path, **options: Any) -> None:
-    model = folder / f"model{suffix(name)}"
-    expected = ZOO[name](model)
+    model = folder / f"model{SUFFIXES.get(name) or suffix(name)}"
+    expected = (ZOO | ARCHIVES)[name](model)
     output = folder / "out.safetensors"
     report = evaluate(Request(model, output=output, jail=jail, **options))
     assert report.verdict == Verdict.CLEAN, (report.summary, report.findings)
@@ -50,8 +40,11 @@ def check(name: str, jail: str, folder: Path, **options: Any) -> None:
 # Importing torch takes gVisor five seconds.
 IN_GVISOR = ["legacy_state_dict", "views", "pickle_arrays_4"]
 
+# One of each loader that opens archives; the readers' tests go through all of them.
+HELD = ["gzip_pickle", "tar_xz", "torch_tar", "stable_baselines"]
+
 CASES = [
-    *(("bubblewrap", name) for name in sorted(ZOO)),
+    *(("bubblewrap", name) for name in [*sorted(ZOO), *HELD]),
     *(("docker", name) for name in IN_EVERY_JAIL),
     *(("gvisor", name) for name in IN_GVISOR),
 ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import Any
 
+from guest.load.members import LoadAs
 from guest.load.place import Place
 from guest.readers import formats
 from guest.readers.compressed import CODECS, inflate
 from guest.readers.source import Memory
-
-LoadAs = Callable[[str, Place], Any]
 
 
 def load(codec: str, load_as: LoadAs, supported: Container[str], place: Place) -> Any:

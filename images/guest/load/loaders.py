@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
-from guest.load import compressed, exported, torchscript, unpickler
+from guest.load import (
+    archives,
+    compressed,
+    exported,
+    joblib_file,
+    numpy_file,
+    pickle_file,
+    torch_tar,
+    torchscript,
+    unpickler,
+)
 from guest.load.place import Place
 from guest.readers.compressed import CODECS
 
@@ -21,14 +32,12 @@ def _torch(place: Place) -> Any:
     return torch.load(place.for_torch(), mmap=place.mapped, **options)
 
 
-def _pickle(place: Place) -> Any:
-    """pickle.load; again with latin-1 for what Python 2 wrote, as its users do."""
-    with place.open() as file:
-        try:
-            return unpickler.load(file)
-        except UnicodeDecodeError:
-            file.seek(0)
-            return unpickler.load(file, encoding="latin1")
+def _opened(load: Callable[[BinaryIO], Any]) -> Loader:
+    def opened(place: Place) -> Any:
+        with place.open() as file:
+            return load(file)
+
+    return opened
 
 
 def _refused_state(error: BaseException) -> type | None:
@@ -38,7 +47,16 @@ def _refused_state(error: BaseException) -> type | None:
         frame, trace = trace.tb_frame, trace.tb_next
         if frame.f_code.co_name == "__setstate__" and "self" in frame.f_locals:
             refused = type(frame.f_locals["self"])
+        elif frame.f_code.co_name.endswith(".__setstate__"):
+            refused = _compiled(frame.f_code.co_name) or refused
     return refused
+
+
+def _compiled(method: str) -> type | None:
+    """The class of a method that Cython compiled: its frames have no locals, and its full name instead."""
+    module, _, name = method.rpartition(".")[0].rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return found if isinstance(found, type) else None
 
 
 def load(name: str, place: Place) -> Any:
@@ -60,17 +78,31 @@ LOADERS: dict[str, Loader] = {
     "torch-legacy": _torch,
     "torchscript": torchscript.load,
     "torch-export": exported.load,
-    "pickle": _pickle,
+    "torch-tar": torch_tar.load,
+    "pickle": _opened(pickle_file.load),
+    "joblib": _opened(joblib_file.load),
+    "npy": _opened(numpy_file.load),
+    "npz": _opened(numpy_file.load),
 }
+# Those that hold others, which are loaded by their own loaders.
 LOADERS |= {name: partial(compressed.load, name, load, LOADERS) for name in CODECS}
+LOADERS |= {
+    "tar": partial(archives.tar, load, LOADERS),
+    "zip": partial(archives.zipped, load, LOADERS),
+    "stable-baselines3": partial(archives.stable_baselines, load, LOADERS),
+}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
 NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
+    "torch-tar": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
     "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),
+    "joblib": ("numpy", "joblib"),
+    "npy": ("numpy",),
+    "npz": ("numpy",),
 }
 
 

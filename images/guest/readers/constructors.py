@@ -5,7 +5,8 @@ from __future__ import annotations
 from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Call, Global
 from guest.readers.known import NestedLoad, PersistentLoad, Record
-from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray, NumpyDtype
+from guest.readers.numpy_dtypes import NumpyDtype
+from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray
 from guest.readers.parts import Parts
 from guest.readers.python_objects import PYTHON_OBJECTS
 from guest.readers.script_objects import SCRIPT_OBJECTS
@@ -23,6 +24,14 @@ _READ_HERE = frozenset(
         "copyreg._reconstructor",
         "copyreg.__newobj__",
         "copyreg.__newobj_ex__",
+    }
+)
+
+# They leave their arguments to __init__, which is not called for what NEWOBJ makes: it is empty, whatever it was given.
+_FILLED_BY_INIT = frozenset(
+    {
+        *(f"collections.{name}" for name in ("OrderedDict", "Counter", "defaultdict")),
+        *("builtins.set", "builtins.bytearray"),
     }
 )
 
@@ -50,7 +59,7 @@ class KnownConstructors:
             return made
         self._record.where = where
         try:
-            return construct(made, self._record)
+            return construct(_as_given(made), self._record)
         except UnreadableError:
             raise
         except _REFUSED as error:
@@ -65,12 +74,12 @@ class KnownConstructors:
         """True of those whose arguments tell what they do."""
         return name in _READ_HERE
 
-    def build(self, target: object, state: object, where: Where) -> bool:
+    def build(self, target: object, state: object, where: Where) -> object | None:
         """Give an array or dtype its state."""
         if isinstance(target, TensorView | Parts):
-            return is_old_state(state)
+            return target if is_old_state(state) else None
         if not isinstance(target, NumpyArray | NumpyDtype):
-            return False
+            return None
         self._record.where = where
         try:
             target.build(state, self._record)
@@ -78,7 +87,7 @@ class KnownConstructors:
             raise
         except _REFUSED as error:
             self._refuse(type(target).__name__, error, where)
-        return True
+        return target
 
     def persistent(self, pid: object, where: Where) -> object:
         """What the format says that the id stands for."""
@@ -88,3 +97,12 @@ class KnownConstructors:
         reason = str(error) if isinstance(error, ArgumentsError) else type(error).__name__
         place = f"{where.record or 'the pickle'}, {where.opcode} at {where.offset}"
         self._record.session.incomplete(f"{place}: arguments that {name[:256]} is not known with: {reason}")
+
+
+def _as_given(made: Call) -> Call:
+    """The call with the arguments that count. Raises ArgumentsError for those that no pickler of these gives."""
+    if made.kind == "newobj" and made.root is not None and made.root.canonical in _FILLED_BY_INIT:
+        return Call(made.kind, made.callee, ())
+    if made.kwargs:
+        raise ArgumentsError("arguments by keyword")
+    return made

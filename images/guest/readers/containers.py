@@ -82,10 +82,15 @@ def _build(reader: Machine) -> None:
     if isinstance(target, MappingObject):
         _check_state(state)
         target.states.append(state)
+        return
+    if isinstance(target, Call):
+        _acted(reader, target, "build", state)
+    built = reader.constructors.build(target, state, reader.where)
+    if built is not None:
+        reader.stack[-1] = built
     elif isinstance(target, Call):
         target.states.append(state)
-        _acted(reader, target, "build", state)
-    elif not reader.constructors.build(target, state, reader.where):
+    else:
         _refused(reader, target)
 
 

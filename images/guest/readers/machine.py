@@ -23,8 +23,8 @@ class Constructors(Protocol):
     def reads(self, name: str) -> bool:
         """Whether the constructor is harmless only since what it is given is read here, too."""
 
-    def build(self, target: object, state: object, where: Where) -> bool:
-        """Give a known value its state. False when it is none."""
+    def build(self, target: object, state: object, where: Where) -> object | None:
+        """Give a known value its state: what stands in its place then, itself as a rule; None when it isn't known."""
 
     def persistent(self, pid: object, where: Where) -> object:
         """What a persistent id stands for."""

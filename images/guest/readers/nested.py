@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from guest.readers import bare_pickle, formats, refused, torch_legacy, torch_zip
+from guest.readers import bare_pickle, formats, pickle_file, refused, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import HEAD, Found
@@ -92,7 +92,7 @@ class Nested:
         found = bare_pickle.recognise(source, head, implied=False)
         if found is not None and found.name == torch_legacy.NAME:
             return torch_legacy.read(source, self._session, inner, record)
-        return bare_pickle.read(source, self._session, inner, record)
+        return pickle_file.read_first(source, self._session, inner, record)
 
     def _archive(self, source: Source, inner: NestedLoad) -> object:
         """torch looks inside for which kind it is, too: a TorchScript archive it loads by running its code."""

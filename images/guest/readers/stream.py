@@ -38,6 +38,11 @@ class Stream:
         if count > self.left:
             raise UnreadableError(f"the stream ends at {self.source.length}, {count - self.left} bytes too early")
 
+    @property
+    def framed(self) -> bool:
+        """Whether a frame goes on behind here."""
+        return self.tell() < self._frame
+
     def frame(self, length: int) -> None:
         """A frame of so many bytes begins here."""
         self.need(length)

@@ -83,7 +83,7 @@ def test_a_payload_in_the_second_stream(read: Read) -> None:
     content = gzip.compress(CONTENTS["pickle"]) + gzip.compress(pickle.dumps(Calls(os.system, "x")))
     result = read(content)
     assert "reduce" in result.uses("posix.system")
-    assert "pickle.several" in result.oddities
+    assert not result.oddities
 
 
 @pytest.mark.parametrize("packer", PACKERS)
