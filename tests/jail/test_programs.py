@@ -38,7 +38,7 @@ def spec_with(folder: Path, programs: Programs | None) -> JailSpec:
 
 def bound(spec: JailSpec) -> dict[str, str]:
     """Place in the jail -> file of the host."""
-    words = _mounts(spec, _sources(spec, spec.model))
+    words = _mounts(spec, _sources(spec, spec.code))
     return {words[at + 2]: words[at + 1] for at, word in enumerate(words) if word == "--ro-bind"}
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from guest.naming import Members
+from guest.naming import Members, Shards
 from guest.readers.exported import Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
 from guest.readers.numpy_dtypes import NumpyDtype
@@ -294,6 +294,7 @@ _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     tuple: Sidecar.tuple,
     dict: Sidecar.mapping,
     Members: Sidecar.mapping,
+    Shards: Sidecar.items,
     Parts: Sidecar.parts,
     Script: Sidecar.script,
     Exported: Sidecar.exported,
