@@ -1,0 +1,39 @@
+"""The rules of the safetensors project's converter (its convert.py, `convert_file`), without the model hub around it.
+
+One dictionary of tensors, or the one under "state_dict"; of names that share memory one is kept, and the others are
+noted in the metadata, by the project's own `_remove_duplicate_names`; then contiguous tensors, a check of the file's
+size, and a comparison by value of what was written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import _remove_duplicate_names, load_file, save_file
+
+_MOST_GROWTH = 0.01
+
+
+def convert(model: str, out: str) -> None:
+    """Of a file, or of every shard of a folder's index as the script does."""
+    loaded = torch.load(model, map_location="cpu", weights_only=True)
+    if "state_dict" in loaded:
+        loaded = loaded["state_dict"]
+    metadata = {"format": "pt"}
+    for kept, dropped in _remove_duplicate_names(loaded).items():
+        for name in dropped:
+            metadata.setdefault(name, kept)
+            del loaded[name]
+    loaded = {name: tensor.contiguous() for name, tensor in loaded.items()}
+    save_file(loaded, out, metadata=metadata)
+    _check_size(Path(model).stat().st_size, Path(out).stat().st_size)
+    again = load_file(out)
+    for name, tensor in loaded.items():
+        if not torch.equal(tensor, again[name]):
+            raise RuntimeError(f"the output tensors do not match for key {name}")
+
+
+def _check_size(before: int, after: int) -> None:
+    if (after - before) / before > _MOST_GROWTH:
+        raise RuntimeError("the file size difference is more than 1 %")
