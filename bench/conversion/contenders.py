@@ -42,6 +42,7 @@ class Tool:
     words: Sequence[str]
 
     def convert(self, path: Path, expected: Expected) -> Judgement:
+        """With a report as JSON, whose first reason is what it says of a refusal."""
         out = path.parent / "ours.safetensors"
         command = [sys.executable, "-m", "bench.cli", str(path), "-o", str(out), "--jail", "bubblewrap", "-q"]
         started = time.monotonic()
@@ -61,7 +62,7 @@ class Tool:
         return Judgement(outcome, why, seconds, peak)
 
     def close(self) -> None:
-        pass
+        """Each command has ended already."""
 
 
 def _of_report(report: dict[str, Any], complaint: str, out: Path, expected: Expected) -> tuple[Outcome, str]:
@@ -93,6 +94,7 @@ class Other:
         )
 
     def convert(self, path: Path, expected: Expected) -> Judgement:
+        """By a child of the process that waits for it."""
         if not self.peer.takes(path):
             return Judgement(Outcome.UNASKED)
         out = path.parent / "theirs.safetensors"
@@ -107,6 +109,7 @@ class Other:
         return Judgement(outcome, why, told["seconds"], told["peak"])
 
     def close(self) -> None:
+        """The end of its input ends it."""
         self._process.communicate()
 
 

