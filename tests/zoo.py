@@ -493,11 +493,29 @@ def _left_out() -> tuple[Any, dict[str, Any]]:
     kept = ramp(2)
     model = {
         "meta": torch.empty(3, device="meta"),
-        "sparse": torch.eye(3).to_sparse(),
-        "double_complex": torch.zeros(2, dtype=torch.complex128),
         "kept": kept,
     }
     return model, {"kept": kept}
+
+
+@saves("structured")
+def _structured() -> tuple[Any, dict[str, Any]]:
+    """Tensors that become several."""
+    wide = torch.tensor([1 + 2j, -3j], dtype=torch.complex128)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        coo, csr = torch.eye(3).to_sparse(), torch.eye(4).to_sparse_csr()
+        quantized = torch.quantize_per_tensor(ramp(2, 3), 0.1, 7, torch.qint8)
+    return {"coo": coo, "csr": csr, "wide": wide, "quantized": quantized}, {
+        "coo.indices": coo.indices(),
+        "coo.values": coo.values(),
+        "csr.crow_indices": csr.crow_indices(),
+        "csr.col_indices": csr.col_indices(),
+        "csr.values": csr.values(),
+        "wide.real": wide.real,
+        "wide.imag": wide.imag,
+        "quantized.int_repr": quantized.int_repr(),
+    }
 
 
 @saves("storage_alone")

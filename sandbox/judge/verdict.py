@@ -102,11 +102,11 @@ def _cut(text: str, limit: int) -> str:
 def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[Match]], evidence: Evidence) -> str:
     """One plain sentence for a person in a hurry."""
     if verdict is Verdict.UNEXECUTED:
-        return f"Read but not loaded: {_quiet(found)}."
+        return f"Read but not loaded: {_quiet(found, evidence)}."
     if verdict is Verdict.CLEAN:
         tensors = evidence.comparison.agree + len(evidence.comparison.missing)
         counted = "no tensors" if not tensors else f"{tensors} tensor{'' if tensors == 1 else 's'}"
-        return f"Ordinary checkpoint: {counted}, {_quiet(found)}."
+        return f"Ordinary checkpoint: {counted}, {_quiet(found, evidence)}."
     worst = found[0]
     if verdict is Verdict.INCONCLUSIVE:
         return f"Could not be judged: {worst.explanation}"
@@ -114,7 +114,14 @@ def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[
     return _fill(matches[0].rule.summary or matches[0].rule.explanation, matches)
 
 
-def _quiet(found: list[Finding]) -> str:
+# Formats that hold a program beside the weights, which no reader here understands.
+_PROGRAMS = {"torchscript": "a TorchScript program", "torch-export": "a torch.export program"}
+
+
+def _quiet(found: list[Finding], evidence: Evidence) -> str:
+    programs = dict.fromkeys(_PROGRAMS[row.name] for row in evidence.static.formats if row.name in _PROGRAMS)
+    if programs:
+        return f"with {' and '.join(programs)} whose code was not read"
     if any(finding.rule == "absent" or finding.rule.startswith("global.unknown") for finding in found):
         return "with objects of unknown or absent classes, and nothing of it ran code here"
     return "nothing in it can run code"

@@ -350,7 +350,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("wave.Wave_read", "build", "")),
         (uses(use("pkg.Wave_read", "build", "")), uses(use("torch.nn.functional.relu", "reference", ""))),
     ),
-    "global.unknown.made": (uses(use("model.Net", "newobj")), (uses(use("torch.nn.modules.linear.Linear", "newobj")),)),
+    "global.unknown.made": (
+        uses(use("model.Net", "newobj")),
+        (uses(use("torch.nn.modules.linear.Linear", "newobj")), uses(use("__torch__.model.Net", "newobj"))),
+    ),
     "decoy.sent": (
         events(event("net.send", "sendto", value=f"key={SECRET}")),
         (events(event("net.send", "sendto", value=f"key={SECRET[:-1]}")),),

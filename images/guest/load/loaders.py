@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.load import unpickler
+from guest.load import exported, torchscript, unpickler
 from guest.load.place import Place
 
 Loader = Callable[[Place], Any]
@@ -53,10 +53,22 @@ def load(name: str, place: Place) -> Any:
 
 
 _MOST_ABSENT = 1000  # then a class is being made up for each try
-LOADERS: dict[str, Loader] = {"torch-zip": _torch, "torch-legacy": _torch, "pickle": _pickle}
+LOADERS: dict[str, Loader] = {
+    "torch-zip": _torch,
+    "torch-legacy": _torch,
+    "torchscript": torchscript.load,
+    "torch-export": exported.load,
+    "pickle": _pickle,
+}
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
-NEEDS: dict[str, tuple[str, ...]] = {"torch-zip": TORCH, "torch-legacy": TORCH, "pickle": ()}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "torch-zip": TORCH,
+    "torch-legacy": TORCH,
+    "torchscript": (*TORCH, *torchscript.NEEDS),
+    "torch-export": (*TORCH, *exported.NEEDS),
+    "pickle": (),
+}
 
 
 def needed(name: str, modules: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import blake3
 import wire
 
+from guest.load import exported, torch_parts, torchscript
 from guest.load.unpickler import StandIn
 from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
 
@@ -56,10 +57,23 @@ def look(node: Any) -> Leaf | Branch | None:
     """A tensor, or what is inside, or None."""
     torch, numpy = _loaded("torch"), _loaded("numpy")
     if torch and isinstance(node, torch.Tensor):
-        return Leaf(node)
+        return _tensor(node)
     if numpy and isinstance(node, numpy.ndarray):
         return Branch(enumerate(node.ravel().tolist())) if node.dtype.hasobject else Leaf(node)
+    for inside in (torchscript.inside, exported.inside):
+        held = inside(node)
+        if held is not None:
+            return look(held)
     return next((see(node) for kinds, see in _INSIDE if isinstance(node, kinds)), None)
+
+
+def _tensor(node: Any) -> Leaf | Branch:
+    """Whole, or as its parts; what doesn't even tell its form is left to whoever asks for its bytes."""
+    try:
+        inside = torch_parts.parts(node)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        inside = None
+    return Leaf(node) if inside is None else Branch(inside.items())
 
 
 def _mapping(node: dict[Any, Any]) -> Branch:

@@ -6,12 +6,14 @@ from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Call, Global
 from guest.readers.known import NestedLoad, PersistentLoad, Record
 from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray, NumpyDtype
+from guest.readers.parts import Parts
 from guest.readers.python_objects import PYTHON_OBJECTS
+from guest.readers.script_objects import SCRIPT_OBJECTS
 from guest.readers.session import Session, Where
 from guest.readers.tensors import TensorView
 from guest.readers.torch_objects import TORCH_OBJECTS, is_old_state
 
-TABLE = {**PYTHON_OBJECTS, **NUMPY_OBJECTS, **TORCH_OBJECTS}
+TABLE = {**PYTHON_OBJECTS, **NUMPY_OBJECTS, **TORCH_OBJECTS, **SCRIPT_OBJECTS}
 
 # These run or call what they are given: a partial that holds one is a call that no opcode makes.
 _READ_HERE = frozenset(
@@ -65,7 +67,7 @@ class KnownConstructors:
 
     def build(self, target: object, state: object, where: Where) -> bool:
         """Give an array or dtype its state."""
-        if isinstance(target, TensorView):
+        if isinstance(target, TensorView | Parts):
             return is_old_state(state)
         if not isinstance(target, NumpyArray | NumpyDtype):
             return False

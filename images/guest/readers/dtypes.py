@@ -35,6 +35,12 @@ _KNOWN = {
 }
 C64 = DType("C64", 8, 4, "C64")
 U8 = _KNOWN["U8"]
+COMPLEX128 = DType("", 16, 8, "complex128")
+COMPLEX32 = DType("", 4, 2, "complex32")
+# Complex types that safetensors has no word for, and the type of their two halves.
+HALVES = {COMPLEX128: _KNOWN["F64"], COMPLEX32: _KNOWN["F16"]}
+# Quantized types by what their values are stored as; those of less than a byte are not among them.
+QUANTIZED = {"qint8": _KNOWN["I8"], "quint8": U8, "qint32": _KNOWN["I32"]}
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
 
 # torch picks a storage's type by the class's name alone, whatever its module.
@@ -50,7 +56,7 @@ STORAGES = {
     "BoolStorage": _KNOWN["BOOL"],
     "BFloat16Storage": _KNOWN["BF16"],
     "ComplexFloatStorage": C64,
-    "ComplexDoubleStorage": _missing("complex128", 16),
+    "ComplexDoubleStorage": COMPLEX128,
     "QInt8Storage": _missing("qint8", 1),
     "QInt32Storage": _missing("qint32", 4),
     "QUInt8Storage": _missing("quint8", 1),
@@ -86,9 +92,10 @@ TORCH = {
     "float8_e8m0fnu": _KNOWN["F8_E8M0"],
     "float8_e4m3fnuz": _KNOWN["F8_E4M3FNUZ"],
     "float8_e5m2fnuz": _KNOWN["F8_E5M2FNUZ"],
-    "complex128": _missing("complex128", 16),
-    "cdouble": _missing("complex128", 16),
-    "complex32": _missing("complex32", 4),
+    "complex128": COMPLEX128,
+    "cdouble": COMPLEX128,
+    "complex32": COMPLEX32,
+    "chalf": COMPLEX32,
     "float4_e2m1fn_x2": _missing("float4_e2m1fn_x2", 1),
     "bits8": _missing("bits8", 1),
     "bits16": _missing("bits16", 2),
@@ -117,7 +124,7 @@ NUMPY = {
     "f4": _KNOWN["F32"],
     "f8": _KNOWN["F64"],
     "c8": C64,
-    "c16": DType("", 16, 8, "complex128"),
+    "c16": COMPLEX128,
 }
 
 # The one-letter codes that old pickles use for the same.

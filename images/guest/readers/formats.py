@@ -6,7 +6,7 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, refused, torch_zip
+from guest.readers import bare_pickle, exported, refused, torch_zip, torchscript
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
@@ -31,6 +31,7 @@ PICKLE_EXTENSIONS = frozenset(
         ".tar",
     }
 )
+_FLAVOURS = {torch_zip.NAME: torch_zip.found, torchscript.NAME: torchscript.found, exported.NAME: exported.found}
 _TARS = frozenset({"torch-tar", "nemo", "tar"})
 
 
@@ -62,4 +63,5 @@ def _archives(source: Source, head: bytes) -> list[Found]:
     if directory is None:
         return []
     flavour = torch_zip.flavour(directory.entries)
-    return [torch_zip.found(directory) if flavour == torch_zip.NAME else refused.archive(flavour, directory)]
+    known = _FLAVOURS.get(flavour)
+    return [known(directory) if known else refused.archive(flavour, directory)]

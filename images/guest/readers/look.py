@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from guest.naming import Branch, Leaf, Members, attributes_branch, is_module, module_branch
+from guest.readers.exported import INPUTS, Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.parts import Parts
+from guest.readers.script_objects import UNREACHABLE, Script, is_reachable, is_scripted, state_of
 from guest.readers.tensors import Storage, TensorView
 
 _SET_REASON = "an element of a set: it has no place, so no name"
+_INPUTS_REASON = "an example input: no part of the model"
 _STORAGE_REASON = "a storage that no tensor views"
 
 
@@ -50,8 +53,30 @@ def _storage(node: Storage) -> Branch:
     return Branch((), [("storage", whole, _STORAGE_REASON)])
 
 
-def _call(node: Call) -> Branch:
+def _script(node: Script) -> Leaf | Branch | None:
+    """The module's own names, and the constants beside them."""
+    module = look(node.module)
+    inside = module if isinstance(module, Branch) else Branch()
+    return Branch([*inside.children, ("CONSTANTS", node.constants)], inside.left_out)
+
+
+def _exported(node: Exported) -> Branch:
+    return Branch(_keyed(node.tensors.items()), [(INPUTS, node.inputs, _INPUTS_REASON)])
+
+
+def _scripted(node: Call) -> Leaf | Branch | None:
+    """What it is made of, as if that stood in its place."""
+    inside = look(state_of(node))
+    if is_reachable(node) or not isinstance(inside, Branch):
+        return inside
+    children = [*inside.children, *((key, child) for key, child, _ in inside.left_out)]
+    return Branch((), [(key, child, UNREACHABLE) for key, child in children])
+
+
+def _call(node: Call) -> Leaf | Branch | None:
     """An object of a class that isn't here: by its state, its items, its elements; not by what made it."""
+    if is_scripted(node):
+        return _scripted(node)
     children: list[tuple[Any, Any]] = [*_keyed(node.pairs), *enumerate(node.items)]
     left_out = [("args", node.args, f"an argument of {node.name[:128]}")] if node.args else []
     for state in node.states:
@@ -109,4 +134,6 @@ _SEEN: dict[type, Any] = {
     Bag: _bag,
     Storage: _storage,
     Call: _call,
+    Script: _script,
+    Exported: _exported,
 }

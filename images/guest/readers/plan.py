@@ -133,8 +133,8 @@ def _fault(view: TensorView) -> str:
         return "reaches outside of its storage"
     if view.nbytes and (storage.source is None or storage.source.length < storage.nbytes):
         return "has a storage whose bytes are not in the file"
-    if _swapped(storage) and view.dtype.itemsize != storage.dtype.itemsize:
-        return "has elements of another size than those whose bytes are in reverse order"
+    if _swapped(storage) and view.dtype.swap != storage.dtype.swap:
+        return "has numbers of another size than those whose bytes are in reverse order"
     return ""
 
 

@@ -11,9 +11,7 @@ from guest.readers.torch_zip import Directory, read_globals
 
 # Archives by the flavour of their records' names.
 ARCHIVES = {
-    "torchscript": "TorchScript archive",
     "torch-package": "torch.package archive",
-    "torch-export": "torch.export program",
     "stable-baselines3": "Stable-Baselines3 archive",
     "keras": "Keras archive",
     "npz": "numpy archive (npz)",

@@ -3,8 +3,8 @@
 Simple values stand as they are. What JSON has no word for is an object with one key that begins with "$":
 $tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $int, $float, $dict (keys that aren't all
 text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor, $left_out,
-$parts (one tensor that is written as several), $file (a file beside the model, by its size), and $omitted with the
-reason.
+$parts (one tensor that is written as several), $torchscript (a module, its constants, its code's files), $exported (a
+program's tensors and example inputs), $file (a file beside the model, by its size), and $omitted with the reason.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from math import isfinite
 from typing import Any
 
 from guest.naming import Members
+from guest.readers.exported import Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
 from guest.readers.numpy_objects import NumpyArray, NumpyDtype, NumpyScalar, number
 from guest.readers.parts import File, Parts
+from guest.readers.script_objects import Script
 from guest.readers.tensors import Storage, TensorView
 
 FORMAT = "sandbox-load/metadata/1"
@@ -195,6 +197,18 @@ class Sidecar:
         yield from self._fields({"facts": value.facts})
         yield "}"
 
+    def script(self, value: Script) -> Iterator[_Part]:
+        yield '{"$torchscript":'
+        yield _Value(value.module)
+        yield from self._fields({"constants": value.constants, "version": value.version, "code": value.code})
+        yield "}"
+
+    def exported(self, value: Exported) -> Iterator[_Part]:
+        yield '{"$exported":'
+        yield _Value(value.tensors)
+        yield from self._fields({"inputs": value.inputs})
+        yield "}"
+
     def persistent(self, value: Unresolved) -> Iterator[_Part]:
         yield '{"$persistent":'
         yield _Value(value.pid)
@@ -247,6 +261,8 @@ _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     dict: Sidecar.mapping,
     Members: Sidecar.mapping,
     Parts: Sidecar.parts,
+    Script: Sidecar.script,
+    Exported: Sidecar.exported,
     Bag: Sidecar.bag,
     MappingObject: Sidecar.mapping_object,
     Call: Sidecar.call,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from guest.readers.dtypes import FLOATS, STORAGES, TORCH, U8, DType
+from guest.readers.dtypes import FLOATS, HALVES, STORAGES, TORCH, U8, DType
 from guest.readers.errors import ArgumentsError
 from guest.readers.inert import Call, Global, as_bytes, as_shape
 from guest.readers.known import Constructor, Record, Table
 from guest.readers.numpy_objects import NumpyArray
+from guest.readers.parts import Parts
 from guest.readers.session import Where
 from guest.readers.tensors import Storage, TensorView, missing
+from guest.readers.torch_layouts import TORCH_LAYOUTS, complex_parts
 
 # Attributes that, set on a tensor by its state, replace what it holds.
 _REPLACING = frozenset({"data", "_data", "real", "imag", "grad_fn"})
@@ -30,15 +32,15 @@ def torch_dtype(value: object) -> DType | None:
     return TORCH.get(value.canonical.removeprefix("torch."))
 
 
-def _rebuild_tensor(made: Call, _: Record) -> TensorView:
-    return _tensor(made.args, None)
+def _rebuild_tensor(made: Call, _: Record) -> object:
+    return _bits(_tensor(made.args, None), ())
 
 
-def _rebuild_tensor_v2(made: Call, _: Record) -> TensorView:
+def _rebuild_tensor_v2(made: Call, _: Record) -> object:
     return _bits(_tensor(made.args, None), made.args[6:])
 
 
-def _rebuild_tensor_v3(made: Call, _: Record) -> TensorView:
+def _rebuild_tensor_v3(made: Call, _: Record) -> object:
     dtype = torch_dtype(made.args[6])
     if dtype is None:
         raise ArgumentsError("an unknown dtype")
@@ -52,19 +54,21 @@ def _tensor(args: Any, dtype: DType | None) -> TensorView:
     if type(offset) is not int or shape is None or strides is None or len(shape) != len(strides):
         raise ArgumentsError("an offset, size or stride that is none")
     kind = dtype or storage.dtype
-    why = storage.why if kind.name else f"{kind.what}: safetensors has no such dtype"
+    why = storage.why if kind.name or kind in HALVES else f"{kind.what}: safetensors has no such dtype"
     return TensorView(storage, kind, offset, shape, strides, why=why)
 
 
-def _bits(tensor: TensorView, rest: Any) -> TensorView:
+def _bits(tensor: TensorView, rest: Any) -> TensorView | Parts:
     """The conj and neg bits: the values in memory are not the ones in the storage."""
     metadata = rest[0] if rest else None
-    if not metadata:
-        return tensor
-    if not isinstance(metadata, dict) or not metadata.keys() <= {"conj", "neg"}:
-        raise ArgumentsError("unknown metadata")
-    tensor.conj = metadata.get("conj") is True
-    tensor.neg = metadata.get("neg") is True
+    if metadata:
+        if not isinstance(metadata, dict) or not metadata.keys() <= {"conj", "neg"}:
+            raise ArgumentsError("unknown metadata")
+        tensor.conj = metadata.get("conj") is True
+        tensor.neg = metadata.get("neg") is True
+    halves = HALVES.get(tensor.dtype)
+    if halves is not None:
+        return complex_parts(tensor, halves)
     if (tensor.conj and tensor.dtype.name != "C64") or (tensor.neg and tensor.dtype.name not in FLOATS | {"C64"}):
         tensor.why = tensor.why or f"a conj or neg bit on {tensor.dtype.what}"
     return tensor
@@ -75,7 +79,7 @@ def _parameter(made: Call, record: Record) -> object:
     if not made.args:
         return made
     tensor = made.args[0]
-    if not isinstance(tensor, TensorView):
+    if not isinstance(tensor, TensorView | Parts):
         raise ArgumentsError("no tensor")
     if len(made.args) > 3:
         _check_state(made.args[3], record)
@@ -161,10 +165,8 @@ def storage_pid(pid: object, where: Where, session: Any) -> tuple[DType, str, st
     return dtype, str(key), location if isinstance(location, str) else "", numel, pid[5:]
 
 
-_SPARSE = "a sparse tensor: safetensors has no form for it"
-_QUANTIZED = "a quantized tensor: safetensors has no form for it"
-
 TORCH_OBJECTS: Table = {
+    **TORCH_LAYOUTS,
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
     "torch._utils._rebuild_tensor_v3": _rebuild_tensor_v3,
@@ -180,10 +182,6 @@ TORCH_OBJECTS: Table = {
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _moved,
     "torch._utils._rebuild_xla_tensor": _moved,
     "torch._utils._rebuild_meta_tensor_no_storage": _left_out("a meta tensor: it has no data"),
-    "torch._utils._rebuild_sparse_tensor": _left_out(_SPARSE),
-    "torch._utils._rebuild_sparse_csr_tensor": _left_out(_SPARSE),
-    "torch._utils._rebuild_nested_tensor": _left_out("a nested tensor: safetensors has no form for it"),
-    "torch._utils._rebuild_qtensor": _left_out(_QUANTIZED),
     "torch._utils._rebuild_wrapper_subclass": _left_out("a wrapper subclass: only its code knows its values"),
     "torch.Size": _size,
     "torch.storage._load_from_bytes": _load_from_bytes,

@@ -39,7 +39,7 @@ class TorchZip:
         self._by_name: dict[str, Entry] = {}
         for entry in entries:
             self._by_name.setdefault(zip_directory.fold(entry.name), entry)
-        self._storages: dict[str, Storage] = {}
+        self._storages: dict[tuple[str, str], Storage] = {}
         self.big_endian = self._byteorder()
 
     def _byteorder(self) -> bool:
@@ -57,7 +57,7 @@ class TorchZip:
             self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
         return zip_directory.content(self._source, entry, self._session.bounds.pickle_bytes)
 
-    def storage(self, pid: object, where: Where) -> object:
+    def storage(self, pid: object, where: Where, folder: str = "data") -> object:
         """What a persistent id stands for: one storage a key, as its first mention declares it."""
         session = self._session
         parts = storage_pid(pid, where, session)
@@ -67,7 +67,7 @@ class TorchZip:
             return Unresolved(pid)
         dtype, key, location, numel, _ = parts
         nbytes = numel * dtype.itemsize
-        known = self._storages.get(key)
+        known = self._storages.get((folder, key))
         if known is not None:
             if (known.dtype, known.nbytes) != (dtype, nbytes):
                 session.oddity(
@@ -76,18 +76,22 @@ class TorchZip:
                 session.incomplete("one storage is declared with two types or sizes")
             return known
         why = "a meta tensor: it has no data" if location == "meta" else ""
-        found = Storage(key, dtype, nbytes, f"{self.root}/data/{key}", None, self.big_endian, why)
-        self._storages[key] = found
-        self._place(found, key, where)
+        name = f"{folder}/{key}"
+        found = Storage(key, dtype, nbytes, f"{self.root}/{name}", None, self.big_endian, why)
+        self._storages[folder, key] = found
+        self.place(found, name, where)
         return found
 
-    def _place(self, found: Storage, key: str, where: Where) -> None:
+    def place(self, found: Storage, name: str, where: Where) -> None:
+        """Find the record of a storage, and say what is wrong with it."""
         session = self._session
-        entry = self.find(f"data/{key}")
+        entry = self.find(name)
         if found.why:
             return
         if entry is None:
-            session.oddity(where.form, "zip.record_missing", f"no record for storage {key}", where.record, where.offset)
+            session.oddity(
+                where.form, "zip.record_missing", f"no record for storage {found.key}", where.record, where.offset
+            )
             session.incomplete("a storage without its record")
             return
         found.record = entry.name
@@ -162,15 +166,15 @@ def read_directory(directory: Directory, session: Session, nested: NestedLoad) -
     main = archive.find("data.pkl")
     if main is None:
         raise UnreadableError("an archive without data.pkl")
-    root = _unpickle(archive, main, session, archive.storage, nested, NAME)
-    _read_others(archive, main, session, nested, NAME)
+    root = unpickle(archive, main, session, archive.storage, nested, NAME)
+    read_others(archive, (main,), session, nested, NAME)
     return root
 
 
 def read_globals(directory: Directory, form: str, session: Session, nested: NestedLoad) -> None:
     """Only what the pickles of an archive use."""
     session.adopt(directory.notes, form)
-    _read_others(TorchZip(directory.source, directory.entries, session), None, session, nested, form)
+    read_others(TorchZip(directory.source, directory.entries, session), (), session, nested, form)
 
 
 def found(directory: Directory) -> Found:
@@ -181,12 +185,15 @@ def found(directory: Directory) -> Found:
 BROKEN = Found(NAME, FAMILY, read)  # it begins like an archive; reading it says what is wrong
 
 
-def _read_others(archive: TorchZip, main: Entry | None, session: Session, nested: NestedLoad, form: str) -> None:
+def read_others(
+    archive: TorchZip, done: tuple[Entry | None, ...], session: Session, nested: NestedLoad, form: str
+) -> None:
+    """The archive's other pickles, for the globals they use."""
     for entry in archive.entries:
-        if entry is main or not zip_directory.fold(entry.name).endswith(".pkl"):
+        if entry in done or not zip_directory.fold(entry.name).endswith(".pkl"):
             continue
         try:
-            _unpickle(archive, entry, session, _no_storage, nested, form)
+            unpickle(archive, entry, session, _no_storage, nested, form)
         except UnreadableError as error:
             session.incomplete(str(error))
 
@@ -196,9 +203,10 @@ def _no_storage(*_: object) -> Storage:
     return Storage("", U8, 0, "")
 
 
-def _unpickle(
+def unpickle(
     archive: TorchZip, entry: Entry, session: Session, storages: PersistentLoad, nested: NestedLoad, form: str
 ) -> object:
+    """The object of one record. Raises UnreadableError."""
     source = archive.content(entry)
     known = KnownConstructors(session, source.origin, storages, nested)
     stream = Stream(source, session)

@@ -11,7 +11,7 @@ from tests.guest.readers.reading_results import read_file
 from tests.zoo import ZOO, suffix
 
 LEFT_OUT = {
-    "left_out": {"meta", "sparse", "double_complex"},
+    "left_out": {"meta"},
     "storage_alone": {"storage.storage"},
     "absent_module": {"net.cache", "net.loose"},
     "legacy_absent_module": {"net.cache", "net.loose"},
