@@ -58,6 +58,10 @@ FAMILY.layout("scaler_pickle")(_written_by(lambda model, path: path.write_bytes(
 FAMILY.layout("scaler_joblib", "model.joblib")(_written_by(joblib.dump))
 
 
+def _tree_arrays(values: Any) -> dict[str, Any]:
+    return {"estimators_.0.tree_.values": values, "estimators_.0.tree_.n_classes": np.array([2])}
+
+
 def _forest(write: Callable[[Any, Path], Any]) -> Callable[[Path], Expected]:
     def build(path: Path) -> Expected:
         values, classes = np.arange(6.0).reshape(3, 1, 2), np.array([0, 1])
@@ -70,7 +74,7 @@ def _forest(write: Callable[[Any, Path], Any]) -> Callable[[Path], Expected]:
             estimator = forests.DecisionTreeClassifier(tree_=tree, n_outputs_=1)
             write(forests.RandomForestClassifier(estimators_=[estimator], classes_=classes), path)
         found = _columns("estimators_.0.tree_.nodes", _nodes())
-        return named(found | {"estimators_.0.tree_.values": values, "classes_": classes})
+        return named(found | {"classes_": classes} | _tree_arrays(values))
 
     return build
 

@@ -52,7 +52,7 @@ def objects(path: Path) -> Expected:
 def structured(path: Path) -> Expected:
     rows = np.array([(1, 2.5), (3, 4.5)], dtype=[("left", "<i8"), ("value", "<f4")])
     np.save(path, rows)
-    return named({f"tensor.{name}": rows[name].copy() for name in ("left", "value")})
+    return named({name: rows[name].copy() for name in ("left", "value")})
 
 
 def _arrays() -> dict[str, np.ndarray[Any, Any]]:

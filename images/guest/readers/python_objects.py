@@ -43,6 +43,16 @@ def _set(frozen: bool) -> Constructor:
     return construct
 
 
+def _sequence(kind: type) -> Constructor:
+    def construct(made: Call, _: Record) -> object:
+        items = made.args[0] if made.args else ()
+        if not isinstance(items, list | tuple):
+            raise ArgumentsError("a sequence of neither a list nor a tuple")
+        return kind(items)
+
+    return construct
+
+
 def _encode(made: Call, record: Record) -> Bytes:
     """How protocols below 3 write bytes: as text of one character a byte."""
     encoding = as_text(made.args[1]) if len(made.args) > 1 else None
@@ -128,6 +138,8 @@ PYTHON_OBJECTS: Table = {
     "collections.defaultdict": _defaultdict,
     "builtins.set": _set(False),
     "builtins.frozenset": _set(True),
+    "builtins.list": _sequence(list),
+    "builtins.tuple": _sequence(tuple),
     "builtins.bytes": _bytes,
     "builtins.bytearray": _bytearray,
     "_codecs.encode": _encode,

@@ -94,9 +94,7 @@ def test_a_sparse_tensor_is_whole_again(read: Read) -> None:
     for name in ("coo", "coo_twice", "coo_hybrid"):
         tensors, told = parts(read, STRUCTURED[name])
         assert told["$parts"] == "sparse_coo"
-        again = torch.sparse_coo_tensor(
-            tensors["indices"], tensors["values"], told["facts"]["size"]["$tuple"]
-        )
+        again = torch.sparse_coo_tensor(tensors["indices"], tensors["values"], told["facts"]["size"]["$tuple"])
         assert torch.equal(again.to_dense(), STRUCTURED[name].to_dense())
 
 
