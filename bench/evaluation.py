@@ -74,7 +74,9 @@ def _described(report: Report, jail: str) -> dict[str, Any]:
     loaded, used = _NOTED.get(Kind.LOADED), report.dynamic.resources
     return {
         "verdict": report.verdict.value,
+        "reasons": list(report.reasons),
         "host_peak": own_peak(),
+        "reader_peak": report.static.end.peak_rss if isinstance(report.static.end, ProcessEnd) else 0,
         "jail_peak": max((process.peak_rss for process in processes), default=0),
         "jail_private_peak": used.peak_memory if used else 0,
         # An engine's containers are not ours to wait for, so their time is added.
