@@ -1,4 +1,4 @@
-"""The command `sandbox-load` of this checkout, and its peak of memory as a last line: `python -m bench.cli MODEL ...`."""
+"""The command `sandbox-load` of this checkout, and its peak of memory as a last line of output."""
 
 from __future__ import annotations
 

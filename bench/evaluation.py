@@ -63,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--output", type=Path, help="none: only evaluate")
     parser.add_argument("--jail", default="bubblewrap")
+    parser.add_argument("--timeout", type=float, help="seconds, instead of the policy's own")
     parser.add_argument("--static", action="store_true")
     parser.add_argument("--unwatched", action="store_true")
     return parser.parse_args()
@@ -102,6 +103,7 @@ def main() -> None:
         force=True,
         jail=options.jail,
         static=options.static,
+        timeout=options.timeout,
     )
     print(json.dumps(_described(evaluate(request), options.jail)))
 

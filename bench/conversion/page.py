@@ -35,14 +35,14 @@ def page(rows: Sequence[Row], times: Mapping[str, Samples], machine: str) -> str
 def _page(rows: Sequence[Row], times: Mapping[str, Samples], machine: str) -> Iterator[str]:
     yield "# Conversion, beside others"
     yield ""
-    yield "Written by `python -m bench.conversion`, which makes the files, converts each by each contender and judges the"
-    yield "outputs against what torch, numpy and the tensors themselves said when the file was made."
+    yield "Written by `python -m bench.conversion`, which makes the files, converts each by each contender and judges"
+    yield "the outputs against what torch and numpy said of the tensors when the file was made."
     yield ""
     yield "*Right*: every tensor of the file with its dtype, shape and bytes; from this tool under the names that"
-    yield "docs/naming.md gives them, from the others under any names. *Wrong*: an output in which bytes, dtype or shape of"
-    yield "a tensor differ, or a tensor lacks without a word. *Refused*: an error, and no output. *-*: a file of a kind that"
-    yield "the contender is not for. The others run without any jail, with nested containers walked, shared and strided"
-    yield "tensors made separate for save_file; the convert script keeps its own rules."
+    yield "docs/naming.md gives them, from the others under any names. *Wrong*: an output in which bytes, dtype or"
+    yield "shape of a tensor differ, or a tensor lacks without a word. *Refused*: an error, and no output. *-*: a file of"
+    yield "a kind that the contender is not for. The others run without any jail, with nested containers walked, shared and"
+    yield "strided tensors made separate for save_file; the convert script keeps its own rules."
     yield ""
     yield machine
     yield from ("", f"## {len(rows)} layouts", "")
@@ -50,8 +50,8 @@ def _page(rows: Sequence[Row], times: Mapping[str, Samples], machine: str) -> It
     head = ("", "right", "wrong", "of these only lacking", "refused", "not asked", "median ms", "highest peak, MB")
     yield from table(head, (_count(name, [row.judged[name] for row in rows]) for name in names))
     yield ""
-    yield "Times and peaks of these small files are of one process for each file: this tool's are whole commands with the"
-    yield "start of a jail (peak: the host's process), the others' are without the import of their libraries."
+    yield "Times and peaks of these small files are of one process for each file: this tool's are whole commands with"
+    yield "the start of a jail (peak: the host's process), the others' are without the import of their libraries."
     if times:
         yield from _large(times)
     yield from _not_converted(rows, [name for name in names if name in OURS])
@@ -117,9 +117,9 @@ def _told(why: str) -> str:
 
 def _large(times: Mapping[str, Samples]) -> Iterator[str]:
     yield from ("", "## At 1 GB, 100 tensors", "")
-    yield "Medians of three runs in fresh processes that take turns, with a warm page cache, imports and the start of the"
-    yield "jail included; this tool ends with fsync, the others leave the flushing to the system. Peak: of the process that"
-    yield "was started; in brackets, of the largest in the jail."
+    yield "Medians of three runs in fresh processes that take turns, with a warm page cache, imports and the start of"
+    yield "the jail included; this tool ends with fsync, the others leave the flushing to the system. Peak: of"
+    yield "the process that was started; in brackets, of the largest in the jail."
     for kind, samples in times.items():
         yield from ("", f"### {kind}", "")
         yield from table(("", "wall, s", "/ cp", "peak, MB"), (_timed(name, samples) for name in samples))

@@ -16,6 +16,7 @@ STATIC, FULL = "sandbox-load --static", "sandbox-load"
 MAPPED, PLAIN = "torch.load(mmap) + save_file", "torch.load + save_file"
 # As many bytes as the output has: a plain cp would copy the holes as holes.
 _COPY_AND_SYNC = 'cp --sparse=never "$1" "$2" && sync "$2"'
+_PATIENT = ("--timeout", "3600")  # a busy machine's figures are still figures
 
 Samples = Mapping[str, Sample]
 
@@ -46,14 +47,14 @@ class Case:
     def peers(self, model: Path) -> list[Peer]:
         """This tool, and the others where outputs are made."""
         if not self.writes:
-            words = (sys.executable, "-m", "bench.evaluation", str(model), "--static")
+            words = (sys.executable, "-m", "bench.evaluation", str(model), "--static", *_PATIENT)
             return [Peer(f"{STATIC} --no-output", words)]
         target = model.with_name("theirs.safetensors")
         others = [PLAIN] if self.file_format == "legacy" else [MAPPED, PLAIN]
         return [
             Peer(COPY, ("sh", "-c", _COPY_AND_SYNC, "sh", str(model), str(target)), [target]),
-            evaluation(STATIC, model, "--static"),
-            evaluation(FULL, model),
+            evaluation(STATIC, model, "--static", *_PATIENT),
+            evaluation(FULL, model, *_PATIENT),
             *(Peer(name, self._other(name, model, target), [target]) for name in others),
         ]
 

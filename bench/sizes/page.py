@@ -9,7 +9,7 @@ from bench.sizes.cases import CASES, FULL, MAPPED, PLAIN, Budget, Case, Samples,
 from bench.tables import table
 
 _MB = 10**6
-_HEAD = ("", "wall, s", "ratio", "CPU, s", "host's peak, MB", "reader's peak, MB", "loader's anonymous, MB", "verdict")
+_HEAD = ("", "wall, s", "ratio", "CPU, s", "host's peak", "reader's peak", "loader's own", "verdict")
 
 
 def page(measured: Mapping[str, Samples], on_disk: Mapping[str, tuple[int, int]], machine: str) -> str:
@@ -22,8 +22,9 @@ def _page(measured: Mapping[str, Samples], on_disk: Mapping[str, tuple[int, int]
     yield ""
     yield "Written by `python -m bench.sizes`. The inputs are sparse files: each tensor is a hole between two marked"
     yield "elements, so that 60 GB take a few hundred KB. Reading a hole costs memory traffic but no disk; outputs are"
-    yield "written in full. One run of each, in fresh processes. cp is `cp --sparse=never` with fsync, so that it writes"
-    yield "what an output has; this tool ends with fsync, torch leaves the flushing to the system. Ratio: to torch."
+    yield "written in full. One run of each, in fresh processes. cp is `cp --sparse=never` with fsync, so that it"
+    yield "writes what an output has; this tool ends with fsync, torch leaves the flushing to the system. Ratio: to torch."
+    yield "Peaks in MB; the loader's own is what it held besides mapped files, sampled five times a second."
     yield ""
     yield machine
     for key, samples in measured.items():

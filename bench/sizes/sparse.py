@@ -1,6 +1,7 @@
 """torch checkpoints of any size that take hardly any disk: every tensor is a hole but for its first and last bytes.
 
-Written by hand, zip64 records included: `python -m bench.sizes.sparse zip|legacy PATH TENSORS ROWS`, float32 of 1,000 columns.
+Written by hand, zip64 records included: `python -m bench.sizes.sparse zip|legacy PATH TENSORS ROWS`. Each is a matrix
+of float32 with 1,000 columns.
 """
 
 from __future__ import annotations
