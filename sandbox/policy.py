@@ -55,6 +55,11 @@ class ReadPolicy:
     pickle_bytes: int
     tensors: int
     metadata_bytes: int
+    inflated_bytes: int
+    inflated_base: int
+    inflated_per_byte: int
+    members: int
+    archives: int
     memory: int
 
 

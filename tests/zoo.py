@@ -55,9 +55,12 @@ _NUMPY = {
 }  # fmt: skip
 
 
+_SUFFIXES = {"pickle": ".pkl", "npy": ".npy", "npz": ".npz", "joblib": ".joblib"}
+
+
 def suffix(name: str) -> str:
     """What a file of this layout is usually called."""
-    return ".pkl" if name.startswith("pickle_") else ".pt"
+    return _SUFFIXES.get(name.partition("_")[0], ".pt")
 
 
 def expected(value: Any) -> tuple[str, tuple[int, ...], bytes]:
@@ -70,7 +73,8 @@ def expected(value: Any) -> tuple[str, tuple[int, ...], bytes]:
     return _NAMES[value.dtype], tuple(value.shape), raw
 
 
-def _all(tensors: dict[str, Any]) -> Expected:
+def all_of(tensors: dict[str, Any]) -> Expected:
+    """What each tensor is."""
     return {name: expected(value) for name, value in tensors.items()}
 
 
@@ -90,7 +94,7 @@ def saves(name: str, **options: Any) -> Callable[[Callable[[], tuple[Any, dict[s
             torch.manual_seed(0)
             model, tensors = make()
             torch.save(model, path, **options)
-            return _all(tensors)
+            return all_of(tensors)
 
         ZOO[name] = build
         return make
@@ -106,7 +110,7 @@ def pickles(name: str, protocol: int) -> Callable[[Callable[[], tuple[Any, dict[
             torch.manual_seed(0)
             model, tensors = make()
             path.write_bytes(pickle.dumps(model, protocol))
-            return _all(tensors)
+            return all_of(tensors)
 
         ZOO[name] = build
         return make
@@ -346,7 +350,7 @@ def _save_gone(path: Path, **options: Any) -> Expected:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the old format looks for the class's source code
             torch.save({"net": model, "step": 4}, path, **options)
-        return _all({f"net.{name}": value for name, value in model.state_dict().items()})
+        return all_of({f"net.{name}": value for name, value in model.state_dict().items()})
 
     return _with_gone(write)
 
@@ -368,7 +372,7 @@ def absent_objects(path: Path) -> Expected:
         plain.weight, plain.inner = ramp(3), {"deep": ramp(2)}
         slotted.weight = ramp(4)
         torch.save({"plain": plain, "slotted": slotted}, path)
-        return _all(
+        return all_of(
             {"plain.weight": plain.weight, "plain.inner.deep": plain.inner["deep"], "slotted.weight": slotted.weight}
         )
 
@@ -537,4 +541,8 @@ def cuda_location(path: Path) -> Expected:
     held = io.BytesIO()
     torch.save(model, held, _use_new_zipfile_serialization=False)
     path.write_bytes(held.getvalue().replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
-    return _all(tensors)
+    return all_of(tensors)
+
+
+# Theirs are made with what stands above.
+from tests import zoo_numpy, zoo_programs  # noqa: E402, F401

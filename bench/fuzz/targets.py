@@ -17,7 +17,7 @@ from typing import Any
 
 import safetensors
 
-from bench.fuzz import flood, frames, mutations
+from bench.fuzz import damage, flood, frames, mutations, pickles, readings
 from bench.fuzz.checks import page, plain, require, strict_json
 from bench.fuzz.conversation import Conversation, evaluate
 from sandbox.errors import CallerError, HostError, HostileError, ProtocolError
@@ -247,6 +247,13 @@ def _make_header(chance: random.Random, pool: Sequence[bytes]) -> bytes:
     return _changed_header(chance, mutations.pick(chance, pool))
 
 
+def _make_pickle(chance: random.Random, pool: Sequence[bytes]) -> bytes:
+    """A program of the generator's or of the pool's: as it is, or damaged."""
+    ops = damage.split(mutations.pick(chance, pool)) if chance.random() < 0.3 else []
+    ops = ops or pickles.program(chance, chance.randrange(6))
+    return damage.damaged(chance, ops) if chance.random() < 0.8 else pickles.pack(ops)
+
+
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
@@ -257,5 +264,6 @@ TARGETS: dict[str, Target] = {
         Target("demultiplexer", "demultiplexer", _make_bytes, _demultiplexed),
         Target("verify", "verify", _make_verified, _verified),
         Target("header", "header", _make_header, _header),
+        Target("pickle", "pickle", _make_pickle, readings.pickled),
     )
 }

@@ -61,6 +61,7 @@ class Order:
             preload=self.preload,
             rlimits=self.rlimits,
             returned=self.returned,
+            bounds=self.read,
             witness_bytes=self.read["output_bytes"],
             uid=self.uid,
             gid=self.gid,

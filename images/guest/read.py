@@ -25,7 +25,7 @@ from guest.readers.source import File  # noqa: E402
 
 # Under the filter nothing can be opened, so nothing may be imported late: not even a codec.
 _CODECS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "raw_unicode_escape",
-           "unicode_escape", "idna", "punycode")  # fmt: skip
+           "unicode_escape", "idna", "punycode", "cp437")  # fmt: skip
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ class ReadResult:
 
     names_wanted: bool = False
     format: str = ""  # the primary one, when it is supported: it tells which loader
+    inside: list[str] = field(default_factory=list)  # formats of what it holds
     intact: bool = True  # no oddity was found, so a load may map the file
     frameworks: tuple[str, ...] = ()
     names: list[str] = field(default_factory=list)
@@ -46,6 +47,7 @@ class ReadResult:
         if kind == wire.Kind.FORMAT:
             row = wire.decode(kind, payload)
             self.format = row.name if row.primary and row.supported else self.format
+            self.inside += [row.name] if row.by == "inside" and row.supported else []
         elif kind == wire.Kind.ODDITY:
             self.intact = False
         elif kind == wire.Kind.TENSOR and self.names_wanted:
@@ -57,7 +59,8 @@ class ReadResult:
         """What the loader is told of it."""
         modules = [name for name in self.frameworks if name in importable]
         mapped = self.intact and self.format in MAPPED
-        return {"format": self.format, "mapped": mapped, "modules": modules, "known": self.names}
+        told = {"format": self.format, "inside": self.inside, "mapped": mapped}
+        return told | {"modules": modules, "known": self.names}
 
 
 class Supervisor:

@@ -26,14 +26,16 @@ _COLOURS = {
     Verdict.CLEAN: "1;32",
 }
 
+_BESIDE = {"inside": "holding "}  # of a format that is not the file's first
+
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{neutral(name, 40)} {number}" for name, number in sorted(counts.items()))
 
 
 def _format(fact: FormatFact) -> str:
-    also = "" if fact.primary else "also "
-    return also + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
+    how = "" if fact.primary else _BESIDE.get(fact.by, "also ")
+    return how + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
 
 
 def _file(report: Report, _verbose: int) -> Lines:

@@ -169,7 +169,7 @@ class Format:
     name: str = _text(64)
     supported: bool = _flag()  # False: recognised, and no reader for it yet
     primary: bool = _flag()  # the one whose tensors are the plan
-    by: str = _text(16)  # "content" or "extension"
+    by: str = _text(16)  # "content", "extension" or "inside"
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import json
+import lzma
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.guest.readers.reading_results import Result, collect
 from tests.zoo import ZOO, suffix
+from tests.zoo_archives import tarred, zipped
 
 ROOT = Path(__file__).resolve().parents[2]
 BOUNDS = {
@@ -66,6 +71,20 @@ def test_reads_under_its_filter(name: str, code: Path, tmp_path: Path) -> None:
     result = run(code, model, tmp_path / "frames")
     assert result.end.reason == ""
     assert result.tensors(model.read_bytes()) == expected
+
+
+def test_archives_are_opened_under_the_filter(code: Path, tmp_path: Path) -> None:
+    """With names and headers for which Python might want another codec."""
+    inner = zipped({"models/\u00e4.pkl": pickle.dumps(np.arange(3), 4)})
+    inner = inner.replace("\u00e4".encode(), b"\x84\x81")
+    for at in (6, inner.index(b"PK\x01\x02") + 8):
+        inner = inner[:at] + bytes(2) + inner[at + 2 :]  # no flag that the names are UTF-8
+    long = "\u00e4" * 150
+    model = tmp_path / "model.bin"
+    model.write_bytes(lzma.compress(tarred({f"{long}/a.zip": bz2.compress(inner), "b.pkl": pickle.dumps(np.ones(2))})))
+    result = run(code, model, tmp_path / "frames")
+    assert result.end.reason == ""
+    assert {row.name for row in result["TENSOR"]} == {f"{long}/a.zip", "b.pkl"}
 
 
 @pytest.mark.parametrize(

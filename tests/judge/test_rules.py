@@ -435,6 +435,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
+    "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
+    "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
-from guest.load import exported, torchscript, unpickler
+from guest.load import (
+    archives,
+    compressed,
+    exported,
+    joblib_file,
+    numpy_file,
+    pickle_file,
+    torch_tar,
+    torchscript,
+    unpickler,
+)
 from guest.load.place import Place
+from guest.readers.compressed import CODECS
 
 Loader = Callable[[Place], Any]
 
@@ -19,14 +31,12 @@ def _torch(place: Place) -> Any:
     return torch.load(place.for_torch(), mmap=place.mapped, **options)
 
 
-def _pickle(place: Place) -> Any:
-    """pickle.load; again with latin-1 for what Python 2 wrote, as its users do."""
-    with place.open() as file:
-        try:
-            return unpickler.load(file)
-        except UnicodeDecodeError:
-            file.seek(0)
-            return unpickler.load(file, encoding="latin1")
+def _opened(load: Callable[[BinaryIO], Any]) -> Loader:
+    def opened(place: Place) -> Any:
+        with place.open() as file:
+            return load(file)
+
+    return opened
 
 
 def _refused_state(error: BaseException) -> type | None:
@@ -58,20 +68,35 @@ LOADERS: dict[str, Loader] = {
     "torch-legacy": _torch,
     "torchscript": torchscript.load,
     "torch-export": exported.load,
-    "pickle": _pickle,
+    "torch-tar": torch_tar.load,
+    "pickle": _opened(pickle_file.load),
+    "joblib": _opened(joblib_file.load),
+    "npy": _opened(numpy_file.load),
+    "npz": _opened(numpy_file.load),
+}
+# Those that hold others, which are loaded by their own loaders.
+LOADERS |= {name: partial(compressed.load, name, load, LOADERS) for name in CODECS}
+LOADERS |= {
+    "tar": partial(archives.tar, load, LOADERS),
+    "zip": partial(archives.zipped, load, LOADERS),
+    "stable-baselines3": partial(archives.stable_baselines, load, LOADERS),
 }
 # With what torch.load imports when it is first called: a load under watch then opens the model and nothing else.
 TORCH = ("torch", "torch.utils.serialization")
 NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
+    "torch-tar": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
     "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),
+    "joblib": ("numpy", "joblib"),
+    "npy": ("numpy",),
+    "npz": ("numpy",),
 }
 
 
-def needed(name: str, modules: list[str]) -> list[str]:
-    """What to import before arming for a file of this format that names these frameworks."""
+def needed(names: list[str], modules: list[str]) -> list[str]:
+    """What to import before arming for a file that is, and holds, these formats and names these frameworks."""
     beside = TORCH if "torch" in modules else ()
-    return [*NEEDS[name], *modules, *beside]
+    return [*(module for name in names for module in NEEDS.get(name, ())), *modules, *beside]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,7 +14,7 @@ from guest.readers.source import Memory
 LoadAs = Callable[[str, Place], Any]
 
 
-def load(members: Iterable[tuple[str, Place]], load_as: LoadAs, supported: Iterable[str]) -> Members:
+def load(members: Iterable[tuple[str, Place]], load_as: LoadAs, supported: Container[str]) -> Members:
     """Every member that is in one of the supported formats, by its path. Raises what the loaders raise."""
     loaded = Members()
     for name, place in members:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
+
+from guest.readers.session import Bounds, Session
 
 
 @dataclass(frozen=True)
 class Place:
-    """`data` is None for a file of its own. `mapped`: whether torch may map it."""
+    """`data` is None for a file of its own. `mapped`: whether torch may map it. `session`: what was inflated so far."""
 
     path: str
     data: bytes | None = None
     mapped: bool = False
+    session: Session = field(default_factory=lambda: Session(Bounds()))
+
+    def inside(self, data: bytes) -> Place:
+        """What was taken out of it."""
+        return replace(self, data=data, mapped=False)
 
     def open(self) -> BinaryIO:
         return Path(self.path).open("rb") if self.data is None else io.BytesIO(self.data)

@@ -24,6 +24,7 @@ from guest import filters, processes  # noqa: E402
 from guest.load import clock, exercise, hints, unpickler, witness  # noqa: E402
 from guest.load.loaders import load, needed  # noqa: E402
 from guest.load.place import Place  # noqa: E402
+from guest.readers.session import Bounds, Session  # noqa: E402
 
 _PATIENCE = 1.0  # seconds; something of the load may hold the pipe whose end PID 1 waits for
 _OOM_FIRST = "1000"  # when the jail's memory runs out, the kernel ends this process and not PID 1
@@ -78,12 +79,16 @@ def _arm(order: dict[str, Any]) -> None:
         sys.exit(0)
 
 
+def _place(order: dict[str, Any], told: dict[str, Any]) -> Place:
+    return Place(order["model"], mapped=told["mapped"], session=Session(Bounds.of(order["bounds"])))
+
+
 def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     """The loaded object, and whether there is one."""
     started = time.monotonic()
     result, error = None, ""
     try:
-        result = load(told["format"], Place(order["model"], mapped=told["mapped"]))
+        result = load(told["format"], _place(order, told))
     except BaseException as problem:
         error = hints.describe(problem)
     seconds = round(time.monotonic() - started, 6)
@@ -108,7 +113,7 @@ def main() -> None:
     processes.limit(order["rlimits"])
     _import(order["preload"])
     told = json.loads(_command())
-    _import(needed(told["format"], told["modules"]))
+    _import(needed([told["format"], *told["inside"]], told["modules"]))
     witness.prepare()
     _shift(order["clock"])
     _arm(order)

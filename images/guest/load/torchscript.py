@@ -23,7 +23,8 @@ def load(place: Place) -> Any:
     """The module, with its constants beside it."""
     import torch  # noqa: PLC0415 - imported before arming; only this format needs it
 
-    module = torch.jit.load(place.for_torch(), map_location="cpu")
+    load_script: Any = torch.jit.load
+    module = load_script(place.for_torch(), map_location="cpu")
     vars(module)[CONSTANTS] = _constants(torch, place)
     return module
 

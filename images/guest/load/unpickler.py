@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pickle import UnpicklingError, dump, dumps  # noqa: F401 - part of the interface of a pickle module
 from typing import Any
 
+from guest import made
+
 absent: dict[str, str] = {}  # dotted name -> why
 uses: Counter[str] = Counter()
 current = ""  # the last global that was looked up: a hint for the record
@@ -23,12 +25,17 @@ class StandIn:
     Its state is its __dict__, as a real object's; items and pairs stand beside it.
     """
 
-    __slots__ = ("__dict__", "stand_in_items", "stand_in_pairs")
+    __slots__ = ("__dict__", "stand_in_arguments", "stand_in_items", "stand_in_pairs", "stand_in_states")
+    stand_in_name = ""
+    stand_in_arguments: list[tuple[object, object]]  # those that are known by name
+    stand_in_states: list[object]  # of another form than attributes
     stand_in_items: list[object]
     stand_in_pairs: list[tuple[object, object]]
 
-    def __new__(cls, *_args: object, **_options: object) -> StandIn:
+    def __new__(cls, *args: object, **_options: object) -> StandIn:
         self = object.__new__(cls)
+        self.stand_in_arguments = made.arguments(cls.stand_in_name, args)
+        self.stand_in_states = []
         self.stand_in_items = []
         self.stand_in_pairs = []
         return self
@@ -45,6 +52,8 @@ class StandIn:
         if len(attributes) == len(parts):
             for part in attributes:
                 self.__dict__.update(part)
+        elif state is not None:
+            self.stand_in_states.append(state)
 
     def append(self, item: object) -> None:
         self.stand_in_items.append(item)
@@ -62,8 +71,10 @@ def stand_in(module: str, name: str, reason: str) -> type:
     """The stand-in class of one dotted name."""
     full = f"{module}.{name}"
     absent.setdefault(full, reason)
-    made = type(name.rsplit(".", 1)[-1] or "absent", (StandIn,), {"__module__": module, "__slots__": ()})
-    return _stand_ins.setdefault(full, made)
+    kind = type(
+        name.rsplit(".", 1)[-1] or "absent", (StandIn,), {"__module__": module, "__slots__": (), "stand_in_name": full}
+    )
+    return _stand_ins.setdefault(full, kind)
 
 
 # Make a tensor by their first argument, then an instance of their second, which torch refuses for a stand-in.
@@ -84,20 +95,24 @@ def _plain_when_absent(rebuild: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-class Unpickler(pickle.Unpickler):
-    """pickle.Unpickler with stand-ins."""
+class StandIns:
+    """For an unpickler to inherit from: what isn't installed gets a stand-in."""
 
     def find_class(self, module: str, name: str) -> Any:
         global current  # noqa: PLW0603 - the audit hook has no other way to know where the stream is
         current = f"{module}.{name}"
         if current not in absent:
             try:
-                found = super().find_class(module, name)
+                found = super().find_class(module, name)  # type: ignore[misc]
                 return _plain_when_absent(found) if current in _OF_A_SUBCLASS else found
             except (ImportError, AttributeError) as error:
                 stand_in(module, name, f"{type(error).__name__}: {error}")
         uses[current] += 1
         return _stand_ins[current]
+
+
+class Unpickler(StandIns, pickle.Unpickler):
+    """pickle.Unpickler with stand-ins."""
 
 
 def load(file: Any, **options: Any) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 import blake3
 import wire
 
-from guest.load import exported, torch_parts, torchscript
+from guest import made
+from guest.load import exported, numpy_look, torch_parts, torchscript
 from guest.load.unpickler import StandIn
 from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
 
@@ -59,7 +60,7 @@ def look(node: Any) -> Leaf | Branch | None:
     if torch and isinstance(node, torch.Tensor):
         return _tensor(node)
     if numpy and isinstance(node, numpy.ndarray):
-        return Branch(enumerate(node.ravel().tolist())) if node.dtype.hasobject else Leaf(node)
+        return numpy_look.array(node)
     for inside in (torchscript.inside, exported.inside):
         held = inside(node)
         if held is not None:
@@ -89,16 +90,22 @@ def _set(node: set[Any] | frozenset[Any]) -> Branch:
 
 
 def _object(node: object) -> Branch:
+    asked = numpy_look.asked(node)
+    if asked is not None:
+        return asked
     state: Any = getattr(node, "__dict__", None)
     return module_branch(state) if is_module(state) else attributes_branch(state)
 
 
 def _stand_in(node: StandIn) -> Branch:
-    """As the reader names the same object: pairs, items, then its state."""
-    children: list[tuple[Any, Any]] = [*node.stand_in_pairs, *enumerate(node.stand_in_items)]
-    state = vars(node)
-    inner = module_branch(state) if is_module(state) else attributes_branch(state)
-    return Branch([*children, *inner.children], inner.left_out)
+    """As the reader names the same object: pairs, items, then arguments and states."""
+    children: list[tuple[Any, Any]] = [*node.stand_in_pairs, *enumerate(node.stand_in_items), *node.stand_in_arguments]
+    left_out: list[tuple[Any, Any, str]] = []
+    for state in (vars(node), *node.stand_in_states):
+        inner = made.state(type(node).stand_in_name, state)
+        children += inner.children
+        left_out += inner.left_out
+    return Branch(children, left_out)
 
 
 _INSIDE: tuple[tuple[Any, Callable[[Any], Branch | None]], ...] = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Call, Global
 from guest.readers.known import NestedLoad, PersistentLoad, Record
-from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray, NumpyDtype
+from guest.readers.numpy_dtypes import NumpyDtype
+from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray
 from guest.readers.parts import Parts
 from guest.readers.python_objects import PYTHON_OBJECTS
 from guest.readers.script_objects import SCRIPT_OBJECTS
@@ -65,12 +66,12 @@ class KnownConstructors:
         """True of those whose arguments tell what they do."""
         return name in _READ_HERE
 
-    def build(self, target: object, state: object, where: Where) -> bool:
+    def build(self, target: object, state: object, where: Where) -> object | None:
         """Give an array or dtype its state."""
         if isinstance(target, TensorView | Parts):
-            return is_old_state(state)
+            return target if is_old_state(state) else None
         if not isinstance(target, NumpyArray | NumpyDtype):
-            return False
+            return None
         self._record.where = where
         try:
             target.build(state, self._record)
@@ -78,7 +79,7 @@ class KnownConstructors:
             raise
         except _REFUSED as error:
             self._refuse(type(target).__name__, error, where)
-        return True
+        return target
 
     def persistent(self, pid: object, where: Where) -> object:
         """What the format says that the id stands for."""

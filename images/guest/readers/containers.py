@@ -41,6 +41,8 @@ def _additems(reader: Machine) -> None:
     items = reader.pop_mark()
     target = reader.stack[-1]
     if isinstance(target, Bag) and not target.frozen:
+        for item in items:
+            check_key(item)
         target.items.extend(items)
     elif isinstance(target, Call):
         target.items.extend(items)
@@ -78,12 +80,25 @@ def _build(reader: Machine) -> None:
     state = reader.stack.pop()
     target = reader.stack[-1]
     if isinstance(target, MappingObject):
+        _check_state(state)
         target.states.append(state)
+        return
+    if isinstance(target, Call):
+        _acted(reader, target, "build", state)
+    built = reader.constructors.build(target, state, reader.where)
+    if built is not None:
+        reader.stack[-1] = built
     elif isinstance(target, Call):
         target.states.append(state)
-        _acted(reader, target, "build", state)
-    elif not reader.constructors.build(target, state, reader.where):
+    else:
         _refused(reader, target)
+
+
+def _check_state(state: object) -> None:
+    """Raises UnreadableError for one that an object without a way of its own to take it would refuse."""
+    parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+    if not all(part is None or isinstance(part, dict) for part in parts):
+        raise UnreadableError("a state that is no dictionary")
 
 
 def _acted(reader: Machine, target: Call, use: str, given: object) -> None:

@@ -22,7 +22,7 @@ from guest.readers.source import Source
 from guest.readers.strict_json import loads
 from guest.readers.tensors import Storage, TensorView, missing
 from guest.readers.torch_layouts import complex_parts
-from guest.readers.torch_zip import FAMILY, Directory
+from guest.readers.torch_zip import FAMILY, Directory, TorchZip, read_others
 from guest.readers.zip_directory import Entry
 
 NAME = "torch-export"
@@ -60,6 +60,7 @@ def read(directory: Directory, session: Session, nested: NestedLoad) -> object:
     """The program, or several by their names. Raises UnreadableError."""
     session.adopt(directory.notes, NAME)
     archive = _Archive(directory, session, nested)
+    read_others(TorchZip(directory.source, directory.entries, session), (), session, nested, NAME)
     if archive.find(_OLD):
         return _old(archive)
     if archive.names(_NATIVE):
@@ -96,7 +97,7 @@ class _Archive:
         entry = self.find(name)
         if entry is None:
             raise UnreadableError(f"no record {name[:256]!a}")
-        return entry, zip_directory.content(self._source, entry, self.session.bounds.pickle_bytes)
+        return entry, zip_directory.content(self._source, entry, self.session, NAME)
 
     def nested(self, name: str) -> object:
         """A torch file, or a pickle, as one of the records."""
@@ -185,10 +186,11 @@ def _number(value: Any) -> int:
 def _old(archive: _Archive) -> Exported:
     """As before 2.8: torch files, whatever the end of their names."""
     program = Exported()
-    for stem in _OLD_TENSORS:
-        name = next((stem + end for end in _OLD_ENDS if archive.find(stem + end)), None)
-        if name is not None:
-            program.tensors |= _named(archive.nested(name))
+    names = [stem + end for stem in _OLD_TENSORS for end in _OLD_ENDS if archive.find(stem + end)]
+    if not names:
+        raise UnreadableError("a torch.export archive without a state dict")
+    for name in names:
+        program.tensors |= _named(archive.nested(name))
     if archive.find("serialized_example_inputs.pt"):
         program.inputs = archive.nested("serialized_example_inputs.pt")
     return program

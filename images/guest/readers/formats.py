@@ -6,7 +6,19 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, exported, refused, torch_zip, torchscript
+from guest.readers import (
+    bare_pickle,
+    compressed,
+    exported,
+    npy,
+    refused,
+    stable_baselines,
+    tars,
+    torch_tar,
+    torch_zip,
+    torchscript,
+    zips,
+)
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import HEAD, Found
 from guest.readers.source import Source
@@ -31,19 +43,25 @@ PICKLE_EXTENSIONS = frozenset(
         ".tar",
     }
 )
-_FLAVOURS = {torch_zip.NAME: torch_zip.found, torchscript.NAME: torchscript.found, exported.NAME: exported.found}
-_TARS = frozenset({"torch-tar", "nemo", "tar"})
+_FLAVOURS = {
+    torch_zip.NAME: torch_zip.found,
+    torchscript.NAME: torchscript.found,
+    exported.NAME: exported.found,
+    npy.ARCHIVE: npy.found_archive,
+    stable_baselines.NAME: stable_baselines.found,
+    zips.NAME: zips.found,
+}
+_NEMO = "model_config.yaml"
 
 
 def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     """Each format with how it was found, "content" or "extension"; the primary one first."""
     head = source.at(0, min(HEAD, source.length))
     found = _archives(source, head)
-    others = refused.recognise(source, head)
-    found += [other for other in others if other.name in _TARS]
-    stream = bare_pickle.recognise(source, head, implied=False)
-    found += [stream] if stream else []
-    found += [other for other in others if other.name not in _TARS]
+    found += [_tar(source)] if tars.is_tar(head) else []
+    readable = (bare_pickle.recognise(source, head, implied=False), npy.recognise(head), compressed.recognise(head))
+    found += [form for form in readable if form]
+    found += refused.recognise(source, head)
     found.sort(key=lambda form: form.family == torch_zip.FAMILY and not head.startswith(LOCAL_MAGIC))
     if not found and extension.startswith(".data-"):
         found = [refused.BUNDLE_DATA]
@@ -53,6 +71,14 @@ def find(source: Source, extension: str) -> list[tuple[Found, str]]:
         implied = bare_pickle.recognise(source, head, implied=True)
         return [(implied, "extension")] if implied else []
     return []
+
+
+def _tar(source: Source) -> Found:
+    """Its first members' names tell which kind it is."""
+    names = tars.first_names(source)
+    if names.issuperset(torch_tar.PARTS):
+        return torch_tar.FOUND
+    return refused.NEMO if _NEMO in names else tars.FOUND
 
 
 def _archives(source: Source, head: bytes) -> list[Found]:

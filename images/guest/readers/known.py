@@ -22,6 +22,9 @@ class NestedLoad(Protocol):
     def member(self, source: Source, name: str) -> object:
         """A member of an archive, whatever it is; `Unresolved` for what is no model."""
 
+    def content(self, source: Source) -> object:
+        """What a compressed file holds, whatever it is. Raises UnreadableError for what is no model."""
+
 
 class Buildable(Protocol):
     """A value that takes a state by BUILD, once."""

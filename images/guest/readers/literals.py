@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
 import struct
 from collections.abc import Callable
+from math import isinf
 from typing import Protocol
 
 from guest.readers.errors import UnreadableError
@@ -29,22 +31,51 @@ class Reading(Protocol):
     encodings: tuple[str, ...]  # to try, for Python 2's 8-bit strings
 
 
-def _number(text: bytes) -> int:
-    """As C's strtol with base 0 does; Python's int() refuses 010."""
-    stripped = text.strip()
-    digits = stripped.lstrip(b"+-")
-    if len(digits) > 1 and digits[:1] == b"0" and digits.isdigit():
-        return int(stripped, 8)
-    return int(stripped, 0)
+# What C's strtol takes to the end with base 0: it knows octal 010, which Python's int() refuses, and takes nothing for 0.
+_STRTOL = re.compile(rb"(?:[ \t\r\f\v]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*)))?")
+_FLOAT = re.compile(rb"[+-]?(?:(?P<digits>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?i:inf|infinity|nan))")
+_LONG_LINE = 30  # characters that may still be a number of 64 bits
+
+
+def cut(line: bytes) -> bytes:
+    """A line as a string of C's, which ends at its first zero byte. An empty one is refused, as the C unpickler does."""
+    if not line:
+        raise UnreadableError("an empty line")
+    return line.partition(b"\0")[0]
+
+
+def _strtol(text: bytes) -> int | None:
+    """The number that C's strtol makes of the whole text; None when it doesn't, or when that is more than 64 bits."""
+    found = _STRTOL.fullmatch(text) if len(text) <= _LONG_LINE else None
+    if found is None:
+        return None
+    sign, hexadecimal, octal, decimal = found.groups()
+    value = int(hexadecimal or octal or decimal or b"0", 16 if hexadecimal else 8 if octal else 10)
+    value = -value if sign == b"-" else value
+    return value if -(1 << 63) <= value < 1 << 63 else None
 
 
 def _int(reading: Reading) -> int | bool:
     line = reading.stream.line()
-    return line == b"01" if line in (b"00", b"01") else _number(line)
+    value = _strtol(cut(line))
+    if value is None:
+        return int(cut(line), 0)
+    return bool(value) if len(line) == len(b"01") and value in (0, 1) else value
 
 
 def _long(reading: Reading) -> int:
-    return _number(reading.stream.line().removesuffix(b"L"))
+    return int(cut(reading.stream.line()).removesuffix(b"L"), 0)
+
+
+def _float(reading: Reading) -> float:
+    """As C's strtod: without the blanks and underscores that Python's float() takes, and no number too large."""
+    found = _FLOAT.fullmatch(cut(reading.stream.line()))
+    if found is None:
+        raise UnreadableError("a FLOAT that is no number")
+    value = float(found[0])
+    if isinf(value) and found["digits"]:
+        raise UnreadableError("a FLOAT that is too large")
+    return value
 
 
 def _long1(reading: Reading) -> int:
@@ -144,7 +175,7 @@ LITERALS: dict[str, Callable[[Reading], object]] = {
     "LONG": _long,
     "LONG1": _long1,
     "LONG4": _long4,
-    "FLOAT": lambda reading: float(reading.stream.line()),
+    "FLOAT": _float,
     "BINFLOAT": lambda reading: _F64.unpack(reading.stream.take(8))[0],
     "STRING": _quoted,
     "BINSTRING": _string(_signed),

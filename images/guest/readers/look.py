@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from guest.naming import Branch, Leaf, Members, attributes_branch, is_module, module_branch
+from guest import made
+from guest.naming import Branch, Leaf, Members, attributes_branch, is_module
 from guest.readers.exported import INPUTS, Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
@@ -44,6 +45,8 @@ def _bag(node: Bag) -> Branch:
 def _array(node: NumpyArray) -> Leaf | Branch | None:
     if node.view is not None:
         return Leaf(node.view)
+    if node.parts is not None:
+        return look(node.parts)
     return Branch(enumerate(node.objects)) if node.objects is not None else None
 
 
@@ -74,26 +77,21 @@ def _scripted(node: Call) -> Leaf | Branch | None:
 
 
 def _call(node: Call) -> Leaf | Branch | None:
-    """An object of a class that isn't here: by its state, its items, its elements; not by what made it."""
+    """An object of a class that isn't here: by its state, its items, its elements; by what made it if that is known."""
     if is_scripted(node):
         return _scripted(node)
     children: list[tuple[Any, Any]] = [*_keyed(node.pairs), *enumerate(node.items)]
-    left_out = [("args", node.args, f"an argument of {node.name[:128]}")] if node.args else []
+    name = node.root.canonical if node.root and not node.indirect else ""
+    left_out: list[tuple[Any, Any, str]] = []
+    if name in made.ARGUMENTS:
+        children += _keyed(made.arguments(name, node.args))
+    elif node.args:
+        left_out.append(("args", node.args, f"an argument of {node.name[:128]}"))
     for state in node.states:
-        plain = _plain_state(state)
-        if is_module(plain):
-            module = module_branch(plain)
-            children.extend(module.children)
-            left_out.extend(module.left_out)
-        elif isinstance(state, dict) or (isinstance(state, tuple) and len(state) == 2 and _is_slots(state)):
-            children.extend(_keyed(attributes_branch(state).children))
-        else:
-            left_out.append(("state", state, f"a state whose form only {node.name[:128]} knows"))
+        inner = made.state(node.name, _plain_state(state))
+        children += inner.children if is_module(state) else _keyed(inner.children)
+        left_out += inner.left_out
     return Branch(children, left_out)
-
-
-def _is_slots(state: tuple[Any, ...]) -> bool:
-    return all(part is None or isinstance(part, dict) for part in state)
 
 
 def _plain_state(state: Any) -> Any:

@@ -23,8 +23,8 @@ class Constructors(Protocol):
     def reads(self, name: str) -> bool:
         """Whether the constructor is harmless only since what it is given is read here, too."""
 
-    def build(self, target: object, state: object, where: Where) -> bool:
-        """Give a known value its state. False when it is none."""
+    def build(self, target: object, state: object, where: Where) -> object | None:
+        """Give a known value its state: what stands in its place then, itself as a rule; None when it isn't known."""
 
     def persistent(self, pid: object, where: Where) -> object:
         """What a persistent id stands for."""
@@ -94,6 +94,13 @@ class Machine:
             if count:
                 self.oddity("pickle.handed", f"{name} is handed on")
         self._handed = {}
+
+    def tell_torn(self) -> None:
+        """At the end of a stream: something in it lies across the end of a frame, where unpicklers differ."""
+        if self.stream.torn:
+            self.oddity("pickle.frame", "a frame that ends inside of an instruction: readers differ in what they see")
+            self.session.incomplete("a frame of the pickle ends inside of an instruction")
+            self.stream.torn = False
 
     def invoke(self, kind: str, callee: object, args: object, kwargs: object = None) -> object:
         """Call `callee`, inertly."""

@@ -6,20 +6,17 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from guest.naming import Members
-from guest.readers.errors import UnreadableError
 from guest.readers.known import NestedLoad
+from guest.readers.parts import File
 from guest.readers.session import Session
 from guest.readers.source import Source
-
-MAX_MEMBERS = 10_000
 
 
 def read(members: Iterable[tuple[str, Source]], form: str, session: Session, nested: NestedLoad) -> Members:
     """Every member by its path, in their order. Raises UnreadableError when `members` does, or for too many."""
     found = Members()
     for name, source in members:
-        if len(found) >= MAX_MEMBERS:
-            raise UnreadableError(f"more than {MAX_MEMBERS} members")
+        session.count_member()
         _check(name, form, session)
         if name in found:
             session.oddity(form, "archive.duplicate", "two members have this name", name)
@@ -33,3 +30,10 @@ def _check(name: str, form: str, session: Session) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         session.oddity(form, "archive.path", "its path leads out of the folder that it is unpacked to", name)
+
+
+def without_model(root: object) -> bool:
+    """Whether there is nothing in it but files that are no models, or none that is supported."""
+    if isinstance(root, Members):
+        return all(without_model(member) for member in root.values())
+    return isinstance(root, File)

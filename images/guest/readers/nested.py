@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from guest.readers import bare_pickle, formats, refused, torch_legacy, torch_zip
+from guest.readers import bare_pickle, formats, pickle_file, refused, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import HEAD, Found
@@ -14,7 +14,6 @@ from guest.readers.session import Session
 from guest.readers.source import Source
 from guest.readers.zip_directory import LOCAL_MAGIC
 
-MAX_DEPTH = 8
 MAX_UNREAD = 1_000  # members that are listed
 
 
@@ -39,16 +38,25 @@ class Nested:
         """The object of an archive's member; a `File` where it is no model, or in a format without a reader."""
         if self._too_deep():
             return Unresolved(name)
+        with self._session.within(name) as path:
+            return self._read(source, PurePosixPath(name).suffix, path)
+
+    def content(self, source: Source) -> object:
+        """What was compressed stands where the compressed file stood: the same name, the same path."""
+        if self._too_deep():
+            return Unresolved("compressed")
+        return self._read(source, "", self._session.member)
+
+    def _read(self, source: Source, extension: str, path: str) -> object:
         session = self._session
-        with session.within(name) as path:
-            found = [form for form, _ in formats.find(source, PurePosixPath(name).suffix)] if source.length else []
-            if len({form.family for form in found}) > 1:
-                names = " and ".join(form.name for form in found)
-                session.oddity(found[0].name, "format.polyglot", f"the same bytes are {names}")
-            objects = [self._member(form, source, path) for form in found]
+        found = [form for form, _ in formats.find(source, extension)] if source.length else []
+        if len({form.family for form in found}) > 1:
+            names = " and ".join(form.name for form in found)
+            session.oddity(found[0].name, "format.polyglot", f"the same bytes are {names}")
+        objects = [self._read_as(form, source, path) for form in found]
         return objects[0] if objects else File(source.length)
 
-    def _member(self, form: Found, source: Source, path: str) -> object:
+    def _read_as(self, form: Found, source: Source, path: str) -> object:
         session = self._session
         session.inside.setdefault(form.name, form.read is not None)
         inner = Nested(session, self._depth + 1)
@@ -59,21 +67,22 @@ class Nested:
             if form.globals_only is not None:
                 form.globals_only(source, session, inner)
         except UnreadableError as error:
-            session.incomplete(f"{path}: {error}")
+            session.incomplete(f"{path}: {error}" if path else str(error))
             return Unresolved(path)
         return File(source.length)
 
     def _unread(self, form: Found, path: str) -> None:
         """A member in a format without a reader is no reason to leave the others, unless code may hide in it."""
         if len(self._session.unread) < MAX_UNREAD:
-            self._session.unread.setdefault(path, f"{form.title}: not supported yet")
+            self._session.unread.setdefault(path or "its content", f"{form.title}: not supported yet")
         if form.name not in refused.INERT:
-            self._session.incomplete(f"{path}: {form.title}, not supported yet")
+            self._session.incomplete(f"{path or 'its content'}: {form.title}, not supported yet")
 
     def _too_deep(self) -> bool:
-        if self._depth >= MAX_DEPTH:
-            self._session.incomplete(f"files inside of files, more than {MAX_DEPTH} deep")
-        return self._depth >= MAX_DEPTH
+        deepest = self._session.bounds.archives
+        if self._depth >= deepest:
+            self._session.incomplete(f"files inside of files, more than {deepest} deep")
+        return self._depth >= deepest
 
     def _load(self, source: Source, record: str) -> object:
         inner = Nested(self._session, self._depth + 1)
@@ -83,7 +92,7 @@ class Nested:
         found = bare_pickle.recognise(source, head, implied=False)
         if found is not None and found.name == torch_legacy.NAME:
             return torch_legacy.read(source, self._session, inner, record)
-        return bare_pickle.read(source, self._session, inner, record)
+        return pickle_file.read_first(source, self._session, inner, record)
 
     def _archive(self, source: Source, inner: NestedLoad) -> object:
         """torch looks inside for which kind it is, too: a TorchScript archive it loads by running its code."""

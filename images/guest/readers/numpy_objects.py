@@ -7,58 +7,45 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from guest.readers.dtypes import NUMPY, NUMPY_CODES, DType
 from guest.readers.errors import ArgumentsError
 from guest.readers.inert import Bytes, Call, Global, as_bytes, as_shape, as_text
 from guest.readers.known import Record, Table
+from guest.readers.numpy_dtypes import NumpyDtype, constructed, spelled
+from guest.readers.numpy_layout import Layout, TextArray
+from guest.readers.parts import Parts
 from guest.readers.tensors import HUGE, Storage, TensorView, c_strides, f_strides, missing
 
 
 @dataclass(eq=False, slots=True)
-class NumpyDtype:
-    """An element type as numpy spells it; `order` is "<", ">", "=" or "|"."""
-
-    code: str
-    order: str = "="
-    plain: bool = True  # no fields, no sub-array
-    built: bool = False
-
-    @property
-    def dtype(self) -> DType:
-        known = NUMPY.get(self.code) if self.plain else None
-        return known or DType("", 1, 1, f"numpy dtype {self.code[:32]}")
-
-    @property
-    def big_endian(self) -> bool:
-        return self.order == ">"
-
-    def build(self, state: object, _: Record) -> None:
-        """(version, order, sub-array, names, fields, size, alignment, flags)."""
-        if self.built or not isinstance(state, tuple) or len(state) < 5:
-            raise ArgumentsError("a dtype's state that is none")
-        self.built = True
-        self.order = as_text(state[1]) or "="
-        self.plain = state[2] is None and state[3] is None and state[4] is None
-
-
-@dataclass(eq=False, slots=True)
 class NumpyArray:
-    """An array; its elements come with BUILD. Exactly one of `view` and `objects` is set then."""
+    """An array; its elements come with BUILD. At most one of `view`, `parts` and `objects` is set then.
+
+    `note` says what a view's integers mean, where they are times.
+    """
 
     subtype: str
     view: TensorView | None = None
+    parts: Parts | TextArray | None = None
     objects: list[Any] | None = None
     shape: tuple[int, ...] = ()
+    note: str = ""
+    masked: bool = False
     built: bool = False
 
     def build(self, state: object, record: Record) -> None:
-        """([version,] shape, dtype, Fortran order, bytes or list of objects)."""
-        if self.built or not isinstance(state, tuple) or len(state) not in (4, 5):
+        """([version,] shape, dtype, Fortran order, bytes or list of objects[, mask, fill value])."""
+        if self.built or not isinstance(state, tuple):
+            raise ArgumentsError("an array's state that is none")
+        if self.masked:
+            self._mask(state, record)
+            return
+        if len(state) not in (4, 5):
             raise ArgumentsError("an array's state that is none")
         shape, dtype, fortran, data = state[-4:]
         self.fill(as_shape(shape), dtype, bool(fortran), data, record)
 
     def fill(self, shape: tuple[int, ...] | None, dtype: object, fortran: bool, data: object, record: Record) -> None:
+        """Give the array its elements. Raises ArgumentsError."""
         if shape is None or min(shape, default=0) < 0 or prod(shape) > HUGE or not isinstance(dtype, NumpyDtype):
             raise ArgumentsError("an array's shape or dtype that is none")
         self.built = True
@@ -70,14 +57,31 @@ class NumpyArray:
         source = as_bytes(data, record.origin)
         if source is None:
             raise ArgumentsError("an array without its bytes")
-        kind = dtype.dtype
-        if not kind.name:
-            self.view = missing(f"{kind.what}: safetensors has no such dtype", kind)
-            return
-        if source.length != prod(shape) * kind.itemsize:
+        if source.length != prod(shape) * dtype.size:
             raise ArgumentsError("an array whose bytes are not as many as its shape says")
-        storage = Storage("", kind, source.length, record.where.record, source, dtype.big_endian)
-        self.view = TensorView(storage, kind, 0, shape, f_strides(shape) if fortran else c_strides(shape))
+        strides = f_strides(shape) if fortran else c_strides(shape)
+        self._take(Layout(source, record.where.record, record.session).read(dtype, shape, strides), dtype)
+
+    def _take(self, value: object, dtype: NumpyDtype) -> None:
+        if isinstance(value, TensorView):
+            self.view = value
+            self.note = dtype.text if dtype.kind in ("M", "m") else ""
+        elif isinstance(value, Parts | TextArray):
+            self.parts = value
+
+    def _mask(self, state: tuple[Any, ...], record: Record) -> None:
+        """(1, shape, dtype, Fortran order, bytes, mask's bytes, fill value)."""
+        if len(state) != 7:
+            raise ArgumentsError("a masked array's state that is none")
+        shape, dtype, fortran = as_shape(state[1]), state[2], bool(state[3])
+        data, mask = NumpyArray("numpy.ndarray"), NumpyArray("numpy.ndarray")
+        data.fill(shape, dtype, fortran, state[4], record)
+        if dtype.plain:
+            mask.fill(shape, spelled("?"), fortran, state[5], record)
+        else:
+            mask.view = missing("the mask of a structured array", spelled("?").dtype)
+        self.built = True
+        self.parts = Parts("masked", {"data": data, "mask": mask})
 
 
 @dataclass(eq=False, slots=True)
@@ -86,16 +90,6 @@ class NumpyScalar:
 
     dtype: NumpyDtype
     value: object
-
-
-def _dtype(made: Call, _: Record) -> NumpyDtype:
-    spelled = made.args[0] if made.args else None
-    text = spelled.canonical.removeprefix("numpy.") if isinstance(spelled, Global) else as_text(spelled)
-    if text is None:
-        raise ArgumentsError("a dtype of no name")
-    order = text[0] if text[:1] in ("<", ">", "|", "=") and len(text) > 1 else "="
-    code = text.lstrip("<>|=")
-    return NumpyDtype(NUMPY_CODES.get(code, code), order)
 
 
 def _reconstruct(made: Call, record: Record) -> NumpyArray:
@@ -108,10 +102,19 @@ def _reconstruct(made: Call, record: Record) -> NumpyArray:
     code = as_text(made.args[2])
     if shape is not None and code is not None and 0 in shape:
         # Usually followed by BUILD; without one it stays the empty array it is now.
-        dtype = NumpyDtype(NUMPY_CODES.get(code, code))
+        dtype = spelled(code)
         empty = Storage("", dtype.dtype, 0, record.where.record)
         array.view = TensorView(empty, dtype.dtype, 0, shape, c_strides(shape))
     return array
+
+
+def _mareconstruct(made: Call, record: Record) -> NumpyArray:
+    """(class, class of the data, shape, dtype)"""
+    for kind in made.args[:2]:
+        if not isinstance(kind, Global):
+            raise ArgumentsError("an array of no class")
+        record.session.used(record.where, kind, "newobj", False, made.args[2:])
+    return NumpyArray(made.args[0].name, masked=True)
 
 
 def _scalar(made: Call, _: Record) -> object:
@@ -160,7 +163,8 @@ def number(scalar: NumpyScalar) -> bool | int | float | None:
 
 
 NUMPY_OBJECTS: Table = {
-    "numpy.dtype": _dtype,
+    "numpy.dtype": constructed,
+    "numpy.ma.core._mareconstruct": _mareconstruct,
     **{
         f"numpy.{core}.{name}": construct
         for core in ("core", "_core")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Bag, Bytes, Global
-from guest.readers.literals import length4, length8
+from guest.readers.inert import Bag, Bytes, Global, check_key
+from guest.readers.literals import cut, length4, length8
 from guest.readers.machine import Machine
 
 HIGHEST_PROTOCOL = 5
+_LAST_PLACE = (1 << 63) - 1  # of C's Py_ssize_t
 
 
 def _proto(reader: Machine) -> None:
@@ -21,7 +22,7 @@ def _proto(reader: Machine) -> None:
 
 def _frame(reader: Machine) -> None:
     # The C unpickler asks no more of a frame than that its bytes are there.
-    reader.stream.need(length8(reader))
+    reader.stream.frame(length8(reader))
 
 
 def _mark(reader: Machine) -> None:
@@ -32,6 +33,7 @@ def _mark(reader: Machine) -> None:
 def _stop(reader: Machine) -> None:
     if not reader.stack:
         raise UnreadableError("STOP with nothing on the stack")
+    reader.stream.end()
     reader.done = True
 
 
@@ -73,6 +75,8 @@ def _marked_list(reader: Machine) -> None:
 def _bag(frozen: bool) -> Callable[[Machine], None]:
     def act(reader: Machine) -> None:
         items = reader.pop_mark() if frozen else []
+        for item in items:
+            check_key(item)
         reader.stack.append(Bag(frozen, items))
 
     return act
@@ -80,7 +84,10 @@ def _bag(frozen: bool) -> Callable[[Machine], None]:
 
 def _put(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
     def act(reader: Machine) -> None:
-        reader.memo[index(reader)] = reader.stack[-1]
+        number = index(reader)
+        if not 0 <= number <= _LAST_PLACE:
+            raise UnreadableError("a place of the memo that can't be")
+        reader.memo[number] = reader.stack[-1]
 
     return act
 
@@ -103,7 +110,7 @@ def _byte(reader: Machine) -> int:
 
 
 def _line_number(reader: Machine) -> int:
-    return int(reader.stream.line())
+    return int(cut(reader.stream.line()))
 
 
 def _global(reader: Machine) -> None:

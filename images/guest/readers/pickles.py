@@ -54,6 +54,7 @@ class Unpickler(Machine):
         finally:
             self.session.nodes += nodes
             self.tell_handed()
+            self.tell_torn()
 
 
 def _place(where: Where) -> str:

@@ -17,7 +17,15 @@ _CHUNK = 1 << 20
 def _mapping(made: Call, _: Record) -> MappingObject:
     """OrderedDict, and its like: empty, from a dict, or from pairs."""
     found = MappingObject(made.name)
+    _at_most(made, 1)
     content = made.args[0] if made.args else ()
+    if made.callee.canonical.endswith(".Counter") and made.args and not isinstance(content, dict):
+        raise ArgumentsError("a counter of something that is to be counted")
+    _fill(found, content)
+    return found
+
+
+def _fill(found: MappingObject, content: object) -> None:
     pairs = content.items() if isinstance(content, dict) else content
     if not isinstance(pairs, list | tuple) and not isinstance(content, dict):
         raise ArgumentsError("a mapping of no pairs")
@@ -26,18 +34,30 @@ def _mapping(made: Call, _: Record) -> MappingObject:
             raise ArgumentsError("a mapping of no pairs")
         check_key(pair[0])
         found[pair[0]] = pair[1]
-    return found
+
+
+def _at_most(made: Call, count: int) -> None:
+    if len(made.args) > count:
+        raise ArgumentsError(f"more than {count} arguments")
 
 
 def _defaultdict(made: Call, _: Record) -> MappingObject:
-    return MappingObject(made.name, made.args)
+    _at_most(made, 2)
+    found = MappingObject(made.name, made.args[:1])
+    if made.args and not isinstance(made.args[0], Global | Call | None):
+        raise ArgumentsError("a default that is not made by calling something")
+    _fill(found, made.args[1] if len(made.args) > 1 else ())
+    return found
 
 
 def _set(frozen: bool) -> Constructor:
     def construct(made: Call, _: Record) -> Bag:
+        _at_most(made, 1)
         items = made.args[0] if made.args else []
         if not isinstance(items, list | tuple):
             raise ArgumentsError("a set of no list")
+        for item in items:
+            check_key(item)
         return Bag(frozen, list(items))
 
     return construct
@@ -55,18 +75,23 @@ def _sequence(kind: type) -> Constructor:
 
 def _encode(made: Call, record: Record) -> Bytes:
     """How protocols below 3 write bytes: as text of one character a byte."""
-    encoding = as_text(made.args[1]) if len(made.args) > 1 else None
+    _check_latin(made)
+    return _encoded(made.args[0], record, "bytes")
+
+
+def _check_latin(made: Call) -> None:
+    encoding = as_text(made.args[1]) if len(made.args) == 2 else None
     if encoding is None or encoding.lower() not in _LATIN:
         raise ArgumentsError("an encoding other than latin1")
-    return _encoded(made.args[0], record, "bytes")
 
 
 def _bytearray(made: Call, record: Record) -> Bytes:
     content = made.args[0] if made.args else ""
-    if isinstance(content, Bytes):
-        return Bytes(content.source, "bytearray", content.small)
     if len(made.args) > 1:
+        _check_latin(made)
         return _encoded(content, record, "bytearray")
+    if isinstance(content, Bytes) and content.kind != "str":
+        return Bytes(content.source, "bytearray", content.small)
     if content in ("", (), []):
         return _held(b"", record.origin, "bytearray")
     raise ArgumentsError("bytes of neither bytes nor text")
@@ -81,7 +106,7 @@ def _bytes(made: Call, record: Record) -> Bytes:
 def _encoded(text: object, record: Record, kind: str) -> Bytes:
     if isinstance(text, Text):
         return _held(_latin(text.source, record), text.source.origin, kind)
-    if isinstance(text, Bytes):
+    if isinstance(text, Bytes) and text.kind == "str":
         return Bytes(text.source, kind, text.small)
     source = as_bytes(text, record.origin)
     if source is None:
@@ -106,13 +131,15 @@ def _latin(source: Source, record: Record) -> bytes:
 def _reconstructor(made: Call, record: Record) -> Call:
     """Protocols 0 and 1: an object of a class, filled from its built-in base."""
     kind, base, content = made.args
+    if not isinstance(kind, Global | Call):
+        raise ArgumentsError("an object of no class")
     found = _object(kind, (), record)
     name = base.canonical if isinstance(base, Global) else ""
     if name == "builtins.dict" and isinstance(content, dict):
         found.pairs.extend(content.items())
     elif name in ("builtins.list", "builtins.tuple") and isinstance(content, list | tuple):
         found.items.extend(content)
-    elif content is not None:
+    elif name != "builtins.object":
         found.args = (content,)
     return found
 

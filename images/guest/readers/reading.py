@@ -8,7 +8,7 @@ from typing import Any
 
 import wire
 
-from guest.readers import formats, plan
+from guest.readers import formats, members, plan
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.nested import Nested
@@ -18,6 +18,7 @@ from guest.readers.source import File, whole
 
 _FLUSH = 1 << 18
 _META = 1 << 16
+_TOLD = 4  # of what is in an archive and not supported
 
 
 class Sink:
@@ -63,6 +64,7 @@ class Reading:
         """Send it all. Only a broken sink raises."""
         found = self._guard("recognising the format", self._recognise) or []
         root = self._guard("reading the model", self._read, found[0][0]) if found else None
+        self._notice_no_model(root)
         self._formats(found)
         planned = self._guard("planning", self._plan, root, found) or plan.Plan()
         for form, _ in found[1:]:
@@ -104,6 +106,11 @@ class Reading:
         if form.globals_only is not None:
             form.globals_only(source, self._session, self._nested)
         return None
+
+    def _notice_no_model(self, root: object) -> None:
+        if members.without_model(root):
+            unread = [f"{name}: {what}" for name, what in self._session.unread.items()]
+            self._session.incomplete("; ".join(["there is no model in it", *unread[:_TOLD]]))
 
     def _formats(self, found: list[tuple[Found, str]]) -> None:
         for index, (form, by) in enumerate(found):

@@ -12,10 +12,7 @@ from guest.readers.torch_zip import Directory, read_globals
 # Archives by the flavour of their records' names.
 ARCHIVES = {
     "torch-package": "torch.package archive",
-    "stable-baselines3": "Stable-Baselines3 archive",
     "keras": "Keras archive",
-    "npz": "numpy archive (npz)",
-    "zip": "zip archive without a model in it",
 }
 
 # name, title, offset, magic
@@ -23,17 +20,8 @@ _MAGICS = (
     ("hdf5", "HDF5 or Keras file", 0, b"\x89HDF\r\n\x1a\n"),
     ("gguf", "GGUF file", 0, b"GGUF"),
     ("ggml", "GGML file", 0, b"lmgg"),
-    ("npy", "numpy array (npy)", 0, b"\x93NUMPY"),
-    ("gzip", "gzip-compressed file", 0, b"\x1f\x8b"),
-    ("bzip2", "bzip2-compressed file", 0, b"BZh"),
-    ("xz", "xz-compressed file", 0, b"\xfd7zXZ\x00"),
-    ("lzma", "lzma-compressed file", 0, b"\x5d\x00\x00"),
     ("lz4", "lz4-compressed file", 0, b"\x04\x22\x4d\x18"),
     ("zstd", "zstd-compressed file", 0, b"\x28\xb5\x2f\xfd"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\x01"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\x5e"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\x9c"),
-    ("zlib", "zlib-compressed file (joblib)", 0, b"\x78\xda"),
     ("7z", "7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("rar", "RAR archive", 0, b"Rar!\x1a\x07"),
     ("tflite", "TensorFlow Lite file", 4, b"TFL3"),
@@ -42,13 +30,15 @@ _MAGICS = (
 # Those that hold nothing which whoever loads them would run.
 INERT = frozenset({"safetensors", "gguf", "ggml", "tflite", "onnx", "tensorflow-index", "tensorflow-data"})
 
-_TAR_BLOCK = 512
 _LEVELDB_MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # ends a TensorFlow bundle's index
 _MAX_SAFETENSORS_HEADER = 100_000_000
 
 
 # The one format without any mark of its own: TensorFlow's shards are known by their names, x.data-00000-of-00001.
 BUNDLE_DATA = Found("tensorflow-data", "tensorflow-data", None, None, "TensorFlow bundle's data")
+
+
+NEMO = Found("nemo", "tar", None, None, "NeMo archive")
 
 
 def archive(flavour: str, directory: Directory) -> Found:
@@ -71,32 +61,6 @@ def recognise(source: Source, head: bytes) -> list[Found]:
     return found
 
 
-def _is_tar(_: Source, head: bytes) -> bool:
-    """The header's checksum is right, its own field taken as spaces, bytes signed or not."""
-    block = head[:_TAR_BLOCK]
-    if len(block) < _TAR_BLOCK or not block[0]:
-        return False
-    try:
-        said = int(block[148:156].strip(b" \0") or b"x", 8)
-    except ValueError:
-        return False
-    other = block[:148] + b" " * 8 + block[156:]
-    return said in (sum(other), sum(byte - 256 if byte > 127 else byte for byte in other))
-
-
-def _is_torch_tar(source: Source, head: bytes) -> bool:
-    """torch before 0.1.10 made archives of these three."""
-    return _is_tar(source, head) and head[:100].rstrip(b"\0") in (b"storages", b"tensors", b"pickle")
-
-
-def _is_nemo(source: Source, head: bytes) -> bool:
-    return _is_tar(source, head) and b"model_config.yaml" in head[:100]
-
-
-def _is_plain_tar(source: Source, head: bytes) -> bool:
-    return _is_tar(source, head) and not _is_torch_tar(source, head) and not _is_nemo(source, head)
-
-
 def _is_safetensors(source: Source, head: bytes) -> bool:
     length = int.from_bytes(head[:8], "little")
     return 2 <= length <= min(source.length - 8, _MAX_SAFETENSORS_HEADER) and head[8:9] == b"{"
@@ -117,9 +81,6 @@ def _is_onnx(_: Source, head: bytes) -> bool:
 
 
 _TESTS = (
-    (_is_torch_tar, "torch-tar", "torch's archive before 0.1.10"),
-    (_is_nemo, "nemo", "NeMo archive"),
-    (_is_plain_tar, "tar", "tar archive"),
     (_is_safetensors, "safetensors", "safetensors file"),
     (_is_bundle_index, "tensorflow-index", "TensorFlow bundle's index"),
     (_is_saved_model, "tensorflow-saved-model", "TensorFlow SavedModel"),

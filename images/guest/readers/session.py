@@ -30,6 +30,11 @@ class Bounds:
     tensors: int = 1_000_000
     output_bytes: int = 1 << 40  # all tensors together
     metadata_bytes: int = 16 << 20
+    inflated_bytes: int = 512 << 20  # all that was inflated, together
+    inflated_base: int = 64 << 20  # what one inflation may make, whatever it is made of,
+    inflated_per_byte: int = 256  # and for each compressed byte
+    members: int = 10_000  # of all archives together
+    archives: int = 8  # files inside of files, so deep
 
     @classmethod
     def of(cls, order: dict[str, int]) -> Bounds:
@@ -58,6 +63,8 @@ class Session:
     bounds: Bounds
     nodes: int = 0
     pickle_bytes: int = 0
+    inflated: int = 0
+    members: int = 0
     uses: dict[UseKey, Use] = field(default_factory=dict)
     oddities: list[wire.Oddity] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -87,11 +94,36 @@ class Session:
         finally:
             self._member = before
 
+    @property
+    def member(self) -> str:
+        """Path of the member that is being read, "" for the file itself."""
+        return self._member[:-1]
+
     def spend_bytes(self, count: int) -> None:
         """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""
         self.pickle_bytes += count
         if self.pickle_bytes > self.bounds.pickle_bytes:
             raise BoundError(f"more than {self.bounds.pickle_bytes} bytes of pickles")
+
+    def spend_inflated(self, more: int, made: int, compressed: int) -> None:
+        """Bytes that were inflated, `made` so far out of `compressed`. Raises BoundError."""
+        self.inflated += more
+        if self.is_bomb(made, compressed):
+            raise BoundError(
+                f"compressed data that inflates to more than {self.bounds.inflated_per_byte} times its size"
+            )
+        if self.inflated > self.bounds.inflated_bytes:
+            raise BoundError(f"compressed data that inflates to more than {self.bounds.inflated_bytes} bytes")
+
+    def is_bomb(self, made: int, compressed: int) -> bool:
+        """Whether no honest content shrinks so far."""
+        return made > self.bounds.inflated_base + self.bounds.inflated_per_byte * compressed
+
+    def count_member(self) -> None:
+        """One more file in an archive. Raises BoundError."""
+        self.members += 1
+        if self.members > self.bounds.members:
+            raise BoundError(f"more than {self.bounds.members} members of archives")
 
     def incomplete(self, reason: str) -> None:
         """Something was not read. The sentence goes to the user."""

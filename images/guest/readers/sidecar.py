@@ -19,7 +19,9 @@ from typing import Any
 from guest.naming import Members
 from guest.readers.exported import Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
-from guest.readers.numpy_objects import NumpyArray, NumpyDtype, NumpyScalar, number
+from guest.readers.numpy_dtypes import NumpyDtype
+from guest.readers.numpy_layout import TextArray
+from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.parts import File, Parts
 from guest.readers.script_objects import Script
 from guest.readers.tensors import Storage, TensorView
@@ -113,13 +115,23 @@ class Sidecar:
 
     def array(self, value: NumpyArray) -> Iterator[_Part]:
         if value.view is not None:
-            yield self.tensor(value.view)
+            yield self.tensor(value.view) if not value.note else self.noted(value.view, value.note)
+        elif value.parts is not None:
+            yield _Value(value.parts)
         elif value.objects is None:
             yield omitted("an array that was never filled")
         else:
             yield '{"$array":'
             yield from self.items(value.objects)
             yield f',"shape":{json.dumps(value.shape)}}}'
+
+    def noted(self, view: TensorView, note: str) -> str:
+        return f'{self.tensor(view)[:-1]},"dtype":{json.dumps(note[:256])}}}'
+
+    def text_array(self, value: TextArray) -> Iterator[_Part]:
+        yield '{"$array":'
+        yield from self.items(value.items)
+        yield f',"shape":{json.dumps(value.shape)},"dtype":{json.dumps(value.dtype.text)}}}'
 
     def items(self, values: Iterable[Any]) -> Iterator[_Part]:
         yield "["
@@ -250,7 +262,7 @@ _ATOMS: dict[type, Callable[[Sidecar, Any], str]] = {
     Text: Sidecar.long_text,
     Global: lambda _, value: _typed("global", value.name[:4096]),
     TensorView: Sidecar.tensor,
-    NumpyDtype: lambda _, value: _typed("dtype", f"{value.order}{value.code}"[:256]),
+    NumpyDtype: lambda _, value: _typed("dtype", value.text),
     Storage: lambda _, value: _typed("storage", value.key[:4096]),
     File: lambda _, value: f'{{"$file":{value.size}}}',
 }
@@ -268,5 +280,6 @@ _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     Call: Sidecar.call,
     NumpyArray: Sidecar.array,
     NumpyScalar: Sidecar.scalar,
+    TextArray: Sidecar.text_array,
     Unresolved: Sidecar.persistent,
 }

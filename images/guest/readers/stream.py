@@ -10,7 +10,11 @@ CHUNK = 1 << 16
 
 
 class Stream:
-    """Reads forward. `tell` is the offset from the start of the source."""
+    """Reads forward. `tell` is the offset from the start of the source.
+
+    A frame is no more than a promise here. What is read across its end is `torn`: the C unpickler, when it reads from
+    a file, forgets the part before that end, so it may see another name than stands there.
+    """
 
     def __init__(self, source: Source, session: Session, start: int = 0) -> None:
         self.source = source
@@ -18,6 +22,9 @@ class Stream:
         self._base = start  # where the buffer begins in the source
         self._buffer = b""
         self._at = 0
+        self._limit = 0  # how far of the buffer may be read without a thought: to its end, or the frame's
+        self._frame = 0  # where the frame ends, in the source
+        self.torn = False
 
     def tell(self) -> int:
         return self._base + self._at
@@ -31,8 +38,47 @@ class Stream:
         if count > self.left:
             raise UnreadableError(f"the stream ends at {self.source.length}, {count - self.left} bytes too early")
 
-    def _fill(self, count: int) -> None:
+    @property
+    def framed(self) -> bool:
+        """Whether a frame goes on behind here."""
+        return self.tell() < self._frame
+
+    def frame(self, length: int) -> None:
+        """A frame of so many bytes begins here."""
+        self.need(length)
+        end = self.tell() + length
+        if end > self._frame:
+            self._cross(end)
+            self._frame = end
+            self._bound()
+
+    def end(self) -> None:
+        """The pickle ends here, and whatever frame it is in must, too."""
+        self.torn = self.torn or self.tell() < self._frame
+        self._frame = 0
+        self._bound()
+
+    def _bound(self) -> None:
+        if self._frame < self.tell():
+            self._frame = 0
+        most = self._frame - self._base if self._frame else len(self._buffer)
+        self._limit = min(len(self._buffer), most)
+
+    def _cross(self, end: int) -> None:
+        """The next bytes, up to `end`, are one piece."""
+        self.torn = self.torn or self.tell() < self._frame < end
+
+    def _ready(self, count: int) -> None:
+        """Have so many bytes in the buffer, of the frame or behind it."""
         self.need(count)
+        self._cross(self.tell() + count)
+        if self.tell() + count > self._frame:
+            self._frame = 0
+        if self._at + count > len(self._buffer):
+            self._fill(count)
+        self._bound()
+
+    def _fill(self, count: int) -> None:
         held = self._buffer[self._at :]
         more = min(max(count, CHUNK), self.left) - len(held)
         self._session.spend_bytes(more)
@@ -41,16 +87,16 @@ class Stream:
         self._buffer = held + self.source.at(self._base + len(held), more)
 
     def byte(self) -> int:
-        if self._at >= len(self._buffer):
-            self._fill(1)
+        if self._at >= self._limit:
+            self._ready(1)
         value = self._buffer[self._at]
         self._at += 1
         return value
 
     def take(self, count: int) -> bytes:
         """Exactly `count` bytes."""
-        if self._at + count > len(self._buffer):
-            self._fill(count)
+        if self._at + count > self._limit:
+            self._ready(count)
         data = self._buffer[self._at : self._at + count]
         self._at += count
         return data
@@ -58,11 +104,13 @@ class Stream:
     def line(self) -> bytes:
         """Up to the next newline, without it."""
         size = 256
-        while (end := self._buffer.find(b"\n", self._at)) < 0:
-            if len(self._buffer) - self._at >= self.left:
+        while (end := self._buffer.find(b"\n", self._at, self._limit)) < 0:
+            held = self._limit - self._at
+            if held >= self.left:
                 raise UnreadableError("the stream ends inside a line")
-            size = max(size, len(self._buffer) - self._at) * 2
-            self._fill(min(size, self.left))
+            size = max(size, held) * 2
+            framed = self._frame - self.tell()
+            self._ready(min(size, self.left, framed if framed > held else size))
         data = self._buffer[self._at : end]
         self._at = end + 1
         return data
@@ -71,10 +119,12 @@ class Stream:
         """Step over `count` bytes without reading them, and say where they are."""
         self.need(count)
         part = self.source.part(self.tell(), count)
+        self._cross(self.tell() + count)
         if self._at + count <= len(self._buffer):
             self._at += count
         else:
             self._base = self.tell() + count
             self._buffer = b""
             self._at = 0
+        self._bound()
         return part

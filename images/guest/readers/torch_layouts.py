@@ -14,7 +14,7 @@ Scale and zero point of a whole tensor are two Python numbers in the file, so th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from guest.readers.dtypes import QUANTIZED, TORCH, U8, DType
 from guest.readers.errors import ArgumentsError
@@ -82,7 +82,7 @@ def _rebuild_qtensor(made: Call, _: Record) -> object:
         scale, zero_point = parameters
         if not isinstance(scale, float | int) or type(zero_point) is not int:
             raise ArgumentsError("a scale or zero point that is no number")
-        facts = {"dtype": storage.dtype.what, "scale": scale, "zero_point": zero_point}
+        facts: dict[str, object] = {"dtype": storage.dtype.what, "scale": scale, "zero_point": zero_point}
         return Parts("quantized_per_tensor", {"int_repr": whole}, facts)
     if scheme.canonical not in _PER_CHANNEL:
         raise ArgumentsError("an unknown scheme")
@@ -125,7 +125,7 @@ def _numbers(table: TensorView) -> list[int] | None:
     if table.storage.source is None:
         return None if table.numel else []
     raw = table.storage.source.at(span[0], span[1] - span[0])
-    order = "big" if table.storage.big_endian else "little"
+    order: Literal["big", "little"] = "big" if table.storage.big_endian else "little"
     return [int.from_bytes(raw[at : at + 8], order, signed=True) for at in range(0, len(raw), 8)]
 
 

@@ -55,7 +55,7 @@ class TorchZip:
     def content(self, entry: Entry) -> Source:
         if entry.method == zip_directory.DEFLATED:
             self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
-        return zip_directory.content(self._source, entry, self._session.bounds.pickle_bytes)
+        return zip_directory.content(self._source, entry, self._session, NAME)
 
     def storage(self, pid: object, where: Where, folder: str = "data") -> object:
         """What a persistent id stands for: one storage a key, as its first mention declares it."""

@@ -277,15 +277,20 @@ def _check_layout(entries: list[Entry], end: _End, session: Session, report: Rep
         report("zip.gap", f"{end.offset - at} bytes before the directory belong to no record", "")
 
 
-def content(source: Source, entry: Entry, limit: int) -> Source:
-    """A record's bytes: where they lie if they are stored, in memory if they had to be inflated."""
+def content(source: Source, entry: Entry, session: Session, form: str) -> Source:
+    """A record's bytes: where they lie if they are stored, in memory if they had to be inflated.
+
+    Raises UnreadableError; BoundError for what would be more than the bounds allow.
+    """
     place = source.part(entry.start, entry.compressed)
     if entry.method == STORED:
         return place
     if entry.method != DEFLATED:
         raise UnreadableError(f"the record {entry.name[:256]!a} is compressed by method {entry.method}")
-    if entry.size > limit:
-        raise BoundError(f"the record {entry.name[:256]!a} inflates to {entry.size} bytes")
+    if session.is_bomb(entry.size, entry.compressed):
+        detail = f"{entry.compressed} bytes inflate to {entry.size}"
+        session.oddity(form, "compressed.bomb", detail, entry.name)
+    session.spend_inflated(entry.size, entry.size, entry.compressed)  # before: no more than that is made
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         data = inflater.decompress(place.at(0, place.length), entry.size + 1)

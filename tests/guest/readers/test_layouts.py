@@ -9,20 +9,24 @@ import pytest
 
 from tests.guest.readers.reading_results import read_file
 from tests.zoo import ZOO, suffix
+from tests.zoo_archives import ARCHIVES, SUFFIXES
 
 LEFT_OUT = {
     "left_out": {"meta"},
+    "exported": {"example_inputs.0.0"},
     "storage_alone": {"storage.storage"},
     "absent_module": {"net.cache", "net.loose"},
     "legacy_absent_module": {"net.cache", "net.loose"},
-    "pickle_objects": {"words"},
 }
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
+BUILDS = ZOO | ARCHIVES
+
+
+@pytest.mark.parametrize("name", sorted(BUILDS))
 def test_layout(name: str, tmp_path: Path) -> None:
-    path = tmp_path / f"model{suffix(name)}"
-    expected = ZOO[name](path)
+    path = tmp_path / f"model{SUFFIXES.get(name) or suffix(name)}"
+    expected = BUILDS[name](path)
     result = read_file(path)
     assert result.end.reason == ""
     assert result["ODDITY"] == []

@@ -46,7 +46,12 @@ def root(read: Read, value: Any, **bounds: int) -> Any:
         (complex(1, 2), {"$call": "builtins.complex", "args": [1.0, 2.0]}),
         (len, {"$global": "builtins.len"}),
         (np.ones(2), {"$tensor": "tensor"}),
-        (np.zeros(2, dtype=np.complex128), {"$left_out": "complex128: safetensors has no such dtype"}),
+        (
+            np.zeros(2, dtype=np.complex128),
+            {"$parts": "complex128", "tensors": {"real": {"$tensor": "real"}, "imag": {"$tensor": "imag"}}},
+        ),
+        (np.zeros(2, "<M8[s]"), {"$tensor": "tensor", "dtype": "<M8[s]"}),
+        (np.array(["a", "\u20ac"]), {"$array": ["a", "\u20ac"], "shape": [2], "dtype": "<U1"}),
         ("\ud800\x1b[31m", "\ud800\x1b[31m"),
     ],
 )

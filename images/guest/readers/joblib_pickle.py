@@ -1,0 +1,136 @@
+"""joblib's files: a pickle in whose midst the bytes of arrays stand, each behind the BUILD of what describes it.
+
+Loaded by joblib, an array's wrapper is replaced as soon as it has its state; loaded by plain pickle, the array's bytes
+would be opcodes. A file in which they do something as opcodes is odd.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from math import prod
+
+from guest.readers.constructors import KnownConstructors
+from guest.readers.errors import ArgumentsError, BoundError, UnreadableError
+from guest.readers.inert import Bytes, Call, Global, as_shape, as_text
+from guest.readers.known import NestedLoad
+from guest.readers.numpy_dtypes import NumpyDtype
+from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
+from guest.readers.pickle_file import behind, unresolved
+from guest.readers.pickles import Unpickler
+from guest.readers.session import Bounds, Session, Where
+from guest.readers.source import Source
+from guest.readers.stream import Stream
+from guest.readers.tensors import HUGE, missing
+
+NAME = "joblib"
+_ROOTS = ("joblib", "sklearn.externals.joblib")
+_INLINE = {f"{root}.numpy_pickle.NumpyArrayWrapper" for root in _ROOTS}
+# Before 0.10: the array is a file of its own.
+_BESIDE = {
+    f"{root}.{module}.{name}"
+    for root in _ROOTS
+    for module in ("numpy_pickle", "numpy_pickle_compat")
+    for name in ("NDArrayWrapper", "ZNDArrayWrapper")
+}
+WRAPPERS = _INLINE | _BESIDE
+_ALIGNMENT = "numpy_array_alignment_bytes"
+_SECOND_LOOK = 1_000_000  # opcodes
+
+
+def read(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
+    """The object of a file that joblib.dump wrote. Raises UnreadableError."""
+    stream = Stream(source, session)
+    known = _Constructors(session, source.origin, nested, stream)
+    unpickler = Unpickler(stream, session, known, NAME, record, encodings=("ascii",))
+    try:
+        root = unpickler.load()
+        if behind(unpickler, session):
+            session.oddity(NAME, "pickle.several", "another pickle behind the first, which joblib doesn't load", record)
+    finally:
+        _read_as_pickle(source, session, nested, record)
+    return root
+
+
+def _read_as_pickle(source: Source, session: Session, nested: NestedLoad, record: str) -> None:
+    """What plain pickle.load would do with the same bytes, where that is more than joblib does."""
+    other = Session(Bounds(nodes=_SECOND_LOOK, pickle_bytes=_SECOND_LOOK * 16))
+    known = KnownConstructors(other, source.origin, unresolved(other), nested)
+    with suppress(UnreadableError):
+        Unpickler(Stream(source, other), other, known, NAME, record).load()
+    used = {key[2] for key in session.uses}
+    for name in dict.fromkeys(key[2] for key in other.uses):
+        if name not in used:
+            session.oddity(NAME, "joblib.opcodes", f"an array's bytes are opcodes that use {name[:256]}", record)
+            session.used(Where(NAME, record), Global(name, name), "reduce", False, None)
+
+
+class _Constructors(KnownConstructors):
+    """Those of every pickle, and arrays that are taken out of the stream itself."""
+
+    def __init__(self, session: Session, origin: tuple[int, int], nested: NestedLoad, stream: Stream) -> None:
+        super().__init__(session, origin, unresolved(session), nested)
+        self._session = session
+        self._stream = stream
+        self._nested = nested
+        self._origin = origin
+
+    def build(self, target: object, state: object, where: Where) -> object | None:
+        """An array in place of its wrapper."""
+        name = target.root.canonical if isinstance(target, Call) and target.root and not target.indirect else ""
+        if name not in WRAPPERS:
+            return super().build(target, state, where)
+        if not isinstance(state, dict):
+            raise UnreadableError("an array's wrapper without its state")
+        if name in _BESIDE:
+            beside = as_text(state.get("filename")) or "another file"
+            return missing(f"its data is in {beside[:128]!a} beside this file, as joblib before 0.10 wrote it", _NONE)
+        self._record.where = where
+        return self._array(state, where)
+
+    def _array(self, state: dict[object, object], where: Where) -> object:
+        dtype, shape = state.get("dtype"), _shape(state.get("shape"))
+        if not isinstance(dtype, NumpyDtype) or shape is None:
+            raise UnreadableError("an array's wrapper without dtype or shape")
+        stream = self._stream
+        if stream.framed:
+            self._session.oddity(where.form, "joblib.frame", "an array inside of a frame", where.record, where.offset)
+            self._session.incomplete("an array inside of a frame: joblib would look for its bytes elsewhere")
+        if dtype.holds_objects:
+            return self._objects(where)
+        if state.get(_ALIGNMENT) is not None:
+            stream.take(stream.byte())
+        data = Bytes(stream.leave(prod(shape) * dtype.size))
+        array = NumpyArray(self._subclass(state.get("subclass"), where))
+        try:
+            array.fill(shape, dtype, as_text(state.get("order")) == "F", data, self._record)
+        except ArgumentsError as error:
+            raise UnreadableError(f"an array: {error}") from None
+        return array
+
+    def _objects(self, where: Where) -> object:
+        """An array of objects is a pickle of its own at this place."""
+        session = self._session
+        known = KnownConstructors(session, self._origin, unresolved(session), self._nested)
+        return Unpickler(self._stream, session, known, where.form, where.record, encodings=("ascii",)).load()
+
+    def _subclass(self, kind: object, where: Where) -> str:
+        if not isinstance(kind, Global):
+            return "numpy.ndarray"
+        if kind.canonical != "numpy.ndarray":
+            self._session.used(where, kind, "newobj", False, None)
+        return kind.name
+
+
+_NONE = NumpyDtype("").dtype
+
+
+def _shape(value: object) -> tuple[int, ...] | None:
+    """Sizes may be numpy's own numbers."""
+    if not isinstance(value, tuple) or len(value) > 64:
+        return None
+    plain = as_shape(tuple(number(size) if isinstance(size, NumpyScalar) else size for size in value))
+    if plain is None or min(plain, default=0) < 0:
+        return None
+    if prod(plain) > HUGE:
+        raise BoundError("an array that is longer than any file")
+    return plain

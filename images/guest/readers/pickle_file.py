@@ -1,0 +1,66 @@
+"""A pickle by itself, or several in a row, as pickle.load reads them one after the other."""
+
+from __future__ import annotations
+
+from guest.readers.constructors import KnownConstructors
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Unresolved
+from guest.readers.known import NestedLoad, PersistentLoad
+from guest.readers.pickles import Unpickler
+from guest.readers.session import Session, Where
+from guest.readers.source import Source
+from guest.readers.stream import Stream
+
+NAME = "pickle"
+MAX_PICKLES = 1000
+
+
+def unresolved(session: Session) -> PersistentLoad:
+    """For pickles that plain pickle.load reads: it knows no persistent id."""
+
+    def persistent(pid: object, where: Where) -> object:
+        session.oddity(where.form, "pickle.persistent", "a persistent id", where.record, where.offset)
+        session.incomplete("a persistent id, where nothing resolves it")
+        return Unresolved(pid)
+
+    return persistent
+
+
+def read_first(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
+    """The first pickle's object, where whoever loads it stops there. Raises UnreadableError."""
+    unpickler = _unpickler(source, session, nested, record)
+    root = unpickler.load()
+    if behind(unpickler, session):
+        session.oddity(NAME, "pickle.several", "another pickle behind the first", record)
+    return root
+
+
+def read(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
+    """The object, or the list of them where several pickles follow each other. Raises UnreadableError."""
+    unpickler = _unpickler(source, session, nested, record)
+    root = unpickler.load()
+    others = behind(unpickler, session)
+    return [root, *others] if others else root
+
+
+def _unpickler(source: Source, session: Session, nested: NestedLoad, record: str) -> Unpickler:
+    known = KnownConstructors(session, source.origin, unresolved(session), nested)
+    return Unpickler(Stream(source, session), session, known, NAME, record, encodings=("ascii",))
+
+
+def behind(unpickler: Unpickler, session: Session) -> list[object]:
+    """The objects of the pickles that follow the one that was read. What is no pickle is an oddity."""
+    stream, where = unpickler.stream, unpickler.where
+    objects: list[object] = []
+    while stream.left:
+        if len(objects) >= MAX_PICKLES:
+            session.incomplete(f"more than {MAX_PICKLES} pickles in a row")
+            break
+        start = stream.tell()
+        try:
+            objects.append(unpickler.load())
+        except UnreadableError:
+            detail = f"{stream.source.length - start} bytes behind it"
+            session.oddity(where.form, "pickle.trailing", detail, where.record, start)
+            break
+    return objects

@@ -1,0 +1,139 @@
+"""Compressed files are what they hold, within bounds; whatever is odd about the packing is said."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from guest.readers.session import Bounds
+
+from tests.guest.readers.reading_results import Result
+from tests.guest.readers.test_pickles import Calls
+from tests.zoo import expected
+
+Read = Callable[..., Result]
+WEIGHTS = torch.arange(3000.0)
+SMALL = Bounds(inflated_base=1 << 16, inflated_per_byte=100)
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda content: lzma.compress(content, lzma.FORMAT_ALONE),
+    "zlib": zlib.compress,
+}
+
+
+def saved(**options: bool) -> bytes:
+    held = io.BytesIO()
+    torch.save({"w": WEIGHTS}, held, **options)
+    return held.getvalue()
+
+
+CONTENTS = {
+    "torch-zip": saved(),
+    "torch-legacy": saved(_use_new_zipfile_serialization=False),
+    "pickle": pickle.dumps({"w": WEIGHTS.numpy()}, 4),
+}
+
+
+@pytest.mark.parametrize("form", CONTENTS)
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_compressed_file_is_its_content(packer: str, form: str, read: Read) -> None:
+    content = PACKERS[packer](CONTENTS[form])
+    result = read(content, ".gz")
+    assert (result.end.reason, result["ODDITY"]) == ("", [])
+    assert [(row.name, row.supported, row.primary, row.by) for row in result["FORMAT"]] == [
+        (packer, True, True, "content"),
+        (form, True, False, "inside"),
+    ]
+    assert result.tensors(content) == {"w": expected(WEIGHTS)}
+    (row,) = result["TENSOR"]
+    assert (row.label, row.offset, row.length) == ("decoded", 0, len(content))
+
+
+@pytest.mark.parametrize("packer", ["gzip", "bzip2", "xz"])
+def test_streams_in_a_row_are_one_content(packer: str, read: Read) -> None:
+    whole, pack = CONTENTS["torch-zip"], PACKERS[packer]
+    content = pack(whole[:999]) + pack(b"") + pack(whole[999:])
+    result = read(content)
+    assert (result.end.reason, result.oddities) == ("", set())
+    assert result.tensors(content) == {"w": expected(WEIGHTS)}
+
+
+def test_a_header_with_every_field(read: Read) -> None:
+    packed = gzip.compress(CONTENTS["pickle"])
+    fields = b"\x04\x00xtra" + b"model.pkl\0" + b"a comment\0"
+    content = packed[:3] + b"\x1c" + packed[4:10] + fields + packed[10:]
+    assert gzip.decompress(content) == CONTENTS["pickle"]
+    result = read(content)
+    assert (result.end.reason, result.oddities) == ("", set())
+
+
+def test_a_payload_in_the_second_stream(read: Read) -> None:
+    content = gzip.compress(CONTENTS["pickle"]) + gzip.compress(pickle.dumps(Calls(os.system, "x")))
+    result = read(content)
+    assert "reduce" in result.uses("posix.system")
+    assert not result.oddities
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_what_lies_behind_is_odd(packer: str, read: Read) -> None:
+    content = PACKERS[packer](CONTENTS["pickle"])
+    result = read(content + b"something else")
+    assert result.oddities == {"compressed.trailing"}
+    assert result.tensors(content) == {"w": expected(WEIGHTS)}
+
+
+@pytest.mark.parametrize("packer", ["gzip", "xz"])
+def test_padding_with_zeros_is_usual(packer: str, read: Read) -> None:
+    assert read(PACKERS[packer](CONTENTS["pickle"]) + bytes(512)).oddities == set()
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_bomb_is_named_and_nothing_of_it_is_planned(packer: str, read: Read) -> None:
+    content = PACKERS[packer](pickle.dumps({"w": np.zeros(10 << 20, "u1")}, 4))
+    assert len(content) < 1 << 16
+    result = read(content, bounds=SMALL)
+    assert result.oddities == {"compressed.bomb"}
+    assert result.end.reason == "compressed data that inflates to more than 100 times its size"
+    assert result["TENSOR"] == []
+
+
+def test_what_is_merely_too_much_is_no_bomb(read: Read) -> None:
+    content = gzip.compress(np.random.default_rng(0).bytes(1 << 18))
+    result = read(content, bounds=Bounds(inflated_bytes=1 << 17))
+    assert result.oddities == set()
+    assert result.end.reason == "compressed data that inflates to more than 131072 bytes"
+
+
+def test_files_in_files_are_read_to_a_depth(read: Read) -> None:
+    content = CONTENTS["pickle"]
+    for _ in range(4):
+        content = gzip.compress(content)
+    assert read(content, bounds=Bounds(archives=4)).end.complete
+    result = read(content, bounds=Bounds(archives=3))
+    assert result.end.reason == "files inside of files, more than 3 deep"
+    assert result["TENSOR"] == []
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_cut_off_at_many_places(packer: str, read: Read) -> None:
+    content = PACKERS[packer](CONTENTS["torch-zip"])
+    for length in range(0, len(content), 97):
+        assert not read(content[:length]).end.complete, length
+
+
+def test_what_holds_no_model_says_so(read: Read) -> None:
+    assert read(gzip.compress(b"hello world\n"), ".gz").end.reason == "there is no model in it"
+    result = read(gzip.compress(b"GGUF" + bytes(64)), ".gz")
+    assert result.end.reason == "there is no model in it; its content: GGUF file: not supported yet"

@@ -1,0 +1,140 @@
+"""joblib's files, held against joblib, and what is made to be read in two ways."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from guest.load import joblib_file, unpickler, witness
+
+from tests.guest.readers.reading_results import Result, read_file
+from tests.zoo_numpy import arrays
+
+Read = Callable[..., Result]
+WRAPPER = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81"
+
+
+class Calls:
+    """Pickles as a call."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.how = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.how
+
+
+def wrapped(raw: bytes, rest: bytes, fields: bytes = b"") -> bytes:
+    """One array of bytes, as joblib before 1.2 wrote it, and what stands behind it."""
+    shape = b"S'shape'\nI%d\n\x85s" % len(raw)
+    state = b"}" + shape + b"S'order'\nS'C'\nsS'dtype'\ncnumpy\ndtype\n(S'u1'\nI0\nI1\ntRs" + fields
+    return b"\x80\x02" + WRAPPER + state + b"b" + raw + rest
+
+
+@pytest.mark.parametrize("compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_arrays_are_as_joblib_loads_them(compress: Any, protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump({"all": arrays(), "tail": 7}, path, compress=compress, protocol=protocol)
+    result = read_file(path)
+    assert (result.end.reason, result.oddities) == ("", set())
+    loaded = joblib.load(path)["all"]
+    found = result.tensors(path.read_bytes())
+    assert {name: raw for name, (_, _, raw) in found.items()} == {
+        f"all.{name}": value.astype(value.dtype.newbyteorder("<")).tobytes("C") for name, value in loaded.items()
+    }
+
+
+def test_an_uncompressed_array_is_copied_from_behind_its_padding(tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump({"w": np.arange(8.0)}, path)
+    (row,) = read_file(path)["TENSOR"]
+    assert row.label == "copied"
+    assert row.offset % 16 == 0
+    assert path.read_bytes()[row.offset :][: row.length] == np.arange(8.0).tobytes()
+
+
+def test_arrays_without_padding(read: Read) -> None:
+    content = wrapped(b"abc", b".")
+    assert read(content, ".joblib").tensors(content) == {"tensor": ("U8", (3,), b"abc")}
+
+
+def test_our_loader_does_what_joblib_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump({**arrays(), "objects": np.array([np.arange(3), None], dtype=object)}, path)
+    monkeypatch.setattr(unpickler, "absent", {})
+
+    def testimony() -> dict[str, Any]:
+        with path.open("rb") as file:
+            return witness.forms(joblib_file.load(file), 1 << 20)
+
+    by_joblib = testimony()
+    monkeypatch.delitem(joblib_file.sys.modules, "joblib.numpy_pickle")
+    assert testimony() == by_joblib
+    assert list(unpickler.absent) == ["joblib.numpy_pickle.NumpyArrayWrapper"]
+    assert len(by_joblib) == len(arrays()) + 1
+
+
+def test_a_payload_behind_an_array(tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump([np.arange(3), Calls(os.system, "x")], path)
+    assert "reduce" in read_file(path).uses("posix.system")
+
+
+def test_a_payload_in_an_array_of_objects(tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump(np.array([Calls(os.system, "x")], dtype=object), path)
+    assert "reduce" in read_file(path).uses("posix.system")
+
+
+def test_a_payload_behind_the_pickle(read: Read) -> None:
+    result = read(wrapped(b"abc", b".") + pickle.dumps(Calls(os.system, "x")), ".joblib")
+    assert "reduce" in result.uses("posix.system")
+    assert result.oddities == {"pickle.several"}
+
+
+def test_an_array_whose_bytes_are_opcodes(read: Read) -> None:
+    """joblib sees an array, plain pickle a call."""
+    result = read(wrapped(b"0cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
+    assert "joblib.opcodes" in result.oddities
+    assert result.uses("os.system") == {"reduce"}
+
+
+def test_an_array_inside_of_a_frame(read: Read) -> None:
+    """joblib's unpickler takes a frame out of the file before it looks for the array behind it."""
+    body = wrapped(b"abc", b".")[2:]
+    result = read(b"\x80\x04\x95" + struct.pack("<Q", len(body)) + body, ".joblib")
+    assert "joblib.frame" in result.oddities
+    assert not result.end.complete
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02" + WRAPPER + b"}b.",
+        b"\x80\x02" + WRAPPER + b"I1\nb.",
+        wrapped(b"abc", b".").replace(b"I3\n", b"I-1\n"),
+        wrapped(b"abc", b".").replace(b"I3\n", b"I9999999999999999999\n"),
+        wrapped(b"abc", b"")[:-2],
+        wrapped(b"", b"\xff", b"S'numpy_array_alignment_bytes'\nI16\ns"),
+    ],
+)
+def test_wrappers_that_are_none(content: bytes, read: Read) -> None:
+    result = read(content, ".joblib")
+    assert result.formats == ["joblib"]
+    assert not result.end.complete
+
+
+def test_arrays_beside_the_file_are_left_out_by_name(read: Read) -> None:
+    """As joblib before 0.10 wrote them."""
+    stream = b"\x80\x02}S'w'\ncjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}S'filename'\nS'm.pkl_01.npy'\nsbs."
+    (row,) = read(stream, ".pkl")["LEFT_OUT"]
+    assert row.name == "w"
+    assert "'m.pkl_01.npy' beside this file" in row.reason
