@@ -101,9 +101,10 @@ def _page(rows: Sequence[Row], jail: str, on: str) -> Iterator[str]:
     yield "# Real checkpoints"
     yield ""
     yield "Written by `python -m bench.compatibility MODELS_DIR`: every file of a folder of checkpoints that others"
-    yield f"made and published, evaluated and converted in {jail}, whole commands with the start of the jail. *Labels*: how"
-    yield "many tensors' bytes were copied from the file, gathered by strides, decoded, or returned by its code."
-    yield "*Verified*: whether `sandbox-load verify` finds the output, its manifest and the file in agreement."
+    yield f"made and published, evaluated and converted in {jail}, whole commands with the start of the jail."
+    yield "*Labels*: how many tensors' bytes were copied from the file, gathered by strides, decoded, or returned"
+    yield "by its code. *Verified*: whether `sandbox-load verify` finds the output, its manifest and the file in"
+    yield "agreement."
     yield ""
     yield on
     yield ""

@@ -40,9 +40,9 @@ def _page(rows: Sequence[Row], times: Mapping[str, Samples], machine: str) -> It
     yield ""
     yield "*Right*: every tensor of the file with its dtype, shape and bytes; from this tool under the names that"
     yield "docs/naming.md gives them, from the others under any names. *Wrong*: an output in which bytes, dtype or"
-    yield "shape of a tensor differ, or a tensor lacks without a word. *Refused*: an error, and no output. *-*: a file of"
-    yield "a kind that the contender is not for. The others run without any jail, with nested containers walked, shared and"
-    yield "strided tensors made separate for save_file; the convert script keeps its own rules."
+    yield "shape of a tensor differ, or a tensor lacks without a word. *Refused*: an error, and no output. *-*: a"
+    yield "file of a kind that the contender is not for. The others run without any jail, with nested containers"
+    yield "walked, shared and strided tensors made separate for save_file; the convert script keeps its own rules."
     yield ""
     yield machine
     yield from ("", f"## {len(rows)} layouts", "")

@@ -20,11 +20,12 @@ def page(measured: Mapping[str, Samples], on_disk: Mapping[str, tuple[int, int]]
 def _page(measured: Mapping[str, Samples], on_disk: Mapping[str, tuple[int, int]], machine: str) -> Iterator[str]:
     yield "# Very large checkpoints"
     yield ""
-    yield "Written by `python -m bench.sizes`. The inputs are sparse files: each tensor is a hole between two marked"
-    yield "elements, so that 60 GB take a few hundred KB. Reading a hole costs memory traffic but no disk; outputs are"
-    yield "written in full. One run of each, in fresh processes. cp is `cp --sparse=never` with fsync, so that it"
-    yield "writes what an output has; this tool ends with fsync, torch leaves the flushing to the system. Ratio: to torch."
-    yield "Peaks in MB; the loader's own is what it held besides mapped files, sampled five times a second."
+    yield "Written by `python -m bench.sizes`. The inputs are sparse files: each tensor is a hole between two"
+    yield "marked elements, so that 60 GB take a few hundred KB. Reading a hole costs memory traffic but no disk;"
+    yield "outputs are written in full. One run of each, in fresh processes. cp is `cp --sparse=never` with fsync,"
+    yield "so that it writes what an output has; this tool ends with fsync, torch leaves the flushing to the"
+    yield "system. Ratio: to torch. Peaks in MB; the loader's own is what it held besides mapped files, sampled"
+    yield "five times a second."
     yield ""
     yield machine
     for key, samples in measured.items():

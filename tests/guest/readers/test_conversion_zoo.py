@@ -10,22 +10,10 @@ import pytest
 from bench.conversion.zoo import ZOO, spine
 from tests.guest.readers.reading_results import read_file
 
-# What main can't read yet, by what it waits for. One that can be read fails its test until it is taken out.
+# What can't be read yet, by what it waits for. One that can be read fails its test until it is taken out.
 _WAITING = {
     "names that safetensors can't hold are not escaped yet": "name_metadata name_empty name_nul name_surrogate",
-    "torch's tar format": "tar_state_dict tar_shared_storage tar_storage_views tar_nested",
-    "several pickles as a list": "several_pickles",
-    "structured arrays by column": "pickled_structured_array npy_structured forest_pickle",
-    "compressed files": "pickle_gzip pickle_bz2 pickle_xz pickle_lzma pickle_zlib torch_zip_gzip torch_legacy_gzip",
-    "joblib": (
-        "joblib_plain joblib_protocol_2 joblib_array_alone joblib_objects joblib_tensors joblib_shared_array"
-        " scaler_joblib"
-    ),
-    "joblib, compressed": "joblib_zlib joblib_gzip joblib_bz2 joblib_lzma joblib_xz forest_joblib",
-    "npy and npz": (
-        "npy npy_fortran npy_big_endian npy_scalar npy_empty npy_version_2 npy_objects npz npz_compressed npz_objects"
-    ),
-    "archives": "tar_gz tar_gz_legacy tar_plain tar_xz tar_gz_two_models zip_of_checkpoint stable_baselines3",
+    "an object's array without dimensions is its object": "npy_objects",
     "folders": "sharded_folder single_file_folder several_files_folder",
 }
 PENDING = {name: reason for reason, names in _WAITING.items() for name in names.split()}
