@@ -1,6 +1,6 @@
 """sandbox-load: open an untrusted model once, safely.
 
-from sandbox import Request, evaluate, load_state_dict
+from sandbox import Request, evaluate, load_state_dict, read_metadata
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.facts import VERSION
 
 __version__ = VERSION
-__all__ = ["Request", "__version__", "evaluate", "load_state_dict"]
+__all__ = ["Request", "__version__", "evaluate", "load_state_dict", "read_metadata"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +27,8 @@ def __getattr__(name: str) -> Any:
         from sandbox.tensors import load_state_dict  # noqa: PLC0415
 
         return load_state_dict
+    if name == "read_metadata":
+        from sandbox.metadata.reader import read_metadata  # noqa: PLC0415
+
+        return read_metadata
     raise AttributeError(name)

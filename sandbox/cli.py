@@ -119,6 +119,11 @@ def _request(options: argparse.Namespace, progress: Progress) -> Request:
         salvage=options.salvage,
         allow_returned=options.allow_returned,
         strip_prefix=options.strip_prefix,
+        select=tuple(options.select),
+        exclude=tuple(options.exclude),
+        tied=options.tied,
+        shard_size=parse_size(options.shard_size) if options.shard_size else None,
+        split_optimizer=options.split_optimizer,
         timeout=options.timeout,
         linger=options.linger,
         exercise=options.exercise,
@@ -133,6 +138,14 @@ def _request(options: argparse.Namespace, progress: Progress) -> Request:
 def _setup_parser() -> argparse.ArgumentParser:
     parser = _parser("setup", _SETUP_HELP)
     parser.add_argument("--jail", choices=JAILS, default="auto")
+    parser.add_argument(
+        "--with",
+        dest="layers",
+        metavar="LAYER",
+        action="append",
+        default=[],
+        help="add a framework for loads to import, in every jail: cloudpickle, joblib, pandas, sklearn (repeatable)",
+    )
     parser.add_argument("--wheels", metavar="DIR", type=Path, help="look for packages there first")
     parser.add_argument(
         "--offline", action="store_true", help="use nothing but --wheels and what is downloaded already"
@@ -146,10 +159,12 @@ def _setup(options: argparse.Namespace) -> int:
     from sandbox.prepare import remove, setup  # noqa: PLC0415
 
     say = Progress(quiet=options.quiet).say
+    if options.remove and options.layers:
+        raise messages.error("setup.remove_with")
     if options.remove:
         remove(options.jail, say)
     else:
-        setup(options.jail, say, wheels=options.wheels, offline=options.offline)
+        setup(options.jail, say, options.layers, wheels=options.wheels, offline=options.offline)
     return Exit.QUIET
 
 

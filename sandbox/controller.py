@@ -31,7 +31,8 @@ from sandbox.facts import (
 )
 from sandbox.inside import everywhere, read_back
 from sandbox.jail import family
-from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Readiness
+from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Mounted, Readiness
+from sandbox.jail.layers import Layer, having, layers
 from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
 from sandbox.judge.rules import Rules, parse_rules
@@ -40,12 +41,13 @@ from sandbox.judge.verdict import judge
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
 from sandbox.policy import Policy, load, read_table
-from sandbox.release import Release
+from sandbox.release import Release, may_write
 from sandbox.request import Request
 from sandbox.scratch import scratch
 from sandbox.stage import Staged, stage
 from sandbox.untrusted.talk import understand
-from sandbox.weights.group import OutputGroup, output_paths, refuse_existing
+from sandbox.weights.group import OutputGroup, refuse_existing
+from sandbox.weights.names import stripped
 from sandbox.weights.plan import Caps
 from sandbox.weights.writer import WeightsWriter
 
@@ -69,13 +71,15 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
         weights = Path(request.output or request.path.with_suffix(".safetensors"))
         group = None
         if request.write:
-            names = (path.name for path in output_paths(weights).values())
-            refuse_existing(weights.parent, names, force=request.force, source=os.fstat(staged.fd))
+            refuse_existing(
+                weights.parent, may_write(weights, request.choices()), force=request.force, source=os.fstat(staged.fd)
+            )
             group = held.enter_context(OutputGroup(weights.parent, force=request.force))
         _check_digest(request, staged)
         limits = limits_for(policy, staged, request.memory)
         jail, ready = family.choose(request.jail, request.runtime, request.progress)
-        run = _Run(request, policy, bundle, staged, jail, ready, limits, weights, group)
+        release = Release(group, weights, request.choices(), salvage=request.salvage)
+        run = _Run(request, policy, bundle, staged, jail, ready, limits, release)
         report = run.report(held, started)
         keep(report)
         return report
@@ -114,8 +118,13 @@ class _Run:
     jail: Jail
     ready: Readiness
     limits: Limits
-    weights: Path
-    group: OutputGroup | None
+    release: Release
+
+    @cached_property
+    def layers(self) -> dict[Layer, Mounted | None]:
+        """Every layer there is, and what of it the jail gets: a load has all that is prepared, a reading none."""
+        load = not self.request.static
+        return {layer: layer.mounted() if load else None for layer in layers(self.bundle)}
 
     @cached_property
     def rules(self) -> Rules:
@@ -146,6 +155,7 @@ class _Run:
             uid=spec.uid,
             code_sha256=code_digest,
             inside=vars(hello) if hello else {},
+            layers=tuple(layer.facts() for layer, given in self.layers.items() if given),
         )
         evidence = self._evidence(outcome, asked, planted)
         source = Input(str(staged.path), staged.size, digest, staged_copy=copied)
@@ -168,9 +178,9 @@ class _Run:
     def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
         """The report; the outputs are written on the way, since only now it is known whether they may be."""
         judgement = judge(evidence, self.rules)
-        request = self.request
-        release = Release(self.group, self.weights, request.strip_prefix, salvage=request.salvage)
-        outputs, not_written = release.write(outcome, judgement, source)
+        outputs, not_written = self.release.write(outcome, judgement, source)
+        static = replace(evidence.static, left_out=(*evidence.static.left_out, *self.release.left_out()))
+        left = {item.name for item in self.release.left_out()}
         talks = tuple(map(understand, evidence.dynamic.conversations))
         story, processes = account(evidence, talks, self.rules)
         return Report(
@@ -182,12 +192,12 @@ class _Run:
             policy=self.policy.name,
             persona=self.policy.persona.name,
             jail=jail,
-            static=evidence.static,
+            static=static,
             dynamic=evidence.dynamic,
             comparison=evidence.comparison,
             completeness=judgement.completeness,
             findings=judgement.findings,
-            tensors=_count(outcome.plan),
+            tensors=_count([tensor for tensor in outcome.plan if tensor.name not in left]),
             outputs=outputs,
             not_written=not_written,
             not_examined=judgement.not_examined,
@@ -217,6 +227,7 @@ class _Run:
                 syscalls=self.policy.syscalls.wall_one,
                 job=secrets.token_hex(8),
                 programs=self.policy.programs if "programs" in self.policy.freedoms else None,
+                layers=tuple(filter(None, self.layers.values())),
             )
             yield spec, digest, copy
 
@@ -255,25 +266,22 @@ class _Run:
             header_bytes=self.policy.write.header_bytes,
             metadata_bytes=self.policy.read.metadata_bytes,
         )
-        wanted = self._writer if self.group is not None or not self.request.static else None
+        wanted = self._writer if self.release.group is not None or not self.request.static else None
         prefix, returned = self.request.strip_prefix, self.request.allow_returned
         return Exchange(self.staged, caps, wanted, promised, strip_prefix=prefix, returned=returned)
 
     def _writer(self, plan: Sequence[Tensor], sources: dict[Label, int]) -> WeightsWriter:
-        """Digests are needed for the comparison even where nothing is to be written."""
-        report = self.request.copied or (lambda _done: None)
-        if self.group is None:
-            return WeightsWriter(plan, sources, None, report)
-        nbytes = sum(tensor.nbytes for tensor in plan)
-        self.group.require_space(nbytes)
-        return WeightsWriter(plan, sources, self.group.create(self.weights.name, "weights"), report)
+        return self.release.writer(plan, sources, self.request.copied or (lambda _done: None))
 
     def _dynamic(self, outcome: Outcome, asked: Asked) -> DynamicFacts:
-        """With the witnesses under the names of the output."""
+        """With the witnesses under the names of the output, and the layers that would have had what was absent."""
         facts = outcome.session.dynamic(asked=asked.load)
         prefix = self.request.strip_prefix
+        lacking = [layer for layer, given in self.layers.items() if not given]
         return replace(
-            facts, witnesses=tuple(replace(row, name=row.name.removeprefix(prefix)) for row in facts.witnesses)
+            facts,
+            witnesses=tuple(replace(row, name=stripped(row.name, prefix)) for row in facts.witnesses),
+            absent=tuple(replace(row, layer=having(lacking, row.name)) for row in facts.absent),
         )
 
     def _compare(self, outcome: Outcome, dynamic: DynamicFacts) -> Comparison:

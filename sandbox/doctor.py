@@ -15,6 +15,7 @@ from sandbox.facts import Verdict
 from sandbox.jail import cgroup
 from sandbox.jail.family import AUTOMATIC, members, runtimes
 from sandbox.jail.interface import Jail, Limits, Readiness
+from sandbox.jail.layers import layers
 from sandbox.report.neutral import neutral
 from sandbox.request import Request
 from sandbox.scratch import scratch
@@ -126,6 +127,15 @@ def _cgroup() -> str:
         group.remove()
 
 
+def _layers() -> str:
+    """Which are made; every jail gets those."""
+    every = layers(bundle.find())
+    made = [layer.name for layer in every if layer.packages.ready()]
+    lacking = [layer.name for layer in every if layer.name not in made]
+    more = f"; for more: sandbox-load setup --with {' --with '.join(lacking)}" if lacking else ""
+    return f"{', '.join(made) or 'none'}{more}"
+
+
 def user_namespaces(proc: Path = Path("/proc/sys")) -> str:
     """Whether a user without rights may make one, and what would open them."""
     if _number(proc / "user/max_user_namespaces", 1) == 0:
@@ -163,6 +173,7 @@ def _number(path: Path, otherwise: int) -> int:
 _MACHINE: tuple[tuple[str, Callable[[], str]], ...] = (
     ("kernel", kernel),
     ("memory", _memory),
+    ("layers in every jail", _layers),
     ("limits in bubblewrap by", _cgroup),
     ("user namespaces", user_namespaces),
     ("reading memory", ptrace_scope),

@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import messages
@@ -19,6 +19,7 @@ from sandbox.untrusted import wire
 from sandbox.untrusted.session import Phase, Session
 from sandbox.untrusted.wire import Kind
 from sandbox.weights.metadata import MetadataCheck
+from sandbox.weights.names import stripped
 from sandbox.weights.plan import Caps, PlanCheck
 from sandbox.weights.spool import ReturnedSpool
 from sandbox.weights.writer import Digests, WeightsWriter
@@ -60,6 +61,7 @@ class Exchange:
         self._staged, self._caps, self._make_writer = staged, caps, make_writer
         self._promised = promised
         self._session = Session()
+        self._strip_prefix = strip_prefix
         self._check = PlanCheck(staged.size, caps, strip_prefix=strip_prefix)
         self._metadata = MetadataCheck(caps.metadata_bytes)
         self._writer: WeightsWriter | None = None
@@ -179,7 +181,7 @@ class Exchange:
     def _returned_row(self, row: wire.Returned) -> None:
         if self._returned is None:
             raise ProtocolError("the jail broke the protocol: a returned tensor that nobody asked for")
-        self._returned.spool(self._plan).add(row)
+        self._returned.spool(self._plan).add(replace(row, name=stripped(row.name, self._strip_prefix)))
 
     def _returned_data(self, untrusted_payload: bytes) -> None:
         if self._returned is None:

@@ -64,6 +64,8 @@ class Tensor:
     length: int  # bytes of the input from there
     nbytes: int  # bytes of the output
     alias: int
+    twin: int = -1  # index of the first tensor that is the very same one
+    escaped: bool = False  # the name stands for another, which safetensors can't hold
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,15 @@ class Witness:
 
 @dataclass(frozen=True)
 class Absent:
-    """A global whose module is not in the jail; a stand-in took its place."""
+    """A global whose module is not in the jail; a stand-in took its place.
+
+    `layer`: one that the jail was without and that has the module.
+    """
 
     name: str
     reason: str
     count: int
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -427,6 +433,15 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Further packages that the loader could import. `digest`: of their lock, shortened."""
+
+    name: str
+    digest: str
+    packages: dict[str, str]  # name -> version
+
+
+@dataclass(frozen=True)
 class JailFacts:
     """The jail that was used, and how it looked from inside."""
 
@@ -438,6 +453,7 @@ class JailFacts:
     uid: int
     code_sha256: str  # of the guest code it was given
     inside: dict[str, Any] = field(default_factory=dict)  # PID 1's own view; the jail's word
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -445,7 +461,7 @@ class Output:
     """A file that was written."""
 
     path: str
-    kind: str  # weights, manifest, metadata
+    kind: str  # weights, optimizer, manifest, metadata, index
     size: int
     sha256: str
 

@@ -49,6 +49,16 @@ _CALLER: _Texts = {
     "output.input": ("{path} is the input itself", _OUTPUT),
     "output.special": ("{path} is not a file", _OUTPUT),
     "output.exists": ("{path} exists already", "choose another with -o, or replace it with --force"),
+    "output.stale": (
+        "{path} is of another conversion, and would look like a part of this one",
+        "remove it, or " + _OUTPUT,
+    ),
+    "output.unwanted": ("{option} is about the output, and --no-output writes none", "leave one of the two out"),
+    "choice.nothing": (
+        "the pattern {pattern!r} matches none of the names of {count} tensors, of which {first!r} is the first",
+        "* stands for any text, ? for one letter; case matters, and --strip-prefix comes first",
+    ),
+    "choice.shards": ("it would take {count} shards, and {most} is the most", "choose a larger --shard-size"),
     "report.words": ("--report {word!r} is not FORMAT=PATH", "FORMAT is one of {formats}"),
     "report.stdout": ("--report {word!r}: the report goes to standard output anyway", "choose its form with --format"),
     "report.folder": ("--report {word!r}: there is no such folder", "create it first"),
@@ -92,12 +102,15 @@ _CALLER: _Texts = {
     "manifest.fields": ("the manifest does not have the fields of {schema}", _VERIFIED),
     "manifest.value": ("the manifest's {key} can't be", _VERIFIED),
     "manifest.entry": ("the manifest has an entry that can't be: {why}", _VERIFIED),
+    "metadata.foreign": ("it is no metadata of sandbox-load's: {why}", "name a .metadata.json that it wrote"),
     "replan": ("the plan can't be derived again: {why}", "see the report of the source"),
     "tensors.verdict": ("{path}: {verdict}: {summary}", "read the report before you accept it"),
     "tensors.none": ("{path}: {why}", "read its report: sandbox-load {path} --no-output"),
     "jail.runtime": ("--runtime names a runtime of the Docker engine", "use it with --jail docker"),
     "jail.root": ("a jail is never started as root", "choose an unprivileged uid and gid"),
     "bubblewrap.unusable": ("bubblewrap can't be used here: {why}", "{fix}"),
+    "layer.unknown": ("there is no layer {name!r}", "use one of {known}"),
+    "setup.remove_with": ("--remove takes away all that setup made, layers too", "leave --with out"),
     "wheels": ("{folder} is not a folder of wheels", "name one that exists"),
 }
 

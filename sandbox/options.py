@@ -21,6 +21,17 @@ def add_output(out: argparse._ArgumentGroup) -> None:
     )
     out.add_argument("--strip-prefix", metavar="P", default="", help="take P off the front of the tensors' names")
     out.add_argument(
+        "--select", metavar="PATTERN", action="append", default=[], help="only tensors of such names, like 'model.*'"
+    )
+    out.add_argument(
+        "--exclude", metavar="PATTERN", action="append", default=[], help="no tensors of such names, like '*.bias'"
+    )
+    out.add_argument(
+        "--tied", choices=("keep", "drop"), default="keep", help="drop: write a tensor of several names once"
+    )
+    out.add_argument("--shard-size", metavar="SIZE", help="several files of at most SIZE, like 5GB, and their index")
+    out.add_argument("--split-optimizer", action="store_true", help="the optimizer's tensors in a file of their own")
+    out.add_argument(
         "--report", metavar="FORMAT=PATH", action="append", default=[], help="write the report to a file, too"
     )
     out.add_argument("--evidence", metavar="DIR", type=Path, help="write what it said, left and ran to a new folder")

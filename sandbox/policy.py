@@ -14,6 +14,7 @@ from sandbox.persona import Persona, parse_persona
 
 PERSONA = "laptop"  # whose machine a jail looks like when nobody says
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB"}
 
 # What the policy `detonate` lets a load do, inside its jail: run programs, write to its tmpfs, talk to the sinkhole.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox import messages
 from sandbox.jail import family
 from sandbox.policy import PERSONA
+from sandbox.weights.arrangement import KEEP, Choices
 
 
 def _silent(_line: str) -> None:
@@ -32,6 +33,11 @@ class Request:
     salvage: bool = False
     allow_returned: bool = False
     strip_prefix: str = ""
+    select: Sequence[str] = ()  # patterns of names
+    exclude: Sequence[str] = ()
+    tied: str = KEEP
+    shard_size: int | None = None
+    split_optimizer: bool = False
     timeout: float | None = None
     linger: float | None = None
     exercise: bool = False  # touch the loaded object after the load
@@ -47,3 +53,24 @@ class Request:
         for option, is_asked in asked.items():
             if self.static and is_asked:
                 raise messages.error("static.load", option=option)
+        shaped = {
+            "--select": bool(self.select),
+            "--exclude": bool(self.exclude),
+            "--tied": self.tied != KEEP,
+            "--shard-size": self.shard_size is not None,
+            "--split-optimizer": self.split_optimizer,
+        }
+        for option, is_asked in shaped.items():
+            if is_asked and not self.write:
+                raise messages.error("output.unwanted", option=option)
+
+    def choices(self) -> Choices:
+        """What the output is to hold."""
+        return Choices(
+            self.strip_prefix,
+            tuple(self.select),
+            tuple(self.exclude),
+            self.tied,
+            self.shard_size,
+            self.split_optimizer,
+        )

@@ -11,6 +11,7 @@ from sandbox import messages
 from sandbox.controller import evaluate
 from sandbox.facts import Verdict
 from sandbox.scratch import scratch
+from sandbox.weights.group import OPTIMIZER, WEIGHTS
 
 
 def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **options: Any) -> dict[str, Any]:
@@ -28,5 +29,6 @@ def load_state_dict(path: str | Path, accept: Collection[str] = ("clean",), **op
             raise messages.error("tensors.verdict", path=path, verdict=report.verdict, summary=report.summary)
         if report.not_written:
             raise messages.error("tensors.none", path=path, why=report.not_written)
-        tensors: dict[str, Any] = load_file(output)
+        files = [written.path for written in report.outputs if written.kind in (WEIGHTS, OPTIMIZER)]
+        tensors: dict[str, Any] = {name: tensor for file in files for name, tensor in load_file(file).items()}
         return {name: tensor.clone() for name, tensor in tensors.items()}

@@ -11,8 +11,7 @@ from sandbox.facts import Exit
 from sandbox.report.neutral import neutral
 from sandbox.request import Request
 from sandbox.scratch import scratch
-from sandbox.weights.group import output_paths
-from sandbox.weights.verify import VerifyResult, load_manifest, verify, verify_plan
+from sandbox.weights.verify import VerifyResult, load_manifest, manifest_of, verify, verify_plan
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,18 @@ def check(output: Path, source: Path, *, replan: bool, jail: str) -> Checked:
 
 def _replanned(result: VerifyResult, output: Path, source: Path, jail: str) -> VerifyResult:
     """A static conversion in a fresh jail, into a private folder, whose manifest is then compared."""
-    said = load_manifest(output_paths(output)["manifest"])
+    said = load_manifest(manifest_of(output))
     with scratch() as folder:
-        again = folder / output.name
-        request = Request(source, output=again, jail=jail, static=True, salvage=True, strip_prefix=said.strip_prefix)
-        report = evaluate(request)
+        again = folder / "again.safetensors"
+        request = Request(source, output=again, jail=jail, static=True, salvage=True)
+        report = evaluate(
+            request, strip_prefix=said.strip_prefix, select=said.select, exclude=said.exclude, tied=said.tied
+        )
         if report.not_written:
             raise messages.error("replan", why=report.not_written)
-        fresh = load_manifest(output_paths(again)["manifest"])
+        fresh = load_manifest(manifest_of(again))
     digests = {entry.tensor.index: entry.digest for entry in fresh.entries}
-    return verify_plan(result, [entry.tensor for entry in fresh.entries], digests)
+    return verify_plan(result, [entry.tensor for entry in fresh.entries], digests, fresh)
 
 
 def _text(output: Path, result: VerifyResult) -> str:

@@ -18,13 +18,14 @@ from sandbox import __version__, cli, controller, prepare
 from sandbox.facts import Exit
 from sandbox.jail import family
 from sandbox.request import Request
+from sandbox.weights.arrangement import Choices
 
 CONTENT = b"\x80\x04K\x01."
 SECONDS = "it takes a number of seconds above 0 and below 10000000"
 OPTIONS = {
     (): "-o --output --no-output --force --report --evidence --format --policy --jail --runtime --sha256 --static "
     "--salvage --allow-returned --strip-prefix --timeout --memory -q -v --version",
-    ("setup",): "--jail --wheels --offline --remove",
+    ("setup",): "--jail --with --wheels --offline --remove",
     ("verify",): "--source --replan",
     ("doctor",): "",
 }
@@ -114,6 +115,11 @@ def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
             "the following arguments are required: --source; see: sandbox-load verify --help",
         ),
         (["setup", "--jail", "none"], "argument --jail: invalid choice: 'none'"),
+        (
+            ["setup", "--remove", "--with", "sklearn"],
+            "--remove takes away all that setup made, layers too; leave --with",
+        ),
+        (["setup", "--with", "x"], "there is no layer 'x'; use one of cloudpickle, joblib, pandas, sklearn"),
         (["doctor", "model.pt"], "unrecognized arguments: model.pt; see: sandbox-load doctor --help"),
         (["\x1b[31m", "--x\n"], "unrecognized arguments: --x; see: sandbox-load --help"),
     ],
@@ -345,6 +351,9 @@ def test_options_may_stand_before_the_model(model: Path, monkeypatch: pytest.Mon
         [*first, "--allow-returned", "--strip-prefix", "model.", "--jail", "docker", "--runtime", "runsc", "model.pt"]
     )
     (request,) = seen
+    shaped = ["--select", "a*", "--select", "b*", "--exclude", "*c", "--tied", "drop", "--shard-size", "5GB"]
+    cli.run([*shaped, "--split-optimizer", "model.pt"])
+    assert seen[1].choices() == Choices("", ("a*", "b*"), ("*c",), "drop", 5 * 10**9, split_optimizer=True)
     assert (request.path, request.output) == (Path("model.pt"), Path("out.safetensors"))
     assert (request.static, request.force, request.salvage, request.allow_returned) == (True, True, True, True)
     assert (request.memory, request.timeout, request.strip_prefix) == (4 << 30, 2.5, "model.")

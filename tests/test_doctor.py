@@ -79,7 +79,14 @@ def test_what_a_trial_says_is_why_the_jail_is_not_usable(monkeypatch: pytest.Mon
 
 def test_every_fact_of_the_machine_is_told() -> None:
     facts = dict(machine())
-    assert facts.keys() == {"kernel", "memory", "limits in bubblewrap by", "user namespaces", "reading memory"}
+    assert facts.keys() == {
+        "kernel",
+        "memory",
+        "layers in every jail",
+        "limits in bubblewrap by",
+        "user namespaces",
+        "reading memory",
+    }
     assert all(facts.values())
 
 

@@ -83,7 +83,7 @@ def talk(
     **caps: int,
 ) -> Outcome:
     def digests_only(plan: Any, sources: Any) -> WeightsWriter:
-        return WeightsWriter(plan, sources, None)
+        return WeightsWriter(plan, sources, ())
 
     limits = Caps(**({"total_bytes": 1 << 20} | caps))
     with Exchange(staged, limits, digests_only, promised or {}, strip_prefix="model.", returned=returned) as exchange:

@@ -17,7 +17,7 @@ from guest.order import Order
 from sandbox.bundle import find
 from sandbox.errors import CallerError
 from sandbox.jail import family
-from sandbox.jail.interface import HOME, MODEL, JailSpec
+from sandbox.jail.interface import HOME, MODEL, JailSpec, Mounted
 from sandbox.judge import classes
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
@@ -105,7 +105,9 @@ def test_the_jails_environment_holds_nothing_of_the_callers(monkeypatch: pytest.
     assert variables() == {"HOME": HOME, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[str, Any], Secrets]:
+def told(
+    policy: Policy, staged: Staged, jail: Any, layers: tuple[Mounted, ...] = (), **asked: Any
+) -> tuple[dict[str, Any], Secrets]:
     spec = JailSpec(
         model=staged.path,
         model_name="0123456789abcdef",
@@ -117,6 +119,7 @@ def told(policy: Policy, staged: Staged, jail: Any, **asked: Any) -> tuple[dict[
         variables=variables(),
         syscalls=policy.syscalls.wall_one,
         job="job",
+        layers=layers,
     )
     planted = Secrets(policy.persona)
     wanted = Asked(**{"load": True, "returned": False, "wall": 60.0, "linger": 2.0} | asked)
@@ -144,6 +147,16 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     loader = json.loads(guest.for_loader("trace"))
     assert loader["rlimits"] == guest.rlimits
     assert (guest.linger, loader["exercise"], loader["clock"]) == (2.0, False, 0.0)
+
+
+def test_the_loader_alone_is_told_of_the_layers(policy: Policy, staged: Staged) -> None:
+    layer = Mounted("/layers/x", Path("/nowhere"), frozenset({"x", "x.part"}))
+    content, _ = told(policy, staged, MEMBERS["docker"], layers=(layer,))
+    guest = Order(**content)
+    assert json.loads(guest.for_loader("notify"))["layers"] == ["/layers/x"]
+    assert "/layers/x" not in guest.for_reader().decode()
+    assert guest.frameworks == [*policy.frameworks, "x", "x.part"]
+    assert guest.promised["writable /layers/x"] == 0
 
 
 def test_the_loader_is_told_what_it_is_put_through(policy: Policy, staged: Staged) -> None:

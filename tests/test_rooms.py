@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sandbox.controller",
         "sandbox.request",
         "sandbox.tensors",
+        "sandbox.metadata",
     },  # later
     "sandbox.errors": set(),
     "sandbox.facts": set(),
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.jail": _MIDDLE,
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
     "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
+    "sandbox.metadata": {"sandbox.untrusted.wire", "sandbox.weights.metadata", *_BOTTOM},
     "sandbox.order": {"sandbox.planted", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.inside": {"sandbox.facts", "sandbox.jail.interface"},
     "sandbox.exchange": {
@@ -60,13 +62,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
         *("sandbox.planted", "sandbox.judge", "sandbox.weights", *_MIDDLE),
     },
-    "sandbox.tensors": {"sandbox.controller", "sandbox.scratch", *_MIDDLE},
+    "sandbox.tensors": {"sandbox.controller", "sandbox.scratch", "sandbox.weights.group", *_MIDDLE},
     "sandbox.reporting": {"sandbox.report", *_MIDDLE},
     "sandbox.verification": {"sandbox.controller", "sandbox.request", "sandbox.scratch", "sandbox.weights", *_MIDDLE},
     "sandbox.prepare": {"sandbox.jail", *_MIDDLE},
     "sandbox.doctor": {"sandbox.controller", "sandbox.request", "sandbox.scratch", "sandbox.jail", *_MIDDLE},
     "sandbox.options": set(),
-    "sandbox.request": {"sandbox.jail.family", *_MIDDLE},
+    "sandbox.request": {"sandbox.jail.family", "sandbox.weights.arrangement", *_MIDDLE},
     "sandbox.cli": {
         *("sandbox.controller", "sandbox.reporting", "sandbox.verification", "sandbox.prepare", "sandbox.doctor"),
         *("sandbox.options", "sandbox.request", "sandbox.progress", *_MIDDLE),

@@ -69,7 +69,9 @@ def expected(value: Any) -> tuple[str, tuple[int, ...], bytes]:
         little = value.astype(value.dtype.newbyteorder("<"))
         return _NUMPY[value.dtype.str[1:]], value.shape, little.tobytes("C")
     plain = value.detach().resolve_conj().resolve_neg().contiguous()
-    raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    flat = plain.reshape(-1)
+    flat = flat.as_strided(flat.shape, (1,))  # of a single element any stride counts as contiguous
+    raw = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
     return _NAMES[value.dtype], tuple(value.shape), raw
 
 

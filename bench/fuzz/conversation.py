@@ -18,6 +18,7 @@ from sandbox.facts import Limit, Report
 from sandbox.jail.interface import Jail, JailSpec, Progress, Readiness, RunningJail
 from sandbox.order import limits_for
 from sandbox.policy import Policy, load
+from sandbox.release import Release
 from sandbox.request import Request
 from sandbox.stage import stage
 from sandbox.weights.group import OutputGroup
@@ -130,6 +131,6 @@ def evaluate(conversation: Conversation, folder: Path) -> tuple[Report, Request]
         staged.start_digest()
         limits = limits_for(_policy(), staged, None)
         jail = ReplayJail(conversation)
-        weights = folder / "out.safetensors"
-        run = _Run(request, _policy(), find(), staged, jail, _READY, limits, weights, group)
+        release = Release(group, folder / "out.safetensors", request.choices(), salvage=request.salvage)
+        run = _Run(request, _policy(), find(), staged, jail, _READY, limits, release)
         return run.report(held, time.monotonic()), request

@@ -5,18 +5,16 @@ The generator is the machine with sorts in place of values: an opcode is ready w
 
 from __future__ import annotations
 
-import pickletools
 import random
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bench.fuzz.literals import ARGUMENTS, LITERALS, OPCODES, UNHASHABLE
 from bench.fuzz.vocabulary import CLASSES, MODULE
 
-_OPCODES = {opcode.name: opcode for opcode in pickletools.opcodes}
 _LONGEST = 60  # opcodes of one program, before it is brought to its end
 _DEPTH = 40  # of values in each other, so that any comparison may recurse
-_LONG_TEXT = 5000  # longer than what the reader takes out of the file
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Op:
     argument: bytes = b""
 
     def pack(self) -> bytes:
-        return _OPCODES[self.name].code.encode("latin-1") + self.argument
+        return OPCODES[self.name].code.encode("latin-1") + self.argument
 
 
 @dataclass
@@ -61,117 +59,17 @@ class _Program:
         self.stack.append(Slot(sort, hashable, depth))
 
     def may(self, name: str) -> bool:
-        return _OPCODES[name].proto <= self.protocol
+        return OPCODES[name].proto <= self.protocol
 
     def top(self, *sorts: str) -> bool:
         return bool(self.stack) and self.stack[-1].sort in sorts
 
 
-# Literals: the argument's form by pickletools' name of it, the sort by its name of what comes on the stack.
-
-
-def _number(chance: random.Random) -> int:
-    return chance.choice((0, 1, -1, 7, 255, 256, 65535, 1 << 31, -(1 << 31), 1 << 63, chance.getrandbits(90)))
-
-
-def _letters(chance: random.Random) -> str:
-    text = chance.choice(("", "a", "w", "é", "\U0001f600", "x\\y", "'\"", "a.b", "\u2028", "k" * 40, "\ud800"))
-    return text * _LONG_TEXT if chance.random() < 0.02 else text
-
-
-def _octets(chance: random.Random) -> bytes:
-    data = chance.choice((b"", b"a", b"\0\xff", bytes(range(256)), b"w"))
-    return data * _LONG_TEXT if chance.random() < 0.02 else data
-
-
-def _signed(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 8) // 8, "little", signed=True)
-
-
-def _counted(letter: str, data: Callable[[random.Random], bytes]) -> Callable[[random.Random], bytes]:
-    count = struct.Struct(f"<{letter}")
-    most = (1 << (8 * count.size - (letter == "i"))) - 1
-
-    def argument(chance: random.Random) -> bytes:
-        content = data(chance)[:most]
-        return count.pack(len(content)) + content
-
-    return argument
-
-
-def _utf8(chance: random.Random) -> bytes:
-    return _letters(chance).encode("utf-8", "surrogatepass")
-
-
-def _short_utf8(chance: random.Random) -> bytes:
-    return (_letters(chance)[:60]).encode("utf-8", "surrogatepass")
-
-
-def _ascii(chance: random.Random) -> bytes:
-    return chance.choice((b"", b"a", b"w", b"x.y", b"k" * 40))
-
-
-def _escaped(chance: random.Random) -> bytes:
-    text = _letters(chance).replace("\\", "\\u005c").replace("\n", "\\u000a")
-    return text.encode("raw-unicode-escape") + b"\n"
-
-
-_ARGUMENTS: dict[str, Callable[[random.Random], bytes]] = {
-    "uint1": lambda chance: bytes([chance.choice((0, 1, 127, 255))]),
-    "uint2": lambda chance: struct.pack("<H", chance.choice((0, 1, 256, 65535))),
-    "int4": lambda chance: struct.pack("<i", chance.choice((0, -1, 1, (1 << 31) - 1, -(1 << 31)))),
-    "decimalnl_short": lambda chance: (
-        chance.choice((b"00", b"01", b"0", b"1", b"-5", b"99", b"%d" % (1 << 70))) + b"\n"
-    ),
-    "decimalnl_long": lambda chance: b"%d" % _number(chance) + chance.choice((b"L", b"")) + b"\n",
-    "floatnl": lambda chance: chance.choice((b"1.5", b"-0.0", b"1e300", b"inf", b"nan", b"3")) + b"\n",
-    "float8": lambda chance: struct.pack(">d", chance.choice((0.0, -0.0, 1.0, 1e-320, float("inf"), float("nan")))),
-    "long1": lambda chance: _counted("B", lambda inner: _signed(_number(inner)))(chance),
-    "long4": lambda chance: _counted("i", lambda inner: _signed(_number(inner)))(chance),
-    "stringnl": lambda chance: ascii(_ascii(chance).decode("ascii")).encode("ascii") + b"\n",
-    "string1": _counted("B", _ascii),
-    "string4": _counted("i", _ascii),
-    "bytes1": _counted("B", _octets),
-    "bytes4": _counted("I", _octets),
-    "bytes8": _counted("Q", _octets),
-    "bytearray8": _counted("Q", _octets),
-    "unicodestringnl": _escaped,
-    "unicodestring1": _counted("B", _short_utf8),
-    "unicodestring4": _counted("I", _utf8),
-    "unicodestring8": _counted("Q", _utf8),
-}
-_SORTS = {
-    "int": "number",
-    "int_or_bool": "number",
-    "bool": "number",
-    "float": "number",
-    "None": "none",
-    "str": "text",
-    "unicode": "text",
-    "bytes": "bytes",
-    "bytes_or_str": "text",
-    "bytearray": "bytearray",
-    "tuple": "tuple",
-    "list": "list",
-    "dict": "dict",
-    "set": "set",
-}
-_UNHASHABLE = frozenset({"list", "dict", "set", "bytearray", "mapping"})
-LITERALS = {
-    name: _SORTS[opcode.stack_after[0].name]
-    for name, opcode in _OPCODES.items()
-    if not opcode.stack_before
-    and len(opcode.stack_after) == 1
-    and opcode.stack_after[0].name in _SORTS
-    and (opcode.arg is None or opcode.arg.name in _ARGUMENTS)
-}
-
-
 def _literal(program: _Program, name: str) -> None:
-    argument = _OPCODES[name].arg
-    program.emit(name, _ARGUMENTS[argument.name](program.chance) if argument else b"")
+    argument = OPCODES[name].arg
+    program.emit(name, ARGUMENTS[argument.name](program.chance) if argument else b"")
     sort = LITERALS[name]
-    program.push(sort, hashable=sort not in _UNHASHABLE)
+    program.push(sort, hashable=sort not in UNHASHABLE)
 
 
 # What moves things about. Each: whether it is ready, and what it does.
@@ -186,7 +84,7 @@ def _closes(sort: str) -> Callable[[_Program, str], None]:
     def act(program: _Program, name: str) -> None:
         items = program.frames.pop()
         program.emit(name)
-        hashable = sort not in _UNHASHABLE and all(item.hashable for item in items)
+        hashable = sort not in UNHASHABLE and all(item.hashable for item in items)
         program.push(sort, items, hashable=hashable)
 
     return act
@@ -258,7 +156,7 @@ _INDEX: dict[str, Callable[[int], bytes]] = {
     "BINGET": lambda at: bytes([at]),
     "LONG_BINPUT": lambda at: struct.pack("<I", at),
     "LONG_BINGET": lambda at: struct.pack("<I", at),
-    "MEMOIZE": lambda at: b"",
+    "MEMOIZE": lambda _: b"",
 }
 
 
@@ -360,7 +258,7 @@ def _known(program: _Program, _name: str) -> None:
     name_global(program, module, callee)
     program.ops += arguments
     program.emit("REDUCE")
-    program.push(sort, [], hashable=sort not in _UNHASHABLE)
+    program.push(sort, [], hashable=sort not in UNHASHABLE)
 
 
 def _text(text: str) -> Op:
@@ -472,7 +370,7 @@ ACTIONS: dict[str, _Action] = {
 }
 # What `pickle.loads` alone can't give a value, and what begins and ends a program.
 NOT_GENERATED = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "PROTO", "STOP"})
-assert set(ACTIONS) | NOT_GENERATED == set(_OPCODES)
+assert set(ACTIONS) | NOT_GENERATED == set(OPCODES)
 _ACTS = {
     **ACTIONS,
     "known": _Action(_always, _known, 8),
@@ -486,7 +384,7 @@ def program(chance: random.Random, protocol: int) -> list[Op]:
     made = _Program(chance, protocol)
     if protocol >= 2:
         made.emit("PROTO", bytes([protocol]))
-    usable = [name for name in _ACTS if name not in _OPCODES or made.may(name)]
+    usable = [name for name in _ACTS if name not in OPCODES or made.may(name)]
     for _ in range(chance.randrange(1, _LONGEST)):
         if len(made.ops) > _LONGEST or any(slot.depth > _DEPTH for slot in made.stack[-3:]):
             break

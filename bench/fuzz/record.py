@@ -28,6 +28,7 @@ from sandbox.jail import family
 from sandbox.jail.interface import Jail, JailSpec, RunningJail
 from sandbox.order import limits_for
 from sandbox.policy import load
+from sandbox.release import Release
 from sandbox.request import Request
 from sandbox.stage import stage
 from sandbox.untrusted.wire import Kind
@@ -152,7 +153,8 @@ def _recorded(raw: bytes, flags: int, folder: Path) -> Conversation:
         staged = held.enter_context(stage(path))
         staged.start_digest()
         limits = limits_for(policy, staged, None)
-        run = _Run(request, policy, bundle, staged, jail, ready, limits, folder / "out.safetensors", None)
+        release = Release(None, folder / "out.safetensors", request.choices(), salvage=False)
+        run = _Run(request, policy, bundle, staged, jail, ready, limits, release)
         run.report(held, time.monotonic())
     return Conversation(flags, raw, _impersonal(bytes(run.kept)))
 

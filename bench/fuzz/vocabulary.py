@@ -114,7 +114,7 @@ class Oracle(pickle.Unpickler):
 
 
 def load(stream: bytes) -> Any:
-    """As pickle.load and its users do: once more in latin-1 what Python 2 wrote. Raises whatever the stream makes it."""
+    """As users of pickle.load do: once more, in latin-1, what Python 2 wrote. Raises whatever the stream makes it."""
     try:
         return Oracle(io.BytesIO(stream)).load()
     except UnicodeDecodeError:

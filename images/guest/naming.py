@@ -1,17 +1,22 @@
 """How tensors get their names. One walk, for the readers' inert objects and for the loader's real ones.
 
 A dictionary's path is joined by dots; positions in lists and tuples are numbers; a module's tensors have their
-state_dict names; other objects are walked by attribute. A tensor at the root is called "tensor".
+state_dict names; other objects are walked by attribute. A tensor at the root is called "tensor". A name that
+safetensors can't hold is escaped. The rule for users is docs/naming.md.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 ROOT_NAME = "tensor"
 MAX_NAME = 4096  # the wire's bound
+RESERVED = "__metadata__"  # safetensors keeps it for itself
+_TROUBLE = re.compile("[\0\ud800-\udfff]")
+_ESCAPED = re.compile("[%\0\ud800-\udfff]")
 _KEY_TEXT = 256  # of a key that is neither text nor number
 
 # What a torch module keeps in its __dict__; its state_dict is made of the first three.
@@ -47,12 +52,14 @@ class Branch:
 
 @dataclass(frozen=True)
 class Named:
-    """A tensor under its name. `left_out` says why it isn't converted, "" when it is; `path`: the name's parts."""
+    """A tensor under its name. `left_out` says why it isn't converted, "" when it is; `path`: the name's parts;
+    `original`: what was escaped to make the name, None when nothing was."""
 
     name: str
     value: Any
     left_out: str = ""
     path: tuple[str, ...] = field(default=(), compare=False)
+    original: str | None = None
 
 
 Look = Callable[[Any], Leaf | Branch | None]
@@ -112,7 +119,9 @@ def _walk(root: Any, look: Look, budget: _Budget) -> Iterator[Named]:
             name = join(prefix, key) if path else None
             if isinstance(found, Leaf):
                 parts = tuple(key_text(part) for part in [step.key for step in path[1:]] + [key] * bool(path))
-                yield Named(ROOT_NAME if name is None else name, found.value, reason, parts)
+                own = ROOT_NAME if name is None else name
+                safe = escape(own)
+                yield Named(safe, found.value, reason, parts, None if safe == own else own)
             elif len(path) >= budget.depth:
                 raise NamingError(f"objects nested more than {budget.depth} deep")
             else:
@@ -150,6 +159,22 @@ def join(prefix: str | None, key: Any) -> str:
     if len(name) > MAX_NAME:
         raise NamingError(f"a name of more than {MAX_NAME} characters")
     return name
+
+
+def escape(name: str) -> str:
+    """The name as safetensors can hold it: unchanged where it can. Raises NamingError when that is too long."""
+    if name in ("", RESERVED):
+        return "%5F" + name[1:] if name else "%"
+    if not _TROUBLE.search(name):
+        return name
+    safe = _ESCAPED.sub(_percent, name)
+    if len(safe) > MAX_NAME:
+        raise NamingError(f"an escaped name of more than {MAX_NAME} characters")
+    return safe
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
 
 def key_text(key: Any) -> str:

@@ -16,6 +16,7 @@ class Order:
     load: bool  # False: --static
     returned: bool  # send the bytes of tensors that only code in the jail made
     preload: list[str]  # frameworks worth importing before the reader is done
+    layers: list[str]  # folders of further packages, for the loader alone
     frameworks: list[str]  # modules that may be imported before arming, when the file names them
     read: dict[str, int]
     watch: dict[str, int]
@@ -59,6 +60,7 @@ class Order:
         return _line(
             model=self.model,
             preload=self.preload,
+            layers=self.layers,
             rlimits=self.rlimits,
             returned=self.returned,
             bounds=self.read,

@@ -36,7 +36,8 @@ def main() -> None:
     file = File(descriptor, os.lseek(descriptor, 0, os.SEEK_END))
     session = Session(Bounds.of(order["bounds"]))
     sink = Sink(processes.FRAMES)
-    _warm_up()
+    warm_up()
+    gc.disable()
     from guest.filters import confine  # noqa: PLC0415 - needs the jail's library; the readers' tests don't
 
     confine(order["syscalls"])
@@ -45,13 +46,13 @@ def main() -> None:
     os._exit(0)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
+    """Have everything that a reading needs."""
     for name in _CODECS:
         codecs.lookup(name)
         codecs.getincrementaldecoder(name if name not in ("idna", "punycode") else "utf-8")
     hashlib.sha256(b"").hexdigest()
     zlib.decompressobj(-zlib.MAX_WBITS).decompress(zlib.compress(b"", wbits=-zlib.MAX_WBITS))
-    gc.disable()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +59,17 @@ class ReadResult:
 
     def for_loader(self, importable: list[str]) -> dict[str, Any]:
         """What the loader is told of it."""
-        modules = [name for name in self.frameworks if name in importable]
+        named = dict.fromkeys(prefix for name in self.frameworks for prefix in _packages(name))
+        modules = [name for name in importable if name in named][: wire.MAX_MODULES]
         mapped = self.intact and self.format in MAPPED
         told = {"format": self.format, "inside": self.inside, "mapped": mapped}
         return told | {"modules": modules, "known": self.names}
+
+
+def _packages(module: str) -> Iterator[str]:
+    """The packages around a module, then itself. It may have gone from a package that is still there."""
+    words = module.split(".")
+    return accumulate(words, "{}.{}".format)
 
 
 class Supervisor:

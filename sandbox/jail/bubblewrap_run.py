@@ -10,7 +10,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import messages
@@ -26,43 +25,45 @@ _UMASK = 0o022  # the caller's own would close the jail's folders to whom they a
 _NEUTRAL = ("/mnt", "/media", "/srv", "/opt")
 _LAUNCH = """
 set -eu
-place=$1
+place=$1 uid=$2 gid=$3
+shift 3
 mount -t tmpfs -o size=64k,mode=755 none "$place"
-mkdir "$place/env" "$place/code"
-: > "$place/model"
-mount --bind "$2" "$place/model"
-mount --bind "$3" "$place/env"
-mount --bind "$4" "$place/code"
-uid=$5 gid=$6
-shift 6
+number=0
+while [ "$1" != -- ]; do
+    if [ -d "$1" ]; then mkdir "$place/$number"; else : > "$place/$number"; fi
+    mount --bind "$1" "$place/$number"
+    number=$((number + 1))
+    shift
+done
+shift
 exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --inh-caps=-all -- "$@"
 """
 
-
-@dataclass(frozen=True)
-class _Sources:
-    """The three parts of a jail that differ from run to run, by their paths on the host."""
-
-    model: Path
-    environment: Path
-    code: Path
-
-    def neutral(self) -> str:
-        """A folder that every Linux has and that none of the three stands in."""
-        real = [path.resolve() for path in (self.model, self.environment, self.code)]
-        free = (place for place in _NEUTRAL if not any(path.is_relative_to(place) for path in real))
-        return next(place for place in free if Path(place).is_dir())
-
-    def at(self, place: str) -> _Sources:
-        """Where the launcher has mounted them."""
-        return _Sources(Path(place, "model"), Path(place, "env"), Path(place, "code"))
+# What differs from run to run: places in the jail, and what of the host stands there.
+Sources = dict[str, Path]
 
 
-def _mounts(spec: JailSpec, sources: _Sources) -> list[str]:
+def _sources(spec: JailSpec, environment: Path) -> Sources:
+    layers = {layer.place: layer.folder for layer in spec.layers}
+    return {CODE: spec.code, ENVIRONMENT: environment, f"{MODEL}/{spec.model_name}": spec.model, **layers}
+
+
+def _neutral(sources: Sources) -> str:
+    """A folder that every Linux has and that none of the sources stands in."""
+    real = [path.resolve() for path in sources.values()]
+    free = (place for place in _NEUTRAL if not any(path.is_relative_to(place) for path in real))
+    return next(place for place in free if Path(place).is_dir())
+
+
+def _at(place: str, sources: Sources) -> Sources:
+    """Where the launcher has mounted them."""
+    return {inside: Path(place, str(number)) for number, inside in enumerate(sources)}
+
+
+def _mounts(spec: JailSpec, sources: Sources) -> list[str]:
     """Everything that is bound into the jail, read-only."""
-    inside = {CODE: sources.code, ENVIRONMENT: sources.environment, f"{MODEL}/{spec.model_name}": sources.model}
     shared = (*LIBRARIES, PYTHON, *(READ_BY_PROGRAMS if spec.programs else ()))
-    inside |= {path: Path(path) for path in shared if Path(path).exists()}
+    inside = sources | {path: Path(path) for path in shared if Path(path).exists()}
     inside |= real_programs(spec.programs) if spec.programs else {}
     links = ["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]
     return links + [word for target, source in inside.items() for word in ("--ro-bind", str(source), target)]
@@ -81,10 +82,10 @@ class RunningBubblewrap(RunningJail):
             files = [
                 word for name, fd in zip(ETC, etc, strict=True) for word in ("--ro-bind-data", str(fd), f"/etc/{name}")
             ]
-            sources = _Sources(spec.model, environment, spec.code)
+            sources = _sources(spec, environment)
             if os.getuid() == 0:
-                place = sources.neutral()
-                command = self._launched(place, sources, self._command(sources.at(place), files, filter_fd))
+                place = _neutral(sources)
+                command = self._launched(place, sources, self._command(_at(place, sources), files, filter_fd))
             else:
                 command = self._command(sources, files, filter_fd)
             self._process = subprocess.Popen(
@@ -101,7 +102,7 @@ class RunningBubblewrap(RunningJail):
         self._selector.register(self._out, selectors.EVENT_READ)
         self._at_end = False
 
-    def _command(self, sources: _Sources, files: list[str], filter_fd: int) -> list[str]:
+    def _command(self, sources: Sources, files: list[str], filter_fd: int) -> list[str]:
         spec, limits = self._spec, self._spec.limits
         options = [words for words, _ in flags(spec) if words[0].startswith("--")]
         last = [word for words in options if words[0] == "--remount-ro" for word in words]
@@ -116,10 +117,9 @@ class RunningBubblewrap(RunningJail):
         limited = ["taskset", "--cpu-list", ",".join(map(str, chosen)), *limited]
         return [*limited, *jail, PYTHON, "-I", "-B", f"{CODE}/runner.py"]
 
-    def _launched(self, place: str, sources: _Sources, command: list[str]) -> list[str]:
+    def _launched(self, place: str, sources: Sources, command: list[str]) -> list[str]:
         """The command behind root's launcher, which may reach paths that the jail's user may not."""
-        parts = [str(part) for part in (sources.model, sources.environment, sources.code)]
-        words = [place, *parts, str(self._spec.uid), str(self._spec.gid)]
+        words = [place, str(self._spec.uid), str(self._spec.gid), *map(str, sources.values()), "--"]
         unshared = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _LAUNCH, "launch"]
         return [*unshared, *words, *command]
 

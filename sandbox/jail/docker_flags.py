@@ -163,6 +163,10 @@ def _files(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
             "Mounts", [_mount(str(spec.model), model)], "--mount <model>,readonly", "the file itself, never writable"
         ),
         _host("Mounts", [_mount(str(spec.code), CODE)], f"--mount {CODE},readonly", "the guest's code of this release"),
+        *(
+            _host("Mounts", [_mount(str(row.folder), row.place)], f"--mount {row.place},readonly", "a layer of setup's")
+            for row in spec.layers
+        ),
         _host("Tmpfs", {TMP: f"{tmpfs},mode=1777"}, f"--tmpfs {TMP}", "room to write, bounded, nothing runs from it"),
         _host(
             "Tmpfs",

@@ -10,7 +10,7 @@ from sandbox.jail.bubblewrap import Bubblewrap
 from sandbox.jail.docker import Docker, registered
 from sandbox.jail.docker_flags import GVISOR
 from sandbox.jail.interface import Jail, Progress, Readiness
-from sandbox.jail.packages import Guest, Packages
+from sandbox.jail.layers import base
 
 AUTO = "auto"
 NAMES = (AUTO, "bubblewrap", "docker", "gvisor")
@@ -22,7 +22,7 @@ AUTOMATIC = ("docker", "bubblewrap")
 def members(runtime: str | None = None, bundle: Bundle | None = None) -> tuple[Jail, ...]:
     """Every jail, strongest first."""
     bundle = bundle or find()
-    packages = Packages(bundle.lock, None, Guest.read(bundle.configs))
+    packages = base(bundle)
     return (
         Docker(packages, bundle.images, GVISOR),
         Docker(packages, bundle.images, runtime),
@@ -33,7 +33,7 @@ def members(runtime: str | None = None, bundle: Bundle | None = None) -> tuple[J
 def runtimes() -> tuple[Jail, ...]:
     """The docker jail with each further runtime that the engine has registered."""
     bundle = find()
-    packages = Packages(bundle.lock, None, Guest.read(bundle.configs))
+    packages = base(bundle)
     return tuple(Docker(packages, bundle.images, name) for name in registered())
 
 

@@ -19,6 +19,7 @@ GRACE_SECONDS = 5.0
 # Where things stand inside, in every jail.
 CODE = "/code"  # runner.py, guest/, wire.py
 ENVIRONMENT = "/env"  # the locked packages
+LAYERS = "/layers"  # a folder of each further framework that `setup --with` made
 TOOL = f"{CODE}/guest/tools/tool"  # what stands behind the name of every decoy tool
 MODEL = "/model"  # a folder that holds the one file, under a random name
 HOME = "/home/user"
@@ -45,6 +46,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Mounted:
+    """A layer that a jail is given. `modules`: those that a load may have imported before it is watched."""
+
+    place: str  # in the jail
+    folder: Path
+    modules: frozenset[str]
+
+
+@dataclass(frozen=True)
 class JailSpec:
     """One jail to start."""
 
@@ -59,6 +69,7 @@ class JailSpec:
     syscalls: tuple[str, ...]  # wall 1: what it lets through
     job: str  # random; labels whatever the engine keeps
     programs: Programs | None = None  # what may be run inside; None: nothing but the interpreter
+    layers: tuple[Mounted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,13 @@ class Jail(ABC):
     def promises(self, spec: JailSpec) -> dict[str, int]:
         """What PID 1 must find inside before anything is read: names of its limits, and the most that each may be."""
         limits = spec.limits
-        sealed = (*self.read_only, CODE, ENVIRONMENT, f"{MODEL}/{spec.model_name}")
+        sealed = (
+            *self.read_only,
+            CODE,
+            ENVIRONMENT,
+            *(layer.place for layer in spec.layers),
+            f"{MODEL}/{spec.model_name}",
+        )
         return {
             **{f"tmpfs {place}": limits.tmp for place in (TMP, SHARED, HOME)},
             **{f"writable {place}": 0 for place in sealed},

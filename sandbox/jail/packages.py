@@ -1,4 +1,4 @@
-"""The packages that the guest may import: installed once from the locked wheels, shared by every jail.
+"""The packages that the guest may import: installed once from the wheels of a lock, shared by every jail.
 
 They live in <cache>/sandbox-load/<digest of the lock>/env. That folder appears whole, by a rename, or not at all.
 What has been downloaded before an interruption is not downloaded again. A jail reads it under another uid than
@@ -73,11 +73,24 @@ def read_lock(lock: Path) -> tuple[Requirement, ...]:
 
 
 class Packages:
-    """The folder of installed packages that belongs to one lock."""
+    """The folder of installed packages that belongs to one lock: the base's, or a layer's.
 
-    def __init__(self, lock: Path, cache: Path | None, guest: Guest) -> None:
+    `what` they are called; `place`: where they stand in a jail.
+    """
+
+    def __init__(
+        self,
+        lock: Path,
+        cache: Path | None,
+        guest: Guest,
+        *,
+        what: str = "the guest's packages",
+        place: str = ENVIRONMENT,
+    ) -> None:
         self.lock = lock
         self.guest = guest
+        self.place = place
+        self._what = what
         self.digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
         self._base = (cache or _user_cache()) / "sandbox-load"
         self._root = self._base / self.digest
@@ -140,11 +153,11 @@ class Packages:
             wheels = self._root / "wheels"
             wheels.mkdir(exist_ok=True)
             self._download(progress, pip, wheels, Path(scratch))
-            progress("installing the guest's packages")
+            progress(f"installing {self._what}")
             made = Path(scratch) / "env"
             pip.install(self.lock, wheels, made, Path(scratch))
             _prune(made)
-            _compile(made, self.guest.python, progress)
+            _compile(made, self.guest.python, self.place, progress)
             _make_readable(made)
             made.rename(self._root / "env")
         shutil.rmtree(wheels)
@@ -154,7 +167,7 @@ class Packages:
         """Say size and place before the first byte; refuse what can't fit."""
         free = shutil.disk_usage(self._root).free
         download, installed = self.guest.download >> 20, self.guest.installed >> 20
-        progress(f"the guest's packages: up to {download} MiB to download, {installed} MiB in {self._root}")
+        progress(f"{self._what}: up to {download} MiB to download, {installed} MiB in {self._root}")
         if free < self.guest.download + self.guest.installed:
             raise messages.error("packages.space", folder=self._root, free=free >> 20, needed=download + installed)
 
@@ -204,7 +217,7 @@ def _prune(environment: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _compile(environment: Path, python: str, progress: Progress) -> None:
+def _compile(environment: Path, python: str, place: str, progress: Progress) -> None:
     """Byte-code for the jail's interpreter, since the jail can't write any: it halves the time of an import.
 
     Unchecked, because nothing in the folder ever changes. Files in the syntax of later versions fail; that is fine.
@@ -213,8 +226,8 @@ def _compile(environment: Path, python: str, progress: Progress) -> None:
     if not found:
         progress(f"there is no Python {python} here to compile the packages with; imports will be slower")
         return
-    place = ["-s", str(environment), "-p", ENVIRONMENT, str(environment)]
-    run([found, "-I", "-m", "compileall", "-qq", "-j", "0", "--invalidation-mode", "unchecked-hash", *place])
+    where = ["-s", str(environment), "-p", place, str(environment)]
+    run([found, "-I", "-m", "compileall", "-qq", "-j", "0", "--invalidation-mode", "unchecked-hash", *where])
 
 
 def _make_readable(environment: Path) -> None:

@@ -38,6 +38,7 @@ def _jail(jail: JailFacts) -> dict[str, Any]:
         "code_sha256": jail.code_sha256,
         "hardening": [{"flag": flag, "reason": reason} for flag, reason in jail.hardening],
         "inside": jail.inside,
+        "layers": jail.layers,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.facts import Event, Finding, FormatFact, Report, Verdict
+from sandbox.facts import Absent, Event, Finding, FormatFact, Report, Verdict
 from sandbox.report import story
 from sandbox.report.neutral import neutral
 from sandbox.report.words import LONG, Lines, count, size, some
@@ -91,6 +91,8 @@ def _watched(report: Report, _verbose: int) -> Lines:
         yield "nothing: the file was read and not loaded"
         return
     where = f"in {neutral(jail.name, 32)} {neutral(jail.version, 32)}".rstrip()
+    if jail.layers:
+        where += f" with {', '.join(neutral(layer.name, 32) for layer in jail.layers)}"
     if not dynamic.armed:
         yield f"nothing: the watch was never armed {where}"
         return
@@ -130,9 +132,12 @@ def _printed(report: Report, verbose: int) -> Lines:
 
 
 def _absent(report: Report, verbose: int) -> Lines:
-    yield from some(
-        (f"{neutral(item.name)} x{item.count}: {neutral(item.reason, 100)}" for item in report.dynamic.absent), verbose
-    )
+    yield from some(map(_absent_line, report.dynamic.absent), verbose)
+
+
+def _absent_line(item: Absent) -> str:
+    layer = f"; `sandbox-load setup --with {neutral(item.layer, 32)}` has its module" if item.layer else ""
+    return f"{neutral(item.name)} x{item.count}: {neutral(item.reason, 100)}{layer}"
 
 
 def _weights(report: Report, verbose: int) -> Lines:
@@ -160,12 +165,13 @@ def _left_out(report: Report, verbose: int) -> Lines:
 
 def _output(report: Report, verbose: int) -> Lines:
     for output in report.outputs:
-        if verbose or output.kind == "weights":
+        if verbose or output.kind in ("weights", "optimizer"):
             digest = f", sha256 {neutral(output.sha256, 64)}" if verbose else ""
             yield f"{neutral(output.path, LONG)} ({neutral(output.kind, 16)}, {size(output.size)}{digest})"
-    beside = [neutral(output.kind, 16) for output in report.outputs if output.kind != "weights"]
+    kinds = dict.fromkeys(output.kind for output in report.outputs if output.kind not in ("weights", "optimizer"))
+    beside = [neutral(kind, 16) for kind in kinds]
     if beside and not verbose:
-        yield f"and beside it its {' and '.join(beside)}"
+        yield f"and beside it its {', '.join(beside[:-1])}{' and ' * (len(beside) > 1)}{beside[-1]}"
     if report.not_written:
         yield "not written: " + neutral(report.not_written, LONG)
 
@@ -227,6 +233,12 @@ def _resources(report: Report, verbose: int) -> Lines:
         )
 
 
+def _layers(report: Report, verbose: int) -> Lines:
+    for layer in report.jail.layers if verbose else ():
+        packages = ", ".join(f"{neutral(name, 64)} {neutral(version, 64)}" for name, version in layer.packages.items())
+        yield f"{neutral(layer.name, 32)} {neutral(layer.digest, 64)}: {packages}"
+
+
 def _hardening(report: Report, verbose: int) -> Lines:
     for flag, reason in report.jail.hardening if verbose > 1 else ():
         yield f"{neutral(flag)}: {neutral(reason)}"
@@ -256,6 +268,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("oddities", _oddities),
     ("hints", _hints),
     ("used", _resources),
+    ("layers", _layers),
     ("limits", _limits),
     ("jail", _hardening),
     ("unseen", _not_examined),

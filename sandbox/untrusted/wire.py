@@ -30,6 +30,7 @@ MAX_TEXT = 4096  # characters of any other free text
 MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
+MAX_MODULES = 512  # of a file, and of those a load had imported early
 MAX_SAMPLES = 256  # points of the series in RESOURCES
 MAX_SAID = 64 << 10  # bytes kept of each direction of a conversation
 # Where the decoy tools tell what they were asked to do: over the sinkhole, at an address that is nobody's (RFC 5737).
@@ -184,6 +185,10 @@ class Tensor:
     offset: int = _size()  # bytes from the start of the file: where the tensor (copied) or its storage begins
     length: int = _size()  # bytes of the file from there
     alias: int = _size(1 << 31, -1)  # tensors with the same number share a storage; -1: with nobody
+    twin: int = field(default=-1, metadata=_size(1 << 31, -1).metadata)  # the first that is the very same; -1: none
+    escaped: bool = field(
+        default=False, metadata=_flag().metadata
+    )  # safetensors can't hold the name it has in the file
 
 
 @dataclass(frozen=True)
@@ -233,7 +238,7 @@ class ReadEnd:
     size: int = _size()  # of the file, as the reader saw it
     sha256: str = _text(64)  # over all RANGES in their order
     nodes: int = _size()  # pickle opcodes interpreted
-    frameworks: tuple[str, ...] = _list(_text(256), 512)  # top-level modules that the globals name
+    frameworks: tuple[str, ...] = _list(_text(256), MAX_MODULES)  # modules that the globals name
 
 
 @dataclass(frozen=True)
@@ -251,7 +256,7 @@ class Gone:
 class Armed:
     observer: str = _text(16)
     tasks: int = _size(1 << 20)  # threads that carry the filter
-    imported: tuple[str, ...] = _list(_text(256), 512)
+    imported: tuple[str, ...] = _list(_text(256), MAX_MODULES)
     at: float = _seconds()  # since the jail's start, as every `at`
     limits: dict[str, int] = _counts(32)  # the loader's rlimits, as read back by PID 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ from sandbox.facts import Output
 WEIGHTS = "weights"
 MANIFEST = "manifest"
 METADATA = "metadata"
+OPTIMIZER = "optimizer"
+INDEX = "index"
+_LAST = {WEIGHTS: 1, OPTIMIZER: 1, INDEX: 2}  # who sees one of them finds what it needs
 PRIVATE = 0o600  # until the verdict is in
 PUBLIC = 0o666  # less the umask
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,6 +47,22 @@ def output_paths(weights: Path) -> dict[str, Path]:
         MANIFEST: weights.with_suffix(".manifest.json"),
         METADATA: weights.with_suffix(".metadata.json"),
     }
+
+
+def output_names(weights: Path) -> list[str]:
+    """What a conversion may write: its files, the optimizer's, an index of either, and shards that are there."""
+    names = [path.name for path in output_paths(weights).values()]
+    for base in (weights.stem, f"{weights.stem}.{OPTIMIZER}"):
+        names += [f"{base}.safetensors", f"{base}.safetensors.index.json", *_shards_there(weights.parent, base)]
+    return list(dict.fromkeys(names))
+
+
+def _shards_there(folder: Path, base: str) -> list[str]:
+    shard = re.compile(re.escape(base) + r"-\d{5}-of-\d{5}\.safetensors", re.ASCII)
+    try:
+        return sorted(name for name in os.listdir(folder) if shard.fullmatch(name))
+    except OSError:
+        return []  # what is wrong with the folder is said by `refuse_existing`
 
 
 def refuse_existing(
@@ -132,8 +152,8 @@ class OutputGroup:
         return Output(str(self.path(name)), kind, size, hasher.hexdigest())
 
     def commit(self) -> None:
-        """Give every file its name, the weights last; undo what was done if one can't have it."""
-        members = sorted(self._members, key=lambda member: member.kind == WEIGHTS)
+        """Give every file its name, the weights and their index last; undo what was done if one can't have it."""
+        members = sorted(self._members, key=lambda member: _LAST.get(member.kind, 0))
         mode = PUBLIC & ~umask()
         try:
             for member in members:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,10 +34,10 @@ _ENTRY_KEYS = {"dtype", "shape", "data_offsets"}
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each tensor goes. `starts` is in plan order, in bytes from the start of the file."""
+    """Where each tensor goes. `starts` is in the order given, in bytes from the start of the file."""
 
     header: bytes
-    order: tuple[int, ...]  # plan indices as they lie in the file
+    order: tuple[int, ...]  # positions in the order given, as they lie in the file
     starts: tuple[int, ...]
     size: int  # of the whole file
 
@@ -71,14 +71,16 @@ def entry_size(name: str, dtype: str, shape: tuple[int, ...]) -> int:
     return len(_entry(name, dtype, shape, "9" * MAX_DIGITS + "," + "9" * MAX_DIGITS)) + 1
 
 
-def layout(tensors: Sequence[Tensor]) -> Layout:
-    """The header and the places for a checked plan, whose indices count from 0.
+def layout(tensors: Sequence[Tensor], metadata: Mapping[str, str] | None = None) -> Layout:
+    """The header and the places for tensors of a checked plan. Raises HostileError when no reader would take it.
 
+    `metadata` can't change what we say there ourselves.
     Big elements come first, so that without a hole each tensor is aligned to its element's size.
     """
     order = sorted(range(len(tensors)), key=lambda index: (-itemsize(tensors[index].dtype), index))
     starts = [0] * len(tensors)
-    parts = [f'"{METADATA_KEY}":{json.dumps(METADATA, separators=(",", ":"))}']
+    said = METADATA | {key: text for key, text in (metadata or {}).items() if key not in METADATA}
+    parts = [f'"{METADATA_KEY}":{json.dumps(said, separators=(",", ":"))}']
     at = 0
     for index in order:
         tensor = tensors[index]
@@ -87,6 +89,8 @@ def layout(tensors: Sequence[Tensor]) -> Layout:
         at += tensor.nbytes
     text = ("{" + ",".join(parts) + "}").encode("ascii")
     text += b" " * (-len(text) % ALIGNMENT)
+    if len(text) > LIBRARY_MAX_HEADER:
+        raise HostileError(f"the file asks for more than {LIBRARY_MAX_HEADER} bytes of header")
     data_start = LENGTH.size + len(text)
     header = LENGTH.pack(len(text)) + text
     return Layout(header, tuple(order), tuple(data_start + start for start in starts), data_start + at)

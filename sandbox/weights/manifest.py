@@ -7,7 +7,7 @@ the file can write a new one, and only `verify --replan` proves names and shapes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -16,11 +16,14 @@ from sandbox import messages
 from sandbox.errors import HostileError
 from sandbox.facts import Label, LeftOut, Tensor
 from sandbox.untrusted import wire
+from sandbox.weights.arrangement import KEEP, MOST_SHARDS, TIED
+from sandbox.weights.names import original
 from sandbox.weights.plan import check_name, check_size, check_tensor
 
-SCHEMA = "sandbox-load/manifest/1"
+SCHEMA = "sandbox-load/manifest/2"
 ALGORITHM = "blake3"
 _SEAL = b'"sha256": "%s"\n}\n'
+_MOST_FILES = 2 * MOST_SHARDS  # the weights' and the optimizer's
 _LEAST_TEXT = 24  # bytes for each object and list: what is left out has 30 or more, a tensor's row 80
 _SEAL_SIZE = len(_SEAL % (b"0" * 64))
 
@@ -48,14 +51,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest says."""
+    """What a manifest says. `dropped`: names that were left out, each with that of the very same tensor."""
 
     tool: str
     source: File
-    output: File
+    outputs: tuple[File, ...]
     strip_prefix: str
     entries: tuple[Entry, ...]
     left_out: tuple[LeftOut, ...]
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tied: str = KEEP
+    dropped: tuple[tuple[str, str], ...] = ()
 
 
 def _file(file: File) -> dict[str, object]:
@@ -91,14 +98,26 @@ def _parts(manifest: Manifest) -> Iterator[str]:
         "schema": SCHEMA,
         "tool": manifest.tool,
         "source": _file(manifest.source),
-        "output": _file(manifest.output),
+        "outputs": list(map(_file, manifest.outputs)),
         "strip_prefix": manifest.strip_prefix,
+        "select": list(manifest.select),
+        "exclude": list(manifest.exclude),
+        "tied": manifest.tied,
     }
     yield "{\n"
     for key, value in head.items():
         yield f'"{key}": {json.dumps(value)},\n'
     yield from _list("tensors", (_tensor(entry.tensor, entry.digest) for entry in manifest.entries))
+    yield from _list("escaped", _escaped(manifest))
+    yield from _list("dropped", ({"name": name, "kept": kept} for name, kept in manifest.dropped))
     yield from _list("left_out", ({"name": item.name, "reason": item.reason} for item in manifest.left_out))
+
+
+def _escaped(manifest: Manifest) -> Iterator[dict[str, object]]:
+    """What the names that safetensors can't hold are in the source."""
+    for entry in manifest.entries:
+        if entry.tensor.escaped:
+            yield {"name": entry.tensor.name, "original": original(entry.tensor.name)}
 
 
 def manifest_text(manifest: Manifest) -> Iterator[bytes]:
@@ -113,6 +132,15 @@ def manifest_text(manifest: Manifest) -> Iterator[bytes]:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= wire.MAX_NAME
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= wire.MAX_ROWS and all(map(_is_text, value))
+
+
+def _is_name(value: object) -> bool:
+    """A file's name, without a folder."""
+    return _is_text(value) and value not in ("", ".", "..") and not set(str(value)) & {"/", "\0"}
 
 
 def _is_size(value: object) -> bool:
@@ -134,7 +162,10 @@ def _is_strides(value: object) -> bool:
 Check = Callable[[object], bool]
 
 _FILE: dict[str, Check] = {"name": _is_text, "size": _is_size, "sha256": _is_digest}
+_DROPPED: dict[str, Check] = {"name": _is_text, "kept": _is_text}
+_OUTPUT: dict[str, Check] = _FILE | {"name": _is_name}
 _LEFT_OUT: dict[str, Check] = {"name": _is_text, "reason": _is_text}
+_ESCAPED: dict[str, Check] = {"name": _is_text, "original": _is_text}
 _TENSOR: dict[str, Check] = {
     "name": _is_text,
     "label": _is_text,
@@ -152,9 +183,14 @@ _MANIFEST: dict[str, Check] = {
     "schema": lambda value: value == SCHEMA,
     "tool": _is_text,
     "source": lambda value: isinstance(value, dict),
-    "output": lambda value: isinstance(value, dict),
+    "outputs": lambda value: isinstance(value, list) and 0 < len(value) <= _MOST_FILES,
     "strip_prefix": _is_text,
+    "select": _is_texts,
+    "exclude": _is_texts,
+    "tied": lambda value: value in TIED,
+    "dropped": lambda value: isinstance(value, list),
     "tensors": lambda value: isinstance(value, list),
+    "escaped": lambda value: isinstance(value, list),
     "left_out": lambda value: isinstance(value, list),
     "sha256": _is_digest,
 }
@@ -169,7 +205,7 @@ def _checked(untrusted_object: Any, checks: dict[str, Check]) -> dict[str, Any]:
     return untrusted_object
 
 
-def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
+def _entry(index: int, untrusted_row: Any, source_size: int, escaped: Collection[str]) -> Entry:
     row = _checked(untrusted_row, _TENSOR)
     untrusted = wire.Tensor(
         index=index,
@@ -182,6 +218,7 @@ def _entry(index: int, untrusted_row: Any, source_size: int) -> Entry:
         offset=row["offset"],
         length=row["length"],
         alias=row["alias"],
+        escaped=row["name"] in escaped,
     )
     try:
         if row["label"] == Label.RETURNED:
@@ -212,7 +249,21 @@ def read_manifest(untrusted_text: bytes) -> Manifest:
     except wire.WireError as error:
         raise messages.error("manifest.text", why=error) from None
     top = _checked(untrusted_manifest, _MANIFEST)
-    source, output = (File(**_checked(top[key], _FILE)) for key in ("source", "output"))
-    entries = tuple(_entry(index, row, source.size) for index, row in enumerate(top["tensors"]))
+    source = File(**_checked(top["source"], _FILE))
+    outputs = tuple(File(**_checked(row, _OUTPUT)) for row in top["outputs"])
+    dropped = (_checked(row, _DROPPED) for row in top["dropped"])
+    escaped = {_checked(row, _ESCAPED)["name"] for row in top["escaped"]}
+    entries = tuple(_entry(index, row, source.size, escaped) for index, row in enumerate(top["tensors"]))
     left_out = tuple(LeftOut(**_checked(row, _LEFT_OUT)) for row in top["left_out"])
-    return Manifest(top["tool"], source, output, top["strip_prefix"], entries, left_out)
+    return Manifest(
+        tool=top["tool"],
+        source=source,
+        outputs=outputs,
+        strip_prefix=top["strip_prefix"],
+        entries=entries,
+        left_out=left_out,
+        select=tuple(top["select"]),
+        exclude=tuple(top["exclude"]),
+        tied=top["tied"],
+        dropped=tuple((row["name"], row["kept"]) for row in dropped),
+    )

@@ -6,8 +6,8 @@ The rows come from the jail, so each one is hostile until `PlanCheck` returns it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from sys import getsizeof
 
 from sandbox.errors import HostileError
@@ -15,6 +15,7 @@ from sandbox.facts import Label, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.dtypes import size_of
 from sandbox.weights.header import LIBRARY_MAX_HEADER, MAX_DIGITS, METADATA_KEY, entry_size
+from sandbox.weights.names import original, stripped
 
 READER_LABELS = {label.value: label for label in (Label.COPIED, Label.GATHERED, Label.DECODED)}
 
@@ -24,6 +25,7 @@ _FEW = 10_000  # a plan of fewer tensors is small whatever they are called
 _MEMORY_FIXED = 500  # the objects of a row, besides its texts and its numbers
 _MEMORY_NUMBER = 36  # one that isn't small, and the place it is kept in
 _ROW_FIXED = 250  # keys, label, dtype and digest
+_ESCAPED_FIXED = 40  # keys of the row that tells an original name
 _ROW_NUMBERS = 3  # offset, length, alias
 
 _GIB = 1 << 30
@@ -114,13 +116,17 @@ def check_tensor(untrusted: wire.Tensor, file_size: int, name: str | None = None
         length=untrusted.length,
         nbytes=nbytes,
         alias=untrusted.alias,
+        twin=untrusted.twin,
+        escaped=untrusted.escaped,
     )
 
 
 def manifest_row_size(tensor: Tensor) -> int:
     """The most bytes that a tensor can take of the manifest; a test holds it against the real rows."""
     sizes = (len(tensor.shape) + len(tensor.strides) + _ROW_NUMBERS) * MAX_DIGITS
-    return _ROW_FIXED + sizes + len(json.dumps(tensor.name)) + len(json.dumps(tensor.record))
+    name = len(json.dumps(tensor.name))
+    original_too = _ESCAPED_FIXED + 3 * name if tensor.escaped else 0  # a NUL takes twice as much of JSON as escaped
+    return _ROW_FIXED + sizes + name + original_too + len(json.dumps(tensor.record))
 
 
 def memory_size(tensor: Tensor) -> int:
@@ -168,6 +174,15 @@ class Budget:
                 raise HostileError(f"the file asks for more than {most} {what}")
 
 
+def _check_twin(tensor: Tensor, before: Sequence[Tensor]) -> None:
+    """The very same tensor has another's place and form in all that the host can see."""
+    if tensor.twin >= len(before) or before[tensor.twin].twin >= 0 or tensor.alias < 0:
+        raise HostileError(f"tensor {show(tensor.name)} is said to be one that it can't be")
+    first = before[tensor.twin]
+    if replace(tensor, index=0, name="", escaped=False, twin=-1) != replace(first, index=0, name="", escaped=False):
+        raise HostileError(f"tensor {show(tensor.name)} is said to be one that it differs from")
+
+
 class PlanCheck:
     """Takes the reader's rows one by one; its `finish` gives the plan that the writer trusts."""
 
@@ -181,7 +196,11 @@ class PlanCheck:
         """The next tensor. Raises HostileError with a sentence."""
         if untrusted.index != len(self._tensors):
             raise HostileError(f"tensor {untrusted.index} came where {len(self._tensors)} was due")
-        tensor = check_tensor(untrusted, self._file_size, untrusted.name.removeprefix(self._strip_prefix))
+        tensor = check_tensor(untrusted, self._file_size, stripped(untrusted.name, self._strip_prefix))
+        if tensor.escaped:
+            original(tensor.name)
+        if tensor.twin >= 0:
+            _check_twin(tensor, self._tensors)
         self._budget.spend(tensor)
         self._tensors.append(tensor)
         return tensor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from blake3 import blake3
 from sandbox import messages
 from sandbox.errors import HostileError
 from sandbox.facts import Exit, Label, Tensor
+from sandbox.weights.arrangement import DROP, index_name, index_text, is_shard, optimizer_name, shard_name, whole_name
 from sandbox.weights.group import MANIFEST, output_paths
+from sandbox.weights.header import METADATA, strict_header
 from sandbox.weights.header import Entry as HeaderEntry
-from sandbox.weights.header import strict_header
 from sandbox.weights.inorder import SENT
 from sandbox.weights.manifest import ChangedError, Entry, Manifest, read_manifest
 from sandbox.weights.plan import MAX_MANIFEST, show
@@ -30,6 +31,7 @@ NAMES = "that names and shapes are those of the source (--replan derives them an
 SENT_AGAIN = "{count} gathered or decoded tensors: not re-checked against the source (--replan reads them again)"
 BESIDE = "what the metadata file beside it says: the manifest holds no digest of it"
 PREFIX = "that {prefix} was to be taken off the names: the manifest says so, the source doesn't"
+CHOSEN = "that only these tensors were wanted: the manifest says so, the source doesn't"
 RETURNED = "{count} returned tensors: made by code in the jail, so nothing in the source can prove them"
 
 
@@ -99,68 +101,151 @@ def _digest(fd: int, start: int, end: int) -> str:
     return hasher.hexdigest()
 
 
-def _same_bytes(source_fd: int, output_fd: int, tensor: Tensor, place: HeaderEntry) -> bool:
+@dataclass(frozen=True)
+class _Place:
+    """A tensor in one of the outputs."""
+
+    fd: int
+    file: str
+    entry: HeaderEntry
+
+
+@dataclass
+class _Found:
+    """What the outputs' headers say. `places`: tensors by name."""
+
+    places: dict[str, _Place] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, fd: int, file: str) -> None:
+        try:
+            header = strict_header(fd)
+        except HostileError as error:
+            self.wrong.append(f"the output is not a sound safetensors file: {error.happened}")
+            return
+        for entry in header.entries:
+            if entry.name in self.places:
+                self.wrong.append(f"{show(entry.name)} is in two of the outputs")
+            self.places[entry.name] = _Place(fd, file, entry)
+        self.metadata |= header.metadata
+
+
+def _same_bytes(source_fd: int, tensor: Tensor, place: _Place) -> bool:
     for done in range(0, tensor.nbytes, CHUNK):
         count = min(CHUNK, tensor.nbytes - done)
         theirs = os.pread(source_fd, count, tensor.offset + done)
-        if len(theirs) != count or theirs != os.pread(output_fd, count, place.begin + done):
+        if len(theirs) != count or theirs != os.pread(place.fd, count, place.entry.begin + done):
             return False
     return True
 
 
-def _check_tensor(source_fd: int, output_fd: int, entry: Entry, place: HeaderEntry | None) -> str:
+def _check_tensor(source_fd: int, entry: Entry, place: _Place | None) -> str:
     """What is wrong with one tensor, as a sentence; "" when nothing is."""
     tensor = entry.tensor
     if place is None:
         return f"{show(tensor.name)} is in the manifest and not in the output"
-    if (place.dtype, place.shape) != (tensor.dtype, tensor.shape):
+    if (place.entry.dtype, place.entry.shape) != (tensor.dtype, tensor.shape):
         return f"{show(tensor.name)} has another dtype or shape in the output than in the manifest"
-    if _digest(output_fd, place.begin, place.end) != entry.digest:
+    if _digest(place.fd, place.entry.begin, place.entry.end) != entry.digest:
         return f"{show(tensor.name)} has other bytes in the output than its digest in the manifest"
-    if tensor.label is Label.COPIED and not _same_bytes(source_fd, output_fd, tensor, place):
+    if tensor.label is Label.COPIED and not _same_bytes(source_fd, tensor, place):
         return f"{show(tensor.name)} has other bytes in the output than in the source"
     return ""
 
 
-def _check_tensors(source_fd: int, output_fd: int, manifest: Manifest) -> Iterator[str]:
-    try:
-        places = {place.name: place for place in strict_header(output_fd).entries}
-    except HostileError as error:
-        yield f"the output is not a sound safetensors file: {error.happened}"
+def _check_tensors(source_fd: int, found: _Found, manifest: Manifest) -> Iterator[str]:
+    if found.wrong:
+        yield from found.wrong
         return
+    places = dict(found.places)
     for entry in manifest.entries:
-        wrong = _check_tensor(source_fd, output_fd, entry, places.pop(entry.tensor.name, None))
+        wrong = _check_tensor(source_fd, entry, places.pop(entry.tensor.name, None))
         if wrong:
             yield wrong
     for name in places:
         yield f"{show(name)} is in the output and not in the manifest"
+    for name, kept in manifest.dropped:
+        if kept not in found.places or name in found.places:
+            yield f"{show(name)} was to be dropped for {show(kept)}, and the output doesn't show it"
+        elif name not in METADATA and found.metadata.get(name) != kept:
+            yield f"{show(name)} was dropped for {show(kept)}, and the output's metadata says otherwise"
 
 
-def _check_files(manifest: Manifest, source: tuple[int, str], output: tuple[int, str]) -> Iterator[str]:
+def _check_files(manifest: Manifest, source: tuple[int, str], outputs: Iterable[tuple[int, str]]) -> Iterator[str]:
     if source != (manifest.source.size, manifest.source.sha256):
         yield "the source is not the file that the manifest names: its size or SHA-256 differs"
-    if output != (manifest.output.size, manifest.output.sha256):
-        yield "the output is not the file that the manifest names: its size or SHA-256 differs"
+    for file, output in zip(manifest.outputs, outputs, strict=True):
+        if output != (file.size, file.sha256):
+            name = f" {show(file.name)}" if len(manifest.outputs) > 1 else ""
+            yield f"the output{name} is not the file that the manifest names: its size or SHA-256 differs"
+
+
+def _check_indexes(whole: Path, manifest: Manifest, found: _Found) -> Iterator[str]:
+    """Does the index of each set of shards say where its tensors are?"""
+    for name in (whole.name, optimizer_name(whole.name)):
+        count = sum(is_shard(file.name, name) for file in manifest.outputs)
+        shards: dict[str, list[tuple[str, int]]] = {shard_name(name, number, count): [] for number in range(count)}
+        for place in found.places.values():
+            if place.file in shards:
+                shards[place.file].append((place.entry.name, place.entry.end - place.entry.begin))
+        if shards and not found.wrong and _content(whole.with_name(index_name(name))) != index_text(shards):
+            yield f"the index {show(index_name(name))} is not that of the shards"
+
+
+def _content(path: Path) -> bytes:
+    with _opened(path, f"the index {path.name}") as fd:
+        return b"".join(_chunks(fd, 0, min(os.fstat(fd).st_size, MAX_MANIFEST)))
+
+
+def _whole(output: Path) -> Path:
+    """What the output is a part of: beside that, its manifest lies. It is itself, if its own lies there."""
+    if output_paths(output)[MANIFEST].exists():
+        return output
+    return output.with_name(whole_name(output.name))
 
 
 def verify(output: Path, source: Path, manifest: Path | None = None) -> VerifyResult:
-    """Compare an output with its source by its manifest. Raises CallerError when one of the three can't be used."""
+    """Compare an output, all of its files, with its source by its manifest. `output`: any one of them, or an index.
+
+    Raises CallerError when one of them can't be used.
+    """
+    whole = _whole(output)
+    beside = manifest or output_paths(whole)[MANIFEST]
     with ExitStack() as stack:
-        output_fd = stack.enter_context(_opened(output, "the output"))
+        if not beside.exists():
+            stack.enter_context(_opened(output, "the output"))  # if that isn't there either, it is what to say
         source_fd = stack.enter_context(_opened(source, "the source"))
         try:
-            said = load_manifest(manifest or output_paths(output)[MANIFEST])
+            said = load_manifest(beside)
         except ChangedError as error:
             return VerifyResult(None, (str(error),), (), ("anything: the manifest can't be trusted",))
+        found, fds = _Found(), []
+        for path in _paths(output, whole, said):
+            what = "the output" if len(said.outputs) == 1 else f"the output {path.name}"
+            fds.append(stack.enter_context(_opened(path, what)))
+            found.add(fds[-1], path.name)
         with ThreadPoolExecutor(2) as pool:
             of_source = pool.submit(_sha256, source_fd, said.source.size)
-            of_output = pool.submit(_sha256, output_fd, said.output.size)
-            mismatches = list(_check_tensors(source_fd, output_fd, said))
-            mismatches[:0] = _check_files(said, of_source.result(), of_output.result())
+            of_outputs = [pool.submit(_sha256, fd, file.size) for fd, file in zip(fds, said.outputs, strict=True)]
+            mismatches = [*_check_indexes(whole, said, found), *_check_tensors(source_fd, found, said)]
+            mismatches[:0] = _check_files(said, of_source.result(), [job.result() for job in of_outputs])
     if len(mismatches) > MAX_MISMATCHES:
         rest = len(mismatches) - MAX_MISMATCHES
         mismatches[MAX_MISMATCHES:] = [f"and {rest} more"]
     return VerifyResult(said, tuple(mismatches), _proven(said) if not mismatches else (), (NAMES, *_not_proven(said)))
+
+
+def manifest_of(output: Path) -> Path:
+    """Where the manifest of an output lies, whichever of its files that is."""
+    return output_paths(_whole(output))[MANIFEST]
+
+
+def _paths(output: Path, whole: Path, manifest: Manifest) -> list[Path]:
+    """The output's files. A single one may have been renamed, together with its manifest."""
+    if len(manifest.outputs) == 1:
+        return [output if output == whole else whole.with_name(manifest.outputs[0].name)]
+    return [whole.with_name(file.name) for file in manifest.outputs]
 
 
 def _count(manifest: Manifest, *labels: Label) -> int:
@@ -188,6 +273,8 @@ def _never_proven(manifest: Manifest) -> Iterator[str]:
     yield BESIDE
     if manifest.strip_prefix:
         yield PREFIX.format(prefix=show(manifest.strip_prefix))
+    if manifest.select or manifest.exclude or manifest.tied == DROP:
+        yield CHOSEN
 
 
 def _without_index(tensor: Tensor) -> Tensor:
@@ -209,12 +296,19 @@ def _compare(said: Sequence[Entry], replanned: Sequence[Tensor], digests: Mappin
         yield f"{show(name)} is in the source and not in the manifest"
 
 
-def verify_plan(result: VerifyResult, replanned: Sequence[Tensor], digests: Mapping[int, str]) -> VerifyResult:
-    """Compare the manifest with a plan derived anew; `digests` has, by plan index, what was sent along with it."""
+def verify_plan(
+    result: VerifyResult, replanned: Sequence[Tensor], digests: Mapping[int, str], again: Manifest | None = None
+) -> VerifyResult:
+    """Compare the manifest with a plan derived anew; `digests` has, by plan index, what was sent along with it.
+
+    `again`: the manifest of that plan, where what isn't in the output is to be compared, too.
+    """
     if result.manifest is None:
         return result
     of_file = [entry for entry in result.manifest.entries if entry.tensor.label is not Label.RETURNED]
     mismatches = tuple(_compare(of_file, replanned, digests))[:MAX_MISMATCHES]
+    if again and (again.left_out, again.dropped) != (result.manifest.left_out, result.manifest.dropped):
+        mismatches += ("what the manifest lists as left out or dropped is not what the source gives",)
     if mismatches:
         return replace(result, mismatches=result.mismatches + mismatches, proven=())
     returned, sent = _count(result.manifest, Label.RETURNED), _count(result.manifest, *SENT)

@@ -16,7 +16,6 @@ class Watermark:
         self._base = start  # where the piece at `_front` begins
         self._closed = False
         self._changed = Condition()
-        self.done = start
         self._pass_full()
 
     def _pass_full(self) -> None:
@@ -27,14 +26,12 @@ class Watermark:
     def _level(self) -> int:
         return self._base + (self._filled[self._front] if self._front < len(self._sizes) else 0)
 
-    def advance(self, piece: int, count: int) -> int:
-        """`count` more bytes of a piece stand. Returns the bytes that stand in all."""
+    def advance(self, piece: int, count: int) -> None:
+        """`count` more bytes of a piece stand."""
         with self._changed:
             self._filled[piece] += count
-            self.done += count
             self._pass_full()
             self._changed.notify_all()
-            return self.done
 
     def wait(self, wanted: int) -> int:
         """The whole part's end, once it is at least `wanted` or nothing more will come."""

@@ -1,7 +1,7 @@
-"""The weights file: header first, then each tensor's bytes at its place, with digests on the way.
+"""The weights files: headers first, then each tensor's bytes at its place, with digests on the way.
 
 Copied tensors go in their own thread, from the staged descriptor, while the loader still imports its framework;
-gathered and decoded ones as their frames arrive. A third thread follows the part of the file that is whole from its
+gathered and decoded ones as their frames arrive. A third thread follows the part of each file that is whole from its
 start and takes the SHA-256 of what it reads back, so the digest is that of the bytes in the file.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
-from threading import Thread
+from itertools import chain
+from threading import Lock, Thread
 from types import TracebackType
 
 from blake3 import blake3
@@ -30,11 +31,27 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Digests:
-    """Of a finished weights file. `tensors` holds BLAKE3 in hexadecimal, in plan order."""
+class Target:
+    """One file to fill: with which tensors of the plan, and what its header says beside them."""
+
+    fd: int
+    tensors: tuple[Tensor, ...]
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A finished file."""
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Of finished files, in their order. `tensors` holds BLAKE3 in hexadecimal, in plan order."""
+
+    files: tuple[Written, ...]
     tensors: tuple[str, ...]
 
 
@@ -42,8 +59,25 @@ def _no_progress(_done: int) -> None:
     pass
 
 
+class _File:
+    """A target in the making."""
+
+    def __init__(self, target: Target) -> None:
+        self.fd = target.fd
+        self.layout = layout(target.tensors, target.metadata)
+        self.tensors = tuple(target.tensors[place] for place in self.layout.order)  # as they lie in the file
+        starts = [self.layout.starts[place] for place in self.layout.order]
+        self.places = {tensor.index: (piece, starts[piece]) for piece, tensor in enumerate(self.tensors)}
+        self.watermark = Watermark(len(self.layout.header), [tensor.nbytes for tensor in self.tensors])
+        self.sha256 = ""
+
+    @property
+    def size(self) -> int:
+        return self.layout.size
+
+
 class WeightsWriter:
-    """Fills `output_fd`; without one it only takes the digests of the tensors, and `Digests.sha256` stays empty.
+    """Fills the targets. A tensor of the plan that is in none of them is read all the same, for its digest.
 
     Use as a context manager: leaving it ends its threads, whatever happened.
 
@@ -55,42 +89,39 @@ class WeightsWriter:
         self,
         plan: Sequence[Tensor],
         sources: dict[Label, int],
-        output_fd: int | None,
+        targets: Sequence[Target],
         progress: Progress = _no_progress,
     ) -> None:
         self._plan = plan
         self._sources = sources
-        self._fd = output_fd
         self._progress = progress
-        self._layout = layout(plan)
-        self._place = {index: piece for piece, index in enumerate(self._layout.order)}
-        self._watermark = Watermark(len(self._layout.header), [plan[index].nbytes for index in self._layout.order])
+        self._files = tuple(map(_File, targets))
+        self._file_of = {index: file for file in self._files for index in file.places}
         self._in_order = InOrder(tensor for tensor in plan if tensor.label in SENT)
         self._copied: dict[int, str] = {}
-        self._sha256 = ""
+        self._counting = Lock()
+        self._done = sum(len(file.layout.header) for file in self._files)
         self._error: BaseException | None = None
         self._ending = False
-        jobs: list[tuple[Callable[..., None], tuple[int, ...]]] = [(self._copy, ())]
-        if output_fd is not None:
-            jobs += [(self._hash, (output_fd,)), (self._flush, (output_fd,))]
-        self._threads = [Thread(target=self._guard, args=job, name=job[0].__name__, daemon=True) for job in jobs]
+        jobs = [self._copy, *((self._hash, self._flush) if self._files else ())]
+        self._threads = [Thread(target=self._guard, args=(job,), name=job.__name__, daemon=True) for job in jobs]
 
     @property
     def size(self) -> int:
-        """Bytes of the finished file; known before the first is written."""
-        return self._layout.size
+        """Bytes of the finished files; known before the first is written."""
+        return sum(file.size for file in self._files)
 
     def start(self) -> None:
-        """Write the header and start copying. Raises HostError."""
-        self._write(self._layout.header, 0)
+        """Write the headers and start copying. Raises HostError."""
+        for file in self._files:
+            self._write(file, file.layout.header, 0)
         for thread in self._threads:
             thread.start()
 
     def data(self, untrusted_index: int, untrusted_chunk: bytes) -> None:
         """The next bytes of a gathered or decoded tensor. Raises HostileError or HostError."""
         tensor, at = self._in_order.data(untrusted_index, untrusted_chunk)
-        self._write(untrusted_chunk, self._layout.starts[tensor.index] + at)
-        self._advance(tensor.index, len(untrusted_chunk))
+        self._place(tensor, untrusted_chunk, at)
 
     def finish(self) -> Digests:
         """Wait for the threads. Raises HostileError when bytes are missing, HostError when writing failed."""
@@ -100,15 +131,20 @@ class WeightsWriter:
         if self._error:
             raise self._error
         digests = self._copied | sent
-        return Digests(self.size, self._sha256, tuple(digests[tensor.index] for tensor in self._plan))
+        files = tuple(Written(file.size, file.sha256) for file in self._files)
+        return Digests(files, tuple(digests[tensor.index] for tensor in self._plan))
 
     def close(self) -> None:
         """End the threads, finished or not."""
-        self._ending = True
-        self._watermark.close()
+        self._end()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+
+    def _end(self) -> None:
+        self._ending = True
+        for file in self._files:
+            file.watermark.close()
 
     def __enter__(self) -> WeightsWriter:
         return self
@@ -118,71 +154,82 @@ class WeightsWriter:
     ) -> None:
         self.close()
 
-    def _guard(self, work: Callable[..., None], arguments: tuple[int, ...]) -> None:
+    def _guard(self, work: Callable[[], None]) -> None:
         try:
-            work(*arguments)
+            work()
         except OSError as error:
             self._error = self._error or messages.error("output.copy", why=error.strerror or error)
         except BaseException as error:  # `finish` raises it: a thread must not die unheard
             self._error = self._error or error
         else:
             return
-        self._ending = True
-        self._watermark.close()
+        self._end()
 
-    def _write(self, chunk: bytes | memoryview, at: int) -> None:
-        if self._fd is None:
-            return
+    def _write(self, file: _File, chunk: bytes | memoryview, at: int) -> None:
         try:
-            write_all(self._fd, chunk, at)
+            write_all(file.fd, chunk, at)
         except OSError as error:
             raise messages.error("output.failed", what="the output", why=error.strerror or error) from None
 
-    def _advance(self, index: int, count: int) -> None:
-        self._progress(self._watermark.advance(self._place[index], count))
+    def _place(self, tensor: Tensor, chunk: bytes | memoryview, at: int) -> None:
+        """Bytes of a tensor, from `at` on, to where they belong, if that is anywhere."""
+        file = self._file_of.get(tensor.index)
+        if file:
+            piece, start = file.places[tensor.index]
+            self._write(file, chunk, start + at)
+            file.watermark.advance(piece, len(chunk))
+        with self._counting:
+            self._done += len(chunk)
+            done = self._done
+        self._progress(done)
 
     def _copy(self) -> None:
-        buffer = memoryview(bytearray(min(CHUNK, self.size)))
-        for index in self._layout.order:
-            tensor = self._plan[index]
+        beside = (tensor for tensor in self._plan if tensor.index not in self._file_of)
+        buffer = memoryview(bytearray(min(CHUNK, max((tensor.nbytes for tensor in self._plan), default=0))))
+        for tensor in chain(*(file.tensors for file in self._files), beside):
             if tensor.label not in SENT and not self._ending:
-                self._copied[index] = self._copy_one(tensor, self._sources[tensor.label], buffer)
+                self._copied[tensor.index] = self._copy_one(tensor, self._sources[tensor.label], buffer)
 
     def _copy_one(self, tensor: Tensor, source_fd: int, buffer: memoryview) -> str:
         """The digest of the bytes, as they were read."""
         hasher = blake3()
-        start = self._layout.starts[tensor.index]
         done = 0
         while done < tensor.nbytes and not self._ending:
             wanted = buffer[: min(len(buffer), tensor.nbytes - done)]
             count = os.preadv(source_fd, [wanted], tensor.offset + done)
             if not count:
                 raise messages.error("input.shrank")
-            self._write(wanted[:count], start + done)
             hasher.update(wanted[:count])
+            self._place(tensor, wanted[:count], done)
             done += count
-            self._advance(tensor.index, count)
         return hasher.hexdigest()
 
-    def _hash(self, output_fd: int) -> None:
-        hasher = sha256()
-        buffer = memoryview(bytearray(min(CHUNK, self.size)))
-        at = 0
-        while at < self.size and not self._ending:
-            wanted = min(len(buffer), self.size - at)
-            if self._watermark.wait(at + wanted) < at + wanted:
+    def _hash(self) -> None:
+        buffer = memoryview(bytearray(min(CHUNK, max(file.size for file in self._files))))
+        for file in self._files:
+            if not self._hash_one(file, buffer):
                 return
-            count = os.preadv(output_fd, [buffer[:wanted]], at)
+
+    def _hash_one(self, file: _File, buffer: memoryview) -> bool:
+        hasher = sha256()
+        at = 0
+        while at < file.size:
+            wanted = min(len(buffer), file.size - at)
+            if self._ending or file.watermark.wait(at + wanted) < at + wanted:
+                return False
+            count = os.preadv(file.fd, [buffer[:wanted]], at)
             if not count:
                 raise messages.error("output.shrank")
             hasher.update(buffer[:count])
             at += count
-        self._sha256 = hasher.hexdigest()
+        file.sha256 = hasher.hexdigest()
+        return True
 
-    def _flush(self, output_fd: int) -> None:
-        at = 0
-        while at < self.size and not self._ending:
-            at = min(at + FLUSH, self.size)
-            if self._watermark.wait(at) < at:
-                return
-            os.fdatasync(output_fd)
+    def _flush(self) -> None:
+        for file in self._files:
+            at = 0
+            while at < file.size:
+                at = min(at + FLUSH, file.size)
+                if self._ending or file.watermark.wait(at) < at:
+                    return
+                os.fdatasync(file.fd)

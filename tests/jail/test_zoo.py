@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors import safe_open
 
 from sandbox.controller import evaluate
 from sandbox.facts import Verdict
 from sandbox.request import Request
-from sandbox.weights.header import strict_header
 from sandbox.weights.verify import verify
 from tests.jail.conftest import JAILS
+from tests.written import converted
 from tests.zoo import ZOO, suffix
 from tests.zoo_archives import ARCHIVES, SUFFIXES
 
@@ -21,16 +20,6 @@ pytestmark = pytest.mark.jail
 
 # One of each way in which a load differs: the whole zoo runs in the jail that starts fastest.
 IN_EVERY_JAIL = ["state_dict", "legacy_state_dict", "views", "dtypes", "absent_module", "pickle_arrays_4", "optimizer"]
-
-
-def converted(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
-    """A safetensors file's tensors, by the strict reader; the official library must see the same names."""
-    with path.open("rb") as file:
-        header = strict_header(file.fileno())
-        raw = path.read_bytes()
-    with safe_open(str(path), "numpy") as official:
-        assert set(official.keys()) == {entry.name for entry in header.entries}
-    return {entry.name: (entry.dtype, entry.shape, raw[entry.begin : entry.end]) for entry in header.entries}
 
 
 def check(name: str, jail: str, folder: Path, **options: Any) -> None:

@@ -18,6 +18,7 @@ from sandbox.facts import (
     Hint,
     Input,
     JailFacts,
+    Layer,
     LeftOut,
     Limit,
     Node,
@@ -57,6 +58,7 @@ CLEAN = Report(
         uid=1000,
         code_sha256="cd" * 32,
         inside={"version": 1, "uid": 1000, "interfaces": ["lo"], "limits": {"as": 1}},
+        layers=(Layer("sklearn", "0123456789abcdef", {"scikit-learn": "1.9.1", "scipy": "1.17.1"}),),
     ),
     static=StaticFacts(
         formats=(FormatFact("pytorch-zip", supported=True, primary=True, by="content"),),
@@ -141,7 +143,10 @@ MALICIOUS = replace(
         dropped=3,
         loaded=False,
         load_error="UnpicklingError: pickle data was truncated\n\x1b]8;;http://203.0.113.7\x07click\x1b]8;;\x07",
-        absent=(Absent("mypkg.Thing", "No module named 'mypkg'", 2),),
+        absent=(
+            Absent("mypkg.Thing", "No module named 'mypkg'", 2),
+            Absent("pandas.core.frame.DataFrame", "No module named 'pandas'", 1, "pandas"),
+        ),
         hints=(Hint("os.system", "sh -c id", "posix.system at REDUCE"),),
         printed=(("loader stdout", "hello\r\nCLEAN: nothing to see", 27),),
         end=replace(END, exit=-9, alive=("sh",)),

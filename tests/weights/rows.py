@@ -6,6 +6,7 @@ from sandbox.facts import Label, Tensor
 from sandbox.untrusted import wire
 from sandbox.weights.dtypes import size_of
 from sandbox.weights.plan import Caps, PlanCheck
+from sandbox.weights.writer import Target
 
 CAPS = Caps(total_bytes=1 << 30)
 
@@ -32,3 +33,8 @@ def plan(rows: list[wire.Tensor], file_size: int, caps: Caps = CAPS) -> tuple[Te
     for one in rows:
         check.add(one)
     return check.finish(wire.PlanEnd(len(rows), sum(size_of(one.dtype, one.shape) for one in rows)))
+
+
+def whole(tensors: tuple[Tensor, ...], fd: int) -> list[Target]:
+    """All of them in one file."""
+    return [Target(fd, tensors)]

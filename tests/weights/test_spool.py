@@ -15,7 +15,7 @@ from sandbox.untrusted import wire
 from sandbox.weights.plan import Caps
 from sandbox.weights.spool import ReturnedSpool, contiguous_strides
 from sandbox.weights.writer import WeightsWriter
-from tests.weights.rows import CAPS, plan, row
+from tests.weights.rows import CAPS, plan, row, whole
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def test_returned_tensors_are_written_after_the_plans(fd: int, source_fd: int) -
         (3, Label.RETURNED, ()),
     ]
     out = os.memfd_create("out")
-    with WeightsWriter((*copied, *made), {Label.COPIED: source_fd, Label.RETURNED: fd}, out) as writer:
+    with WeightsWriter(
+        (*copied, *made), {Label.COPIED: source_fd, Label.RETURNED: fd}, whole((*copied, *made), out)
+    ) as writer:
         writer.start()
         writer.finish()
     written = {name: bytes(entry["data"]) for name, entry in deserialize(os.pread(out, 10_000, 0))}

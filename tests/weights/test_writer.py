@@ -15,8 +15,8 @@ from safetensors import deserialize
 from sandbox.errors import HostError, HostileError
 from sandbox.facts import Label, Tensor
 from sandbox.weights import writer as writer_module
-from sandbox.weights.writer import Digests, WeightsWriter
-from tests.weights.rows import plan, row
+from sandbox.weights.writer import Digests, WeightsWriter, Written
+from tests.weights.rows import plan, row, whole
 
 ROWS = [
     row(0, name="bytes", dtype="U8", shape=(7,), strides=(1,), offset=3, length=7),
@@ -53,7 +53,7 @@ def expected(tensors: tuple[Tensor, ...], source: bytes) -> dict[str, bytes]:
 def test_copied_gathered_and_decoded_tensors_end_in_one_file(source: Path, source_fd: int, output_fd: int) -> None:
     tensors = plan(ROWS, 5000)
     progress: list[int] = []
-    with WeightsWriter(tensors, {Label.COPIED: source_fd}, output_fd, progress.append) as writer:
+    with WeightsWriter(tensors, {Label.COPIED: source_fd}, whole(tensors, output_fd), progress.append) as writer:
         writer.start()
         writer.data(1, SENT[1][:5])
         writer.data(1, SENT[1][5:])
@@ -63,21 +63,22 @@ def test_copied_gathered_and_decoded_tensors_end_in_one_file(source: Path, sourc
     bodies = expected(tensors, source.read_bytes())
     assert {name: bytes(entry["data"]) for name, entry in deserialize(data)} == bodies
     assert digests == Digests(
-        len(data), sha256(data).hexdigest(), tuple(blake3(bodies[tensor.name]).hexdigest() for tensor in tensors)
+        (Written(len(data), sha256(data).hexdigest()),),
+        tuple(blake3(bodies[tensor.name]).hexdigest() for tensor in tensors),
     )
     assert max(progress) == writer.size == len(data)
 
 
 def test_without_a_file_the_tensors_have_the_same_digests(source: Path, source_fd: int) -> None:
     tensors = plan(ROWS, 5000)
-    with WeightsWriter(tensors, {Label.COPIED: source_fd}, None) as writer:
+    with WeightsWriter(tensors, {Label.COPIED: source_fd}, ()) as writer:
         writer.start()
         writer.data(1, SENT[1])
         writer.data(3, SENT[3])
         digests = writer.finish()
     bodies = expected(tensors, source.read_bytes())
     assert digests.tensors == tuple(blake3(bodies[tensor.name]).hexdigest() for tensor in tensors)
-    assert digests.sha256 == ""
+    assert digests.files == ()
 
 
 def test_tensors_larger_than_a_chunk_are_whole(tmp_path: Path, output_fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +91,7 @@ def test_tensors_larger_than_a_chunk_are_whole(tmp_path: Path, output_fd: int, m
         row(1, dtype="F16", shape=(10_000,), strides=(1,), offset=20_006, length=20_000),
     ]
     fd = os.open(tmp_path / "big", os.O_RDONLY)
-    with WeightsWriter(plan(rows, 50_000), {Label.COPIED: fd}, output_fd) as writer:
+    with WeightsWriter(plan(rows, 50_000), {Label.COPIED: fd}, whole(plan(rows, 50_000), output_fd)) as writer:
         writer.start()
         digests = writer.finish()
     os.close(fd)
@@ -98,15 +99,15 @@ def test_tensors_larger_than_a_chunk_are_whole(tmp_path: Path, output_fd: int, m
         "t0": source[5:20_006],
         "t1": source[20_006:40_006],
     }
-    assert digests.sha256 == sha256(content(output_fd)).hexdigest()
+    assert digests.files[0].sha256 == sha256(content(output_fd)).hexdigest()
 
 
 def test_an_empty_plan_makes_an_empty_safetensors_file(source_fd: int, output_fd: int) -> None:
-    with WeightsWriter((), {Label.COPIED: source_fd}, output_fd) as writer:
+    with WeightsWriter((), {Label.COPIED: source_fd}, whole((), output_fd)) as writer:
         writer.start()
         digests = writer.finish()
     assert list(deserialize(content(output_fd))) == []
-    assert digests == Digests(writer.size, sha256(content(output_fd)).hexdigest(), ())
+    assert digests == Digests((Written(writer.size, sha256(content(output_fd)).hexdigest()),), ())
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_an_empty_plan_makes_an_empty_safetensors_file(source_fd: int, output_fd
 def test_bytes_out_of_order_or_of_the_wrong_length_are_refused(
     pieces: list[tuple[int, bytes]], source_fd: int, output_fd: int
 ) -> None:
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, output_fd) as writer:
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)) as writer:
         writer.start()
         for piece in pieces[:-1]:
             writer.data(*piece)
@@ -135,7 +136,7 @@ def test_bytes_out_of_order_or_of_the_wrong_length_are_refused(
 
 
 def test_missing_bytes_are_refused_at_the_end(source_fd: int, output_fd: int) -> None:
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, output_fd) as writer:
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)) as writer:
         writer.start()
         writer.data(1, SENT[1])
         with pytest.raises(HostileError, match="tensor 3 got 0 of its 24"):
@@ -145,7 +146,7 @@ def test_missing_bytes_are_refused_at_the_end(source_fd: int, output_fd: int) ->
 def test_an_input_that_shrinks_is_the_hosts_trouble(source: Path, source_fd: int, output_fd: int) -> None:
     tensors = plan([row(offset=4000)], 5000)
     os.truncate(source, 4008)
-    with WeightsWriter(tensors, {Label.COPIED: source_fd}, output_fd) as writer:
+    with WeightsWriter(tensors, {Label.COPIED: source_fd}, whole(tensors, output_fd)) as writer:
         writer.start()
         with pytest.raises(HostError, match="became shorter"):
             writer.finish()
@@ -160,7 +161,7 @@ def test_an_output_that_can_not_grow_is_the_hosts_trouble(tmp_path: Path, output
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with WeightsWriter(tensors, {Label.COPIED: fd}, output_fd) as writer:
+        with WeightsWriter(tensors, {Label.COPIED: fd}, whole(tensors, output_fd)) as writer:
             writer.start()
             with pytest.raises(HostError, match="File too large"):
                 writer.finish()
@@ -173,15 +174,17 @@ def test_what_the_progress_callback_raises_is_not_lost(source_fd: int, output_fd
     def stop(_done: int) -> None:
         raise RuntimeError("stop")
 
-    with WeightsWriter(plan([row()], 5000), {Label.COPIED: source_fd}, output_fd, stop) as writer:
+    with WeightsWriter(
+        plan([row()], 5000), {Label.COPIED: source_fd}, whole(plan([row()], 5000), output_fd), stop
+    ) as writer:
         writer.start()
         with pytest.raises(RuntimeError, match="stop"):
             writer.finish()
 
 
 def test_leaving_early_ends_the_threads(source_fd: int, output_fd: int) -> None:
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, output_fd) as writer:
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)) as writer:
         writer.start()
     assert not any(thread.is_alive() for thread in writer._threads)
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, output_fd):
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)):
         pass

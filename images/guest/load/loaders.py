@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
@@ -46,7 +47,16 @@ def _refused_state(error: BaseException) -> type | None:
         frame, trace = trace.tb_frame, trace.tb_next
         if frame.f_code.co_name == "__setstate__" and "self" in frame.f_locals:
             refused = type(frame.f_locals["self"])
+        elif frame.f_code.co_name.endswith(".__setstate__"):
+            refused = _compiled(frame.f_code.co_name) or refused
     return refused
+
+
+def _compiled(method: str) -> type | None:
+    """The class of a method that Cython compiled: its frames have no locals, and its full name instead."""
+    module, _, name = method.rpartition(".")[0].rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return found if isinstance(found, type) else None
 
 
 def load(name: str, place: Place) -> Any:

@@ -111,6 +111,7 @@ def main() -> None:
     with contextlib.suppress(OSError):  # where /proc is read-only the kernel picks the largest, which is this one
         Path("/proc/self/oom_score_adj").write_text(_OOM_FIRST, encoding="ascii")
     processes.limit(order["rlimits"])
+    sys.path += order["layers"]  # last: nothing of theirs stands before what every jail has
     _import(order["preload"])
     told = json.loads(_command())
     _import(needed([told["format"], *told["inside"]], told["modules"]))

@@ -94,7 +94,18 @@ def _object(node: object) -> Branch:
     if asked is not None:
         return asked
     state: Any = getattr(node, "__dict__", None)
+    if state is None:
+        state = _pickled(node)
     return module_branch(state) if is_module(state) else attributes_branch(state)
+
+
+def _pickled(node: object) -> object:
+    """The state that an object of a class written in C, or of one with slots, would be pickled with."""
+    if type(node).__module__ == "builtins":
+        return None
+    with contextlib.suppress(Exception):
+        return node.__reduce_ex__(4)[2]
+    return None
 
 
 def _stand_in(node: StandIn) -> Branch:

@@ -27,6 +27,14 @@ _READ_HERE = frozenset(
     }
 )
 
+# They leave their arguments to __init__, which is not called for what NEWOBJ makes: it is empty, whatever it was given.
+_FILLED_BY_INIT = frozenset(
+    {
+        *(f"collections.{name}" for name in ("OrderedDict", "Counter", "defaultdict")),
+        *("builtins.set", "builtins.bytearray"),
+    }
+)
+
 # What a hostile argument makes Python raise: the real constructor would have raised too.
 _REFUSED = (ArgumentsError, ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -51,7 +59,7 @@ class KnownConstructors:
             return made
         self._record.where = where
         try:
-            return construct(made, self._record)
+            return construct(_as_given(made), self._record)
         except UnreadableError:
             raise
         except _REFUSED as error:
@@ -89,3 +97,12 @@ class KnownConstructors:
         reason = str(error) if isinstance(error, ArgumentsError) else type(error).__name__
         place = f"{where.record or 'the pickle'}, {where.opcode} at {where.offset}"
         self._record.session.incomplete(f"{place}: arguments that {name[:256]} is not known with: {reason}")
+
+
+def _as_given(made: Call) -> Call:
+    """The call with the arguments that count. Raises ArgumentsError for those that no pickler of these gives."""
+    if made.kind == "newobj" and made.root is not None and made.root.canonical in _FILLED_BY_INIT:
+        return Call(made.kind, made.callee, ())
+    if made.kwargs:
+        raise ArgumentsError("arguments by keyword")
+    return made

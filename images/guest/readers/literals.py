@@ -31,14 +31,14 @@ class Reading(Protocol):
     encodings: tuple[str, ...]  # to try, for Python 2's 8-bit strings
 
 
-# What C's strtol takes to the end with base 0: it knows octal 010, which Python's int() refuses, and takes nothing for 0.
+# What C's strtol takes to the end with base 0: it knows octal 010, which int() refuses, and takes nothing for 0.
 _STRTOL = re.compile(rb"(?:[ \t\r\f\v]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*)))?")
 _FLOAT = re.compile(rb"[+-]?(?:(?P<digits>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?i:inf|infinity|nan))")
 _LONG_LINE = 30  # characters that may still be a number of 64 bits
 
 
 def cut(line: bytes) -> bytes:
-    """A line as a string of C's, which ends at its first zero byte. An empty one is refused, as the C unpickler does."""
+    """A line as a string of C's, which ends at its first zero byte. The C unpickler refuses an empty one."""
     if not line:
         raise UnreadableError("an empty line")
     return line.partition(b"\0")[0]

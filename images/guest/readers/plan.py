@@ -28,15 +28,17 @@ class Planned:
     offset: int
     length: int
     alias: int = -1
+    twin: int = -1
 
 
 @dataclass
 class Plan:
-    """All of it. `names`: the first name of each tensor, by identity."""
+    """All of it. `names`: the first name of each tensor, by identity. `originals`: of the names that were escaped."""
 
     tensors: list[Planned] = field(default_factory=list)
     left_out: list[wire.LeftOut] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
+    originals: dict[str, str] = field(default_factory=dict)
     nbytes: int = 0
 
     def rows(self) -> Iterator[wire.Tensor]:
@@ -54,6 +56,8 @@ class Plan:
                 offset=tensor.offset,
                 length=tensor.length,
                 alias=tensor.alias,
+                twin=tensor.twin,
+                escaped=tensor.name in self.originals,
             )
 
 
@@ -67,12 +71,12 @@ def make(root: object, form: str, session: Session) -> Plan:
         for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
-            elif not _writable(found.name):
-                _misname(found, plan, session)
             elif found.name in taken:
                 _collide(taken[found.name], found, form, session)
             else:
                 taken[found.name] = found
+                if found.original is not None:
+                    plan.originals[found.name] = found.original
                 _add(plan, found.name, found.value, form, session)
             if len(plan.tensors) + len(hidden) > bounds.tensors:
                 raise naming.NamingError(f"more than {bounds.tensors} tensors")
@@ -83,6 +87,7 @@ def make(root: object, form: str, session: Session) -> Plan:
         session.oddity(form, "plan.limit", str(error))
         session.incomplete(str(error))
     _alias(plan.tensors)
+    _twins(plan.tensors)
     plan.left_out += [wire.LeftOut(name, reason[:_MAX_REASON]) for name, reason in session.unread.items()]
     for found in hidden:
         if id(found.value) not in plan.names:
@@ -95,17 +100,6 @@ def _collide(first: naming.Named, second: naming.Named, form: str, session: Sess
     ways = " and ".join(" > ".join(ascii(part) for part in found.path)[:256] for found in (first, second))
     session.oddity(form, "name.collision", f"two tensors, {ways}, are both called {first.name}")
     session.incomplete(f"two tensors, {ways}, would have the same name, {first.name[:256]!a}")
-
-
-def _writable(name: str) -> bool:
-    """Whether safetensors can hold the name, and read it back."""
-    surrogates = any("\ud800" <= letter <= "\udfff" for letter in name)
-    return bool(name) and name != "__metadata__" and "\0" not in name and not surrogates
-
-
-def _misname(found: naming.Named, plan: Plan, session: Session) -> None:
-    session.incomplete(f"safetensors can't hold the name {found.name[:256]!a}")
-    plan.left_out.append(wire.LeftOut(found.name, "a name that safetensors can't hold"))
 
 
 def _add(plan: Plan, name: str, view: TensorView, form: str, session: Session) -> None:
@@ -168,6 +162,20 @@ def _alias(tensors: list[Planned]) -> None:
                 for tensor in group:
                     tensor.alias = number
                 number += 1
+
+
+def _twins(tensors: list[Planned]) -> None:
+    """Point each tensor at the first that is the very same: of the same elements of one storage, in the same order."""
+    first: dict[tuple[object, ...], int] = {}
+    for index, tensor in enumerate(tensors):
+        view, storage = tensor.view, tensor.view.storage
+        if tensor.alias < 0 or storage is None:
+            continue
+        start = view.offset * view.dtype.itemsize + storage.shift
+        form = (view.dtype.name, view.shape, view.strides, view.conj, view.neg, storage.big_endian)
+        place = (id(storage.root), start, storage.record, tensor.offset, tensor.length)
+        there = first.setdefault((*place, *form), index)
+        tensor.twin = there if there != index else -1
 
 
 def _overlapping(spans: list[tuple[int, int, Planned]]) -> Iterator[list[Planned]]:

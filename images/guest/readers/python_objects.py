@@ -19,17 +19,20 @@ def _mapping(made: Call, _: Record) -> MappingObject:
     found = MappingObject(made.name)
     _at_most(made, 1)
     content = made.args[0] if made.args else ()
-    if made.callee.canonical.endswith(".Counter") and made.args and not isinstance(content, dict):
-        raise ArgumentsError("a counter of something that is to be counted")
     _fill(found, content)
     return found
 
 
+def _counter(made: Call, record: Record) -> MappingObject:
+    if made.args and not isinstance(made.args[0], dict):
+        raise ArgumentsError("a counter of something that is to be counted")
+    return _mapping(made, record)
+
+
 def _fill(found: MappingObject, content: object) -> None:
-    pairs = content.items() if isinstance(content, dict) else content
-    if not isinstance(pairs, list | tuple) and not isinstance(content, dict):
+    if not isinstance(content, dict | list | tuple):
         raise ArgumentsError("a mapping of no pairs")
-    for pair in pairs:
+    for pair in content.items() if isinstance(content, dict) else content:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise ArgumentsError("a mapping of no pairs")
         check_key(pair[0])
@@ -161,7 +164,7 @@ def _object(kind: object, args: object, record: Record) -> Call:
 
 PYTHON_OBJECTS: Table = {
     "collections.OrderedDict": _mapping,
-    "collections.Counter": _mapping,
+    "collections.Counter": _counter,
     "collections.defaultdict": _defaultdict,
     "builtins.set": _set(False),
     "builtins.frozenset": _set(True),

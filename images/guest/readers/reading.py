@@ -132,7 +132,7 @@ class Reading:
         sidecar = Sidecar(planned.names, self._session.bounds.metadata_bytes)
         held: list[str] = []
         size = 0
-        for piece in sidecar.text(root, self._session.sources):
+        for piece in sidecar.text(root, self._session.sources, planned.originals):
             held.append(piece)
             size += len(piece)
             if size >= _META:

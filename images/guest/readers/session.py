@@ -16,7 +16,6 @@ MAX_USES = 50_000
 MAX_TOLD = 64  # different arguments of one global in one record
 MANY = f"<more than {MAX_TOLD} different argument lists>"
 MAX_ODDITIES = 64  # of one id
-MAX_FRAMEWORKS = 512
 MAX_REASONS = 8
 
 
@@ -158,8 +157,8 @@ class Session:
             raise BoundError(f"more than {MAX_USES} different uses of globals")
         shown = text or ("" if arguments is None else describe(arguments))
         self.uses[key] = Use(where.opcode, where.offset, shown)
-        if len(self.frameworks) < MAX_FRAMEWORKS:
-            self.frameworks.setdefault(target.canonical.partition(".")[0][:256])
+        if len(self.frameworks) < wire.MAX_MODULES:
+            self.frameworks.setdefault(target.canonical.rpartition(".")[0][:256])
 
     def _record(self, record: str) -> str:
         if not self._member:

@@ -1,16 +1,18 @@
 """Everything of a model that isn't a tensor, as typed JSON, within a bound and without recursion.
 
 Simple values stand as they are. What JSON has no word for is an object with one key that begins with "$":
-$tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $int, $float, $dict (keys that aren't all
-text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor, $left_out,
-$parts (one tensor that is written as several), $torchscript (a module, its constants, its code's files), $exported (a
-program's tensors and example inputs), $file (a file beside the model, by its size), and $omitted with the reason.
+$tuple, $set, $frozenset, $bytes, $bytearray, $str (Python 2's, not text), $text (with surrogates), $int, $float, $dict
+(keys that aren't all text), $mapping, $object, $call, $global, $scalar, $dtype, $array, $storage, $persistent, $tensor,
+$left_out, $parts (one tensor that is written as several), $torchscript (a module, its constants, its code's files),
+$exported (a program's tensors and example inputs), $file (a file beside the model, by its size), and $omitted with the
+reason. `sandbox/metadata/` reads it back.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -28,6 +30,7 @@ from guest.readers.tensors import Storage, TensorView
 
 FORMAT = "sandbox-load/metadata/1"
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DEPTH = 96  # of JSON; a reader of the file may recurse
 _ATOM = 1 << 16  # bytes of one string
 _CONTAINERS_MOST = 1_000_000  # the host takes twice as many, and holds them all at once
@@ -58,11 +61,16 @@ class Sidecar:
         self._opened = 0
         self._path: list[int] = []
 
-    def text(self, root: Any, sources: list[tuple[str, str, Any]]) -> Iterator[str]:
-        """The document in pieces: at most `limit` bytes if that is 128 KiB or more; what doesn't fit is said."""
+    def text(self, root: Any, sources: list[tuple[str, str, Any]], escaped: dict[str, str]) -> Iterator[str]:
+        """The document in pieces: at most `limit` bytes if that is 128 KiB or more; what doesn't fit is said.
+
+        `escaped`: original names by those that stand for them.
+        """
         document = {"format": FORMAT, "root": root}
         if sources:
             document["sources"] = [{"class": name, "file": file, "text": text} for name, file, text in sources]
+        if escaped:
+            document["escaped"] = escaped
         stack: list[tuple[Iterator[_Part], int]] = [(iter([_Value(document)]), 0)]
         while stack:
             part = next(stack[-1][0], None)
@@ -94,6 +102,10 @@ class Sidecar:
         return self._written > self._limit // 2 or self._opened > _CONTAINERS_MOST
 
     def string(self, value: str) -> str:
+        if _SURROGATE.search(value):  # two in a row would be read back as one letter
+            raw = value.encode("utf-8", "surrogatepass")
+            text = base64.b64encode(raw).decode("ascii")
+            return _typed("text", text) if len(text) <= self._atom else omitted(f"text of {len(value)} characters")
         text = json.dumps(value) if len(value) <= self._atom else ""
         return text if 0 < len(text) <= self._atom else omitted(f"text of {len(value)} characters")
 
@@ -155,7 +167,7 @@ class Sidecar:
         yield "}"
 
     def mapping(self, value: dict[Any, Any]) -> Iterator[_Part]:
-        if not all(type(key) is str and not key.startswith("$") and len(key) <= self._atom // 6 for key in value):
+        if not all(type(key) is str and self._plain(key) for key in value):
             yield from self.wrapped("dict", ([key, item] for key, item in value.items()))
             return
         yield "{"
@@ -169,13 +181,18 @@ class Sidecar:
             comma = ","
         yield "}"
 
+    def _plain(self, key: str) -> bool:
+        """Whether JSON can have it for a key."""
+        return not key.startswith("$") and len(key) <= self._atom // 6 and not _SURROGATE.search(key)
+
     def mapping_object(self, value: MappingObject) -> Iterator[_Part]:
         if value.name.endswith(".OrderedDict") and not value.states:
             yield from self.mapping(value)
             return
         yield f'{{"$mapping":{json.dumps(value.name[:4096])},"items":'
         yield from self.mapping(value)
-        yield from self._fields({"args": value.args, "state": value.states})
+        yield from self._fields({"args": value.args})
+        yield from self._states(value.states)
         yield "}"
 
     def call(self, value: Call) -> Iterator[_Part]:
@@ -183,10 +200,8 @@ class Sidecar:
         yield f'{{"${kind}":'
         yield json.dumps(value.callee.name[:4096]) if isinstance(value.callee, Global) else _Value(value.callee)
         pairs = [[key, item] for key, item in value.pairs]
-        state = value.states[0] if len(value.states) == 1 else value.states
-        yield from self._fields(
-            {"args": value.args, "kwargs": value.kwargs, "state": state, "items": value.items, "pairs": pairs}
-        )
+        yield from self._fields({"args": value.args, "kwargs": value.kwargs, "items": value.items, "pairs": pairs})
+        yield from self._states(value.states)
         yield "}"
 
     def _fields(self, values: dict[str, Any]) -> Iterator[_Part]:
@@ -197,9 +212,16 @@ class Sidecar:
             yield f',"{name}":'
             yield _Value(list(value) if name == "args" and isinstance(value, tuple) else value)
 
+    def _states(self, states: list[Any]) -> Iterator[_Part]:
+        """What BUILD gave it, in its order."""
+        if states:
+            yield ',"state":' if len(states) == 1 else ',"states":'
+            yield _Value(states[0] if len(states) == 1 else states)
+
     def scalar(self, value: NumpyScalar) -> Iterator[_Part]:
         plain = number(value)
-        yield f'{{"$scalar":{json.dumps(value.dtype.code[:64])},"value":'
+        order = value.dtype.order if plain is None else ""  # a number needs none
+        yield f'{{"$scalar":{json.dumps((order + value.dtype.code)[:64])},"value":'
         yield _Value(value.value if plain is None else plain)
         yield "}"
 

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from guest.naming import Members
-from guest.readers import pickle_file, members, zips
+from guest.readers import members, pickle_file, zips
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found

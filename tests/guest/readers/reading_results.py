@@ -70,8 +70,8 @@ def collect(frames: bytes) -> Result:
     return result
 
 
-def read_file(path: Path, bounds: Bounds | None = None) -> Result:
-    """One reading, whole, with what must hold of every reading checked."""
+def frames_of(path: Path, bounds: Bounds | None = None) -> bytes:
+    """Everything that one reading sends."""
     descriptor = os.open(path, os.O_RDONLY)
     with tempfile.TemporaryFile() as frames:
         try:
@@ -80,7 +80,12 @@ def read_file(path: Path, bounds: Bounds | None = None) -> Result:
         finally:
             os.close(descriptor)
         frames.seek(0)
-        result = collect(frames.read())
+        return frames.read()
+
+
+def read_file(path: Path, bounds: Bounds | None = None) -> Result:
+    """One reading, whole, with what must hold of every reading checked."""
+    result = collect(frames_of(path, bounds))
     _check_always(result, path.read_bytes())
     return result
 

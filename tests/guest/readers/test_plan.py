@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+import wire
 
+from sandbox.weights.names import original
 from tests.guest.readers.reading_results import Result
 
 Read = Callable[..., Result]
@@ -27,12 +30,31 @@ def test_two_tensors_of_one_name(read: Read) -> None:
     assert "'1'" in result.end.reason
 
 
-@pytest.mark.parametrize("name", ["", "__metadata__", "a\0b", "\ud800"])
-def test_names_that_safetensors_cannot_hold(name: str, read: Read) -> None:
-    result = read(save({name: torch.ones(1), "kept": torch.ones(2)}))
-    assert [row.name for row in result["TENSOR"]] == ["kept"]
-    assert [row.name for row in result["LEFT_OUT"]] == [name]
-    assert "safetensors can't hold the name" in result.end.reason
+@pytest.mark.parametrize("name", ["", "__metadata__", "a\0b%", "\ud800", "\ud800\udc00"])
+def test_a_name_that_safetensors_cannot_hold_is_escaped_and_the_sidecar_tells_the_original(
+    name: str, read: Read
+) -> None:
+    result = read(save({name: torch.ones(1), "kept%": torch.ones(2)}))
+    rows = {row.name: row.escaped for row in result["TENSOR"]}
+    (safe,) = [row for row in rows if rows[row]]
+    assert rows == {safe: True, "kept%": False}
+    assert original(safe) == name
+    told = wire.parse_json(result.metadata)["escaped"][safe]
+    assert name == (base64.b64decode(told["$text"]).decode("utf-8", "surrogatepass") if "\ud800" in name else told)
+    assert result.end.complete
+
+
+def test_an_escaped_name_that_is_taken_is_a_collision_that_names_both(read: Read) -> None:
+    result = read(save({"a\0": torch.ones(1), "a%00": torch.ones(2)}))
+    assert result.oddities == {"name.collision"}
+    assert "'a\\x00' and 'a%00'" in result.end.reason
+
+
+def test_the_very_same_tensor_is_pointed_at(read: Read) -> None:
+    base = torch.arange(12.0).reshape(3, 4)
+    model = {"a": base, "b": base.view(3, 4), "t": base.T, "u": base.t(), "part": base[0], "row": base[1].clone()}
+    rows = {row.name: row.twin for row in read(save(model))["TENSOR"]}
+    assert rows == {"a": -1, "b": 0, "t": -1, "u": 2, "part": -1, "row": -1}
 
 
 @pytest.mark.parametrize("zipped", [True, False])

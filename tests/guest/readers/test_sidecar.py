@@ -52,7 +52,8 @@ def root(read: Read, value: Any, **bounds: int) -> Any:
         ),
         (np.zeros(2, "<M8[s]"), {"$tensor": "tensor", "dtype": "<M8[s]"}),
         (np.array(["a", "\u20ac"]), {"$array": ["a", "\u20ac"], "shape": [2], "dtype": "<U1"}),
-        ("\ud800\x1b[31m", "\ud800\x1b[31m"),
+        ("\x1b[31m", "\x1b[31m"),
+        ("\ud800\udc00", {"$text": "7aCA7bCA"}),
     ],
 )
 def test_values(read: Read, value: Any, expected: Any) -> None:
