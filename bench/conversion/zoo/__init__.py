@@ -39,4 +39,13 @@ _FAMILIES = (
     folders.FAMILY,
 )
 
-ZOO: dict[str, Layout] = {layout.name: layout for family in _FAMILIES for layout in family.layouts}
+
+def _by_name() -> dict[str, Layout]:
+    found: dict[str, Layout] = {}
+    for layout in (layout for family in _FAMILIES for layout in family.layouts):
+        if found.setdefault(layout.name, layout) is not layout:
+            raise ValueError(f"two layouts are called {layout.name}")
+    return found
+
+
+ZOO = _by_name()

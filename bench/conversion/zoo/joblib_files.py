@@ -23,7 +23,7 @@ def _dumped(name: str, file: str = "", **options: Any) -> None:
     FAMILY.layout(name, file)(build)
 
 
-_dumped("joblib_plain")
+_dumped("joblib_uncompressed")
 _dumped("joblib_protocol_2", protocol=2)
 for _method in ("zlib", "gzip", "bz2", "lzma", "xz"):
     _dumped(f"joblib_{_method}", f"model.joblib.{_method}", compress=(_method, 3))

@@ -99,7 +99,7 @@ def scripted_quantized(path: Path) -> Expected:
     return named({"w.int_repr": values})
 
 
-@FAMILY.layout("exported", "model.pt2")
+@FAMILY.layout("exported_tied", "model.pt2")
 def exported(path: Path) -> Expected:
     model = Network().eval()
     with warnings.catch_warnings():

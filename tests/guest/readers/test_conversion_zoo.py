@@ -12,8 +12,6 @@ from tests.guest.readers.reading_results import read_file
 
 # What can't be read yet, by what it waits for. One that can be read fails its test until it is taken out.
 _WAITING = {
-    "names that safetensors can't hold are not escaped yet": "name_metadata name_empty name_nul name_surrogate",
-    "an object's array without dimensions is its object": "npy_objects",
     "folders": "sharded_folder single_file_folder several_files_folder",
 }
 PENDING = {name: reason for reason, names in _WAITING.items() for name in names.split()}
