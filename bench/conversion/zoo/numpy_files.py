@@ -42,7 +42,7 @@ def version_2(path: Path) -> Expected:
 
 @FAMILY.layout("npy_dictionary")
 def objects(path: Path) -> Expected:
-    """A dictionary of arrays, which np.save pickles inside of an array without dimensions: how many old weights come."""
+    """A dictionary of arrays, which np.save pickles inside of an array without dimensions."""
     weights = {"conv1": {"weights": _grid(), "biases": np.zeros(4, np.float32)}}
     np.save(path, np.array(weights, dtype=object), allow_pickle=True)
     return named({"0.conv1.weights": _grid(), "0.conv1.biases": np.zeros(4, np.float32)})
