@@ -240,11 +240,16 @@ def _scalar(untrusted: dict[str, Any], depth: int) -> Scalar:
 
 
 def _array(untrusted: dict[str, Any], depth: int) -> Array:
-    row = _fields(untrusted, {"$array", "shape"}, set())
+    row = _fields(untrusted, {"$array", "shape"}, {"dtype"})
     shape = _list(row["shape"])
     if not all(type(size) is int and size >= 0 for size in shape):
         raise _foreign("a shape is none")
-    return Array(_items(row["$array"], depth), tuple(shape))
+    return Array(_items(row["$array"], depth), tuple(shape), _text(row.get("dtype", "")))
+
+
+def _tensor(untrusted: dict[str, Any], _: int) -> TensorName:
+    row = _fields(untrusted, {"$tensor"}, {"dtype"})
+    return TensorName(_text(row["$tensor"]), _text(row.get("dtype", "")))
 
 
 def _parts(untrusted: dict[str, Any], depth: int) -> Parts:
@@ -288,7 +293,7 @@ _TYPED: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "$array": _array,
     "$storage": _named("$storage", Storage),
     "$persistent": lambda untrusted, depth: Persistent(_value(_only(untrusted, "$persistent"), depth)),
-    "$tensor": _named("$tensor", TensorName),
+    "$tensor": _tensor,
     "$left_out": _named("$left_out", NotConverted),
     "$parts": _parts,
     "$torchscript": _program("$torchscript", {"constants", "version", "code"}),

@@ -8,9 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TensorName:
-    """A tensor of the output stood here."""
+    """A tensor of the output stood here. `dtype` is numpy's, where it isn't the output's: times are integers there."""
 
     name: str
+    dtype: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,11 @@ class Dtype:
 
 @dataclass(frozen=True)
 class Array:
-    """A numpy array of objects; the items in the order of the file."""
+    """A numpy array of objects, or of strings of a `dtype`; the items in the order of the file."""
 
     items: tuple[Any, ...]
     shape: tuple[int, ...]
+    dtype: str = ""
 
 
 @dataclass(frozen=True)
