@@ -247,14 +247,17 @@ def _array(untrusted: dict[str, Any], depth: int) -> Array:
     return Array(_items(row["$array"], depth), tuple(shape), _text(row.get("dtype", "")))
 
 
-def _tensor(untrusted: dict[str, Any], _: int) -> TensorName:
-    row = _fields(untrusted, {"$tensor"}, {"dtype"})
-    return TensorName(_text(row["$tensor"]), _text(row.get("dtype", "")))
-
-
 def _parts(untrusted: dict[str, Any], depth: int) -> Parts:
     row = _fields(untrusted, {"$parts", "tensors"}, {"facts"})
     return Parts(_text(row["$parts"]), _value(row["tensors"], depth), _value(row.get("facts", {}), depth))
+
+
+def _tensor(kind: str, make: Callable[[str, str], Any]) -> Callable[[dict[str, Any], int], Any]:
+    def read(untrusted: dict[str, Any], _: int) -> Any:
+        row = _fields(untrusted, {kind}, {"dtype"})
+        return make(_text(row[kind]), _text(row.get("dtype", "")))
+
+    return read
 
 
 def _program(kind: str, beside: set[str]) -> Callable[[dict[str, Any], int], Program]:
@@ -293,8 +296,8 @@ _TYPED: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "$array": _array,
     "$storage": _named("$storage", Storage),
     "$persistent": lambda untrusted, depth: Persistent(_value(_only(untrusted, "$persistent"), depth)),
-    "$tensor": _tensor,
-    "$left_out": _named("$left_out", NotConverted),
+    "$tensor": _tensor("$tensor", TensorName),
+    "$left_out": _tensor("$left_out", NotConverted),
     "$parts": _parts,
     "$torchscript": _program("$torchscript", {"constants", "version", "code"}),
     "$exported": _program("$exported", {"inputs"}),

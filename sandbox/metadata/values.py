@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TensorName:
-    """A tensor of the output stood here. `dtype` is numpy's, where it isn't the output's: times are integers there."""
+    """A tensor of the output stood here. `dtype`: what numpy called its elements, where the output's is another."""
 
     name: str
     dtype: str = ""
@@ -19,6 +19,7 @@ class NotConverted:
     """A tensor stood here that isn't in the output."""
 
     reason: str
+    dtype: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Dtype:
 
 @dataclass(frozen=True)
 class Array:
-    """A numpy array of objects, or of strings of a `dtype`; the items in the order of the file."""
+    """A numpy array of objects or texts; the items in the order of the file. `dtype` is only told of texts."""
 
     items: tuple[Any, ...]
     shape: tuple[int, ...]
