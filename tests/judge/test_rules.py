@@ -438,6 +438,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
+    "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),

@@ -91,7 +91,9 @@ def make(root: object, form: str, session: Session) -> Plan:
         session.incomplete(str(error))
     _alias(plan.tensors)
     _twins(plan.tensors)
-    plan.left_out += [wire.LeftOut(name, reason[:_MAX_REASON]) for name, reason in session.unread.items()]
+    plan.left_out += [
+        wire.LeftOut(name[: wire.MAX_NAME], reason[:_MAX_REASON]) for name, reason in session.unread.items()
+    ]
     for found in hidden:
         if id(found.value) not in plan.names:
             reason = found.value.why or found.left_out

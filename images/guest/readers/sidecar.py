@@ -220,8 +220,8 @@ class Sidecar:
 
     def scalar(self, value: NumpyScalar) -> Iterator[_Part]:
         plain = number(value)
-        order = value.dtype.order if plain is None else ""  # a number needs none
-        yield f'{{"$scalar":{json.dumps((order + value.dtype.code)[:64])},"value":'
+        name = value.dtype.text if plain is None else value.dtype.code[:64]  # a number needs no order
+        yield f'{{"$scalar":{json.dumps(name)},"value":'
         yield _Value(value.value if plain is None else plain)
         yield "}"
 
