@@ -23,6 +23,7 @@ from sandbox.facts import (
     DynamicFacts,
     Evidence,
     Input,
+    InputFile,
     JailFacts,
     Label,
     Report,
@@ -44,7 +45,7 @@ from sandbox.policy import Policy, load, read_table
 from sandbox.release import Release, may_write
 from sandbox.request import Request
 from sandbox.scratch import scratch
-from sandbox.stage import Staged, stage
+from sandbox.stage import Staged, StagedFile, stage
 from sandbox.untrusted.talk import understand
 from sandbox.weights.group import OutputGroup, refuse_existing
 from sandbox.weights.names import stripped
@@ -55,7 +56,7 @@ NOBODY = 65534
 
 
 def evaluate(model: Request | str | Path, **options: Any) -> Report:
-    """Evaluate a file; `options` are `Request`'s, which may also be given whole.
+    """Evaluate a file, or a folder of files; `options` are `Request`'s, which may also be given whole.
 
     Raises CallerError or HostError when nothing could be judged; a hostile file is judged, never raised. An
     EvidenceError comes afterwards and has the report.
@@ -67,13 +68,15 @@ def evaluate(model: Request | str | Path, **options: Any) -> Report:
     policy = load(request.policy, bundle.configs, request.persona)
     with ExitStack() as held:
         keep = _keeper(request, held)
-        staged = held.enter_context(stage(request.path))
-        weights = Path(request.output or request.path.with_suffix(".safetensors"))
+        staged = held.enter_context(stage(request.path, policy.folder))
+        weights = Path(request.output or _beside(request.path, staged))
         group = None
         if request.write:
-            refuse_existing(
-                weights.parent, may_write(weights, request.choices()), force=request.force, source=os.fstat(staged.fd)
-            )
+            if staged.holds(weights.parent):
+                raise messages.error("output.inside", path=weights)
+            names = may_write(weights, request.choices())
+            sources = [os.fstat(file.fd) for file in staged.files]
+            refuse_existing(weights.parent, names, force=request.force, sources=sources)
             group = held.enter_context(OutputGroup(weights.parent, force=request.force))
         _check_digest(request, staged)
         limits = limits_for(policy, staged, request.memory)
@@ -157,8 +160,8 @@ class _Run:
             inside=vars(hello) if hello else {},
             layers=tuple(layer.facts() for layer, given in self.layers.items() if given),
         )
-        evidence = self._evidence(outcome, asked, planted)
-        source = Input(str(staged.path), staged.size, digest, staged_copy=copied)
+        source = self._input(digest, copied=copied)
+        evidence = self._evidence(outcome, asked, planted, source)
         report = self._judged(evidence, outcome, facts, source)
         return replace(report, timings=outcome.marks | {"total": round(time.monotonic() - started, 4)})
 
@@ -168,12 +171,20 @@ class _Run:
         linger = own or self.policy.limits.linger
         return Asked(not request.static, request.allow_returned, wall, linger, request.exercise, request.clock)
 
-    def _evidence(self, outcome: Outcome, asked: Asked, planted: Secrets) -> Evidence:
+    def _input(self, digest: str, *, copied: bool) -> Input:
+        staged = self.staged
+        files = tuple(
+            InputFile(file.name, file.size, own) for file, own in zip(staged.files, staged.digests(), strict=True)
+        )
+        own: dict[str, Any] = {"folder": staged.is_folder, "beyond": staged.beyond, "skipped": staged.skipped}
+        return Input(str(staged.path), staged.size, digest, staged_copy=copied, files=files, **own)
+
+    def _evidence(self, outcome: Outcome, asked: Asked, planted: Secrets, source: Input) -> Evidence:
         dynamic = self._dynamic(outcome, asked)
         comparison = self._compare(outcome, dynamic)
         static, policy = outcome.session.static(), self.policy
         known = (planted.values, policy.freedoms, planted.places(HOME))
-        return Evidence(static, dynamic, comparison, outcome.host, *known)
+        return Evidence(static, dynamic, comparison, outcome.host, *known, input=source)
 
     def _judged(self, evidence: Evidence, outcome: Outcome, jail: JailFacts, source: Input) -> Report:
         """The report; the outputs are written on the way, since only now it is known whether they may be."""
@@ -214,10 +225,10 @@ class _Run:
         with ExitStack() as held:
             folder, digest = self._code(held)
             foreign = not self.jail.is_the_caller or uid == NOBODY
-            copy = foreign and not self.staged.readable_by(uid, gid)
+            unreadable = [file for file in self.staged.files if foreign and not file.readable_by(uid, gid)]
+            self._refuse_copies(folder, unreadable)
             spec = JailSpec(
-                model=self._copy(folder) if copy else self._named(folder),
-                model_name=secrets.token_hex(8),
+                models={secrets.token_hex(8): self._given(folder, file, unreadable) for file in self.staged.files},
                 code=folder / "code",
                 hostname=hostname,
                 uid=uid,
@@ -229,7 +240,7 @@ class _Run:
                 programs=self.policy.programs if "programs" in self.policy.freedoms else None,
                 layers=tuple(filter(None, self.layers.values())),
             )
-            yield spec, digest, copy
+            yield spec, digest, bool(unreadable)
 
     def _code(self, held: ExitStack) -> tuple[Path, str]:
         """A private folder with the guest's code in it, and the digest of that. Raises HostError."""
@@ -240,24 +251,29 @@ class _Run:
         except OSError as error:
             raise messages.error("scratch", why=error.strerror or error) from None
 
-    def _named(self, folder: Path) -> Path:
-        """The file itself; by a link to it where its name is no UTF-8, which an engine's API can't carry."""
-        try:
-            str(self.staged.path).encode("utf-8")
-        except UnicodeEncodeError:
-            link = folder / "model"
-            link.symlink_to(self.staged.path)
-            return link
-        return self.staged.path
-
-    def _copy(self, folder: Path) -> Path:
-        """The jail's user may not read the file itself: a private copy, announced."""
-        if shutil.disk_usage(folder).free < self.staged.size:
+    def _refuse_copies(self, folder: Path, unreadable: Sequence[StagedFile]) -> None:
+        """Whatever must be copied is announced, and needs room."""
+        if not unreadable:
+            return
+        if shutil.disk_usage(folder).free < sum(file.size for file in unreadable):
             raise messages.error("input.no_room")
         self.request.progress("copying it, since the jail's user can't read it where it is")
-        target = folder / "model"
-        self.staged.copy_to(target)
-        return target
+
+    def _given(self, folder: Path, file: StagedFile, unreadable: Sequence[StagedFile]) -> Path:
+        """What the jail mounts: the file itself; a private copy where the jail's user may not read it.
+
+        By a link to it where its name is no UTF-8, which an engine's API can't carry.
+        """
+        target = folder / f"model-{file.fd}"
+        if file in unreadable:
+            file.copy_to(target)
+            return target
+        try:
+            str(file.path).encode("utf-8")
+        except UnicodeEncodeError:
+            target.symlink_to(file.path)
+            return target
+        return file.path
 
     def _exchange(self, promised: dict[str, int]) -> Exchange:
         caps = Caps(
@@ -270,7 +286,7 @@ class _Run:
         prefix, returned = self.request.strip_prefix, self.request.allow_returned
         return Exchange(self.staged, caps, wanted, promised, strip_prefix=prefix, returned=returned)
 
-    def _writer(self, plan: Sequence[Tensor], sources: dict[Label, int]) -> WeightsWriter:
+    def _writer(self, plan: Sequence[Tensor], sources: dict[Label, Sequence[int]]) -> WeightsWriter:
         return self.release.writer(plan, sources, self.request.copied or (lambda _done: None))
 
     def _dynamic(self, outcome: Outcome, asked: Asked) -> DynamicFacts:
@@ -290,6 +306,14 @@ class _Run:
         digests = {tensor.name: digest for tensor, digest in zip(outcome.plan, outcome.digests.tensors, strict=True)}
         planned = tuple(tensor for tensor in outcome.plan if tensor.label != Label.RETURNED)
         return compare(planned, digests, dynamic.witnesses)
+
+
+def _beside(path: Path, staged: Staged) -> Path:
+    """Where the weights go when nobody says: beside the input, under its own name."""
+    if not staged.is_folder:
+        return path.with_suffix(".safetensors")
+    named = path if path.name not in ("", "..") else path.resolve()
+    return named.parent / f"{named.name}.safetensors"
 
 
 def _count(plan: Sequence[Tensor]) -> dict[str, TensorCount]:

@@ -26,10 +26,10 @@ from sandbox.weights.writer import Digests, WeightsWriter
 
 # Above the tensors' own bytes: rows, metadata, output. Whoever sends more is cut off.
 _STREAM_BESIDES = 2 << 30
-# Times that all readers together may read the file, beside what they gather: the host hashes each of their ranges.
+# Times that all readers together may read the input, beside what they gather: the host hashes each of their ranges.
 _READ_AGAIN = 16
 
-MakeWriter = Callable[[Sequence[Tensor], dict[Label, int]], WeightsWriter]
+MakeWriter = Callable[[Sequence[Tensor], dict[Label, Sequence[int]]], WeightsWriter]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Exchange:
         self._promised = promised
         self._session = Session()
         self._strip_prefix = strip_prefix
-        self._check = PlanCheck(staged.size, caps, strip_prefix=strip_prefix)
+        self._check = PlanCheck([file.size for file in staged.files], caps, strip_prefix=strip_prefix)
         self._metadata = MetadataCheck(caps.metadata_bytes)
         self._writer: WeightsWriter | None = None
         self._plan: tuple[Tensor, ...] = ()
@@ -142,11 +142,12 @@ class Exchange:
         self._plan = self._check.finish(row)
         self._mark("planned")
         if self._make_writer and not self._returned:
-            self._start_writer({Label.COPIED: self._staged.fd})
+            self._start_writer({})
 
-    def _start_writer(self, sources: dict[Label, int]) -> None:
+    def _start_writer(self, beside: dict[Label, Sequence[int]]) -> None:
         assert self._make_writer is not None
-        self._writer = self._make_writer(self._plan, sources)
+        copied = [file.fd for file in self._staged.files]
+        self._writer = self._make_writer(self._plan, {Label.COPIED: copied, **beside})
         self._writer.start()
 
     def _data(self, untrusted_payload: bytes) -> None:
@@ -157,7 +158,7 @@ class Exchange:
             self._returned.keep(index, chunk)
 
     def _reader_gone(self, _row: wire.Gone) -> None:
-        """Before anything is loaded: did the jail read the file that this descriptor holds?"""
+        """Before anything is loaded: did the jail read the files that these descriptors hold?"""
         self._mark("read")
         end = self._session.read_end
         if end is None:
@@ -171,7 +172,7 @@ class Exchange:
         digest = hashlib.sha256()
         try:
             for ranges in self._session.ranges:
-                self._staged.range_digest(ranges.offsets, ranges.lengths, digest)
+                self._staged.range_digest(ranges.file, ranges.offsets, ranges.lengths, digest)
         except HostileError as error:
             self._wrong["ranges"] = error.happened
             return
@@ -194,7 +195,7 @@ class Exchange:
             if self._returned and self._make_writer:
                 spool = self._returned.spool(self._plan)
                 self._plan += spool.finish()
-                self._start_writer({Label.COPIED: self._staged.fd, Label.RETURNED: spool.fd})
+                self._start_writer({Label.RETURNED: [spool.fd]})
                 self._returned.replay(self._writer)
             return self._writer.finish() if self._writer else None
         except HostileError as error:

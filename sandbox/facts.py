@@ -64,6 +64,7 @@ class Tensor:
     length: int  # bytes of the input from there
     nbytes: int  # bytes of the output
     alias: int
+    file: int = 0  # of the input, by its place in `Input.files`
     twin: int = -1  # index of the first tensor that is the very same one
     escaped: bool = False  # the name stands for another, which safetensors can't hold
 
@@ -84,6 +85,7 @@ class FormatFact:
     supported: bool
     primary: bool
     by: str
+    file: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class GlobalUse:
     offset: int
     count: int
     arguments: str
+    file: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Oddity:
     detail: str
     record: str
     offset: int
+    file: int = 0
 
 
 @dataclass(frozen=True)
@@ -376,6 +380,7 @@ class Evidence:
     decoys: dict[str, str] = field(default_factory=dict)  # what it is -> its unique value
     freedoms: frozenset[str] = frozenset()  # that the policy gave the load
     planted: dict[str, str] = field(default_factory=dict)  # path in the jail -> the decoy that stands there
+    input: Input | None = None  # None: nobody asks which of several files
 
 
 @dataclass(frozen=True)
@@ -412,13 +417,26 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class InputFile:
+    """One file that the jail was given. `name`: of a folder's the path below the folder; anybody's text."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Input:
-    """The user's file."""
+    """The user's file or folder. A folder's size is that of its files, its digest that of their digests and names."""
 
     path: str
     size: int
     sha256: str
     staged_copy: bool = False
+    folder: bool = False
+    files: tuple[InputFile, ...] = ()
+    beyond: tuple[str, ...] = ()  # files that were too many for a jail
+    skipped: tuple[str, ...] = ()  # folders that weren't entered
 
 
 @dataclass(frozen=True)

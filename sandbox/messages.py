@@ -14,6 +14,7 @@ from sandbox.report.neutral import neutral
 _MOST = 300  # characters of one value
 
 _POLICIES = "see configs/policies/evaluate.toml"
+_SMALLER = "name the folder in it that holds the weights, or one file"
 _OUTPUT = "choose another output with -o"
 _EVIDENCE = "name a new folder with --evidence"
 _CACHE = "free some space there, or name another place with XDG_CACHE_HOME"
@@ -40,13 +41,25 @@ _CALLER: _Texts = {
     "usage": ("{why}", "see: {command} --help"),
     "input.missing": ("no such file", "check the path"),
     "input.unopened": ("it can't be opened ({why})", "check its permissions"),
-    "input.folder": ("it is a folder", "name the checkpoint file inside it"),
     "input.special": ("it is not a regular file", "copy it to one first"),
     "input.empty": ("it is empty", "fetch it again"),
+    "folder.empty": ("the folder holds no file with anything in it", "check the path"),
+    "folder.link": (
+        "{name} in it is a link to {target}, and only a cache's own links to its blobs are followed",
+        "put the file itself there",
+    ),
+    "folder.special": ("{name} in it is neither a file nor a folder", "take it out"),
+    "folder.unopened": ("{name} in it can't be opened ({why})", "check its permissions"),
+    "folder.moved": ("{name} in it was replaced while it was opened", "try again when nobody writes to it"),
+    "folder.entries": ("it holds more than {most} files and folders", _SMALLER),
+    "folder.depth": ("its folders are nested more than {most} deep", _SMALLER),
+    "folder.bytes": ("its files hold more than {most} bytes", _SMALLER),
+    "folder.letters": ("its files' names have more than {most} letters", _SMALLER),
     "output.no_folder": ("the folder {folder} does not exist", "create it, or choose another with -o"),
     "output.folder": ("the folder {folder} can't be used ({why})", _OUTPUT),
     "output.unusable": ("{path} can't be used as an output ({why})", _OUTPUT),
     "output.input": ("{path} is the input itself", _OUTPUT),
+    "output.inside": ("{path} would be inside the folder that is the input", _OUTPUT),
     "output.special": ("{path} is not a file", _OUTPUT),
     "output.exists": ("{path} exists already", "choose another with -o, or replace it with --force"),
     "output.stale": (

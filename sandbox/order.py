@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from sandbox import messages
-from sandbox.jail.interface import HOME, MODEL, Jail, JailSpec, Limits
+from sandbox.jail.interface import HOME, Jail, JailSpec, Limits
 from sandbox.planted import Secrets
 from sandbox.policy import Policy
 from sandbox.stage import Staged
@@ -32,7 +32,7 @@ def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
     rules = policy.limits
     if memory is not None and memory < _LEAST_MEMORY * _MIB:
         raise messages.error("memory.least", asked=memory / _MIB, least=_LEAST_MEMORY)
-    needed = memory or rules.memory_base + (0 if staged.mappable else int(rules.memory_per_byte * staged.size))
+    needed = memory or rules.memory_base + int(rules.memory_per_byte * staged.held)
     most = int(rules.memory_share_of_ram * psutil.virtual_memory().total)
     if needed > most:
         raise messages.error("memory", needed=needed / _GIB, most=most / _GIB)
@@ -42,7 +42,7 @@ def limits_for(policy: Policy, staged: Staged, memory: int | None) -> Limits:
         processes=rules.processes,
         tmp=rules.tmp,
         file_size=rules.file_size,
-        open_files=rules.open_files,
+        open_files=rules.open_files + len(staged.files),
         cpus=min(rules.cpus, policy.persona.cpus),
     )
 
@@ -83,8 +83,8 @@ def order(
     """The ORDER frame. `classes`: what the judge tells apart among events."""
     limits = spec.limits
     told = {
-        "model": f"{MODEL}/{spec.model_name}",
-        "extension": staged.path.suffix.lower(),
+        "files": list(map(list, zip(spec.places, _names(staged), strict=True))),
+        "folder": staged.is_folder,
         "load": asked.load,
         "returned": asked.returned,
         "preload": list(staged.preload) if asked.load else [],
@@ -111,6 +111,11 @@ def order(
         "classes": list(classes),
     }
     return wire.frame(wire.Kind.ORDER, json.dumps(told | _calls(policy)).encode("ascii"))
+
+
+def _names(staged: Staged) -> list[str]:
+    """What the jail is told of the files' names: of a single one its extension, since more is nobody's business."""
+    return [file.name for file in staged.files] if staged.is_folder else [f"model{staged.files[0].extension}"]
 
 
 def _rlimits(limits: Limits, jail: Jail) -> dict[str, int]:

@@ -65,6 +65,17 @@ class ReadPolicy:
 
 
 @dataclass(frozen=True)
+class FolderPolicy:
+    """Bounds of a folder that is the input."""
+
+    entries: int
+    depth: int
+    files: int  # that a jail is given
+    bytes: int
+    letters: int  # of their names
+
+
+@dataclass(frozen=True)
 class WritePolicy:
     """Bounds of what is written, before the first byte."""
 
@@ -131,6 +142,7 @@ class Policy:
     name: str
     limits: LimitPolicy
     read: ReadPolicy
+    folder: FolderPolicy
     write: WritePolicy
     watch: WatchPolicy
     syscalls: Syscalls
@@ -153,6 +165,7 @@ def load(named: str, configs: Path, persona: str = PERSONA) -> Policy:
     tables: dict[str, type[Any]] = {
         "limits": LimitPolicy,
         "read": ReadPolicy,
+        "folder": FolderPolicy,
         "write": WritePolicy,
         "watch": WatchPolicy,
     }

@@ -37,7 +37,7 @@ class Release:
     arranged: Arrangement = field(default=Arrangement(()), init=False)  # known once the plan is
 
     def writer(
-        self, plan: Sequence[Tensor], sources: dict[Label, int], progress: Callable[[int], None]
+        self, plan: Sequence[Tensor], sources: dict[Label, Sequence[int]], progress: Callable[[int], None]
     ) -> WeightsWriter:
         """What fills the files of the weights. Digests are needed for the comparison even where there are none.
 
@@ -101,7 +101,7 @@ class Release:
         files = zip(self.arranged.parts, digests.files, strict=True)
         return Manifest(
             tool=TOOL,
-            source=File(Path(source.path).name, source.size, source.sha256),
+            sources=tuple(File(file.name, file.size, file.sha256) for file in source.files),
             outputs=tuple(File(part.name, file.size, file.sha256) for part, file in files),
             strip_prefix=self.choices.strip_prefix,
             entries=tuple(entry for entry in entries if entry.tensor.index in inside),

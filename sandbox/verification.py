@@ -11,7 +11,7 @@ from sandbox.facts import Exit
 from sandbox.report.neutral import neutral
 from sandbox.request import Request
 from sandbox.scratch import scratch
-from sandbox.weights.verify import VerifyResult, load_manifest, manifest_of, verify, verify_plan
+from sandbox.weights.verify import VerifyResult, as_said, load_manifest, manifest_of, verify, verify_plan
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _replanned(result: VerifyResult, output: Path, source: Path, jail: str) -> V
             raise messages.error("replan", why=report.not_written)
         fresh = load_manifest(manifest_of(again))
     digests = {entry.tensor.index: entry.digest for entry in fresh.entries}
-    return verify_plan(result, [entry.tensor for entry in fresh.entries], digests, fresh)
+    return verify_plan(result, as_said(said, fresh), digests, fresh)
 
 
 def _text(output: Path, result: VerifyResult) -> str:

@@ -14,12 +14,14 @@ import io
 import lzma
 import pickle
 import random
+import tarfile
 import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 
@@ -194,7 +196,9 @@ class _Maker:
         )
 
 
-# Containers.
+# Containers. Each: how it came about, what it is called, its bytes, its tensors.
+
+Written = tuple[str, str, bytes, dict[str, Any]]
 
 _OLD_DTYPES = [name for name in TORCH_DTYPES if not name.startswith(("F8_", "U")) or name == "U8"]
 
@@ -208,20 +212,20 @@ def _torch(chance: random.Random, maker: _Maker, legacy: bool) -> tuple[str, byt
     return f"protocol {protocol}", held.getvalue()
 
 
-def _zip(chance: random.Random) -> tuple[str, str, bytes, dict[str, Any]]:
+def _zip(chance: random.Random) -> Written:
     maker = _Maker(chance, [_view, _view, _bits, _parts, array], list(TORCH_DTYPES), modules=True)
     story, content = _torch(chance, maker, legacy=False)
     return f"torch zip, {story}", ".pt", content, maker.tensors
 
 
-def _legacy(chance: random.Random) -> tuple[str, str, bytes, dict[str, Any]]:
+def _legacy(chance: random.Random) -> Written:
     maker = _Maker(chance, [_view, _view, _bits, array], _OLD_DTYPES, modules=True)
     story, content = _torch(chance, maker, legacy=True)
     return f"torch legacy, {story}", ".pth", content, maker.tensors
 
 
-def _pickled(sources: list[_Source], what: str) -> Callable[[random.Random], tuple[str, str, bytes, dict[str, Any]]]:
-    def make(chance: random.Random) -> tuple[str, str, bytes, dict[str, Any]]:
+def _pickled(sources: list[_Source], what: str) -> Callable[[random.Random], Written]:
+    def make(chance: random.Random) -> Written:
         protocol = chance.randrange(6)
         maker = _Maker(chance, sources, _OLD_DTYPES, modules=sources is _TENSORS)
         return f"pickle of {what}, protocol {protocol}", ".pkl", pickle.dumps(_root(maker), protocol), maker.tensors
@@ -233,12 +237,61 @@ def _root(maker: _Maker) -> Any:
     return maker.filled({}, None, 0)
 
 
+def _npz(chance: random.Random) -> Written:
+    named = {f"{chance.choice(_KEYS)}{number}": array(chance)[0] for number in range(chance.randrange(1, 5))}
+    held, packed = io.BytesIO(), chance.random() < 0.5
+    (np.savez_compressed if packed else np.savez)(held, **named)
+    return f"npz, compressed: {packed}", ".npz", held.getvalue(), dict(named)
+
+
+def _npy(chance: random.Random) -> Written:
+    one, held = array(chance)[0], io.BytesIO()
+    np.save(held, one)
+    return "npy", ".npy", held.getvalue(), {"tensor": one}
+
+
+def _joblib(chance: random.Random) -> Written:
+    maker, held = _Maker(chance, [array], [], modules=False), io.BytesIO()
+    packing = chance.choice((0, 0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)))
+    joblib.dump(_root(maker), held, compress=packing)
+    return f"joblib, {packing}", ".joblib", held.getvalue(), maker.tensors
+
+
+def _tar(chance: random.Random) -> Written:
+    """Several members, of which one or more hold tensors."""
+    names, held, tensors = ("model.pt", "deep/er/old.pth", "a.pkl"), io.BytesIO(), {}
+    chosen = chance.sample(names, chance.randrange(1, 4))
+    mode = chance.choice(("w", "w:gz", "w:bz2", "w:xz"))
+    with tarfile.open(fileobj=held, mode=mode, format=chance.choice((tarfile.PAX_FORMAT, tarfile.GNU_FORMAT))) as new:
+        for name, container in zip(names, ("torch zip", "torch legacy", "pickle of arrays"), strict=True):
+            if name in chosen:
+                _, _, content, inner = CONTAINERS[container](chance)
+                tensors[name] = inner
+                _add(new, name, content)
+        _add(new, "README.md", b"# a model\n")
+    holding = [name for name, inner in tensors.items() if inner]
+    found = {
+        key if len(holding) == 1 else f"{name}.{key}": value for name in holding for key, value in tensors[name].items()
+    }
+    return f"tar {mode} of {chosen}", ".tar", held.getvalue(), found
+
+
+def _add(new: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    new.addfile(member, io.BytesIO(content))
+
+
 _TENSORS: list[_Source] = [_view, _view, array]
-CONTAINERS: dict[str, Callable[[random.Random], tuple[str, str, bytes, dict[str, Any]]]] = {
+CONTAINERS: dict[str, Callable[[random.Random], Written]] = {
     "torch zip": _zip,
     "torch legacy": _legacy,
     "pickle of arrays": _pickled([array], "arrays"),
     "pickle of tensors": _pickled(_TENSORS, "tensors"),
+    "npz": _npz,
+    "npy": _npy,
+    "joblib": _joblib,
+    "tar": _tar,
 }
 PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": (".gz", gzip.compress),

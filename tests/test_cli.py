@@ -167,7 +167,7 @@ def linked(model: Path) -> None:
     ("change", "words", "said"),
     [
         (Path.unlink, [], "no such file; check the path"),
-        (folder, [], "it is a folder; name the checkpoint file inside it"),
+        (folder, [], "the folder holds no file with anything in it; check the path"),
         (fifo, [], "it is not a regular file; copy it to one first"),
         (empty, [], "it is empty; fetch it again"),
         (exists, [], "model.safetensors exists already; choose another with -o, or replace it with --force"),
@@ -217,9 +217,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert sorted(os.listdir()) == before
 
 
-@pytest.mark.parametrize("words", [["."], ["/"], [".."], [""]])
-def test_folders_by_any_name(words: list[str], model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(words, capsys).endswith("it is a folder; name the checkpoint file inside it")
+@pytest.mark.parametrize("word", [".", "", "../here"])
+def test_folders_by_any_name(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "link").symlink_to("model.pt")
+    monkeypatch.chdir(here)
+    assert "link in it is a link to model.pt, and only a cache's own links" in refused([word], capsys)
 
 
 def test_another_digest_is_a_mismatch_and_starts_nothing(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

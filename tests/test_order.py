@@ -50,7 +50,7 @@ def ram(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sized(staged: Staged, size: int, head: bytes) -> Staged:
     """The same file, as if it were bigger."""
-    return replace(staged, size=size, head=head)
+    return replace(staged, files=(replace(staged.files[0], size=size, head=head),))
 
 
 def test_a_file_that_can_not_be_mapped_takes_memory_by_its_size(policy: Policy, staged: Staged) -> None:
@@ -109,8 +109,7 @@ def told(
     policy: Policy, staged: Staged, jail: Any, layers: tuple[Mounted, ...] = (), **asked: Any
 ) -> tuple[dict[str, Any], Secrets]:
     spec = JailSpec(
-        model=staged.path,
-        model_name="0123456789abcdef",
+        models={"0123456789abcdef": staged.path},
         code=Path("/nowhere"),
         hostname="node-1",
         uid=1000,
@@ -132,7 +131,8 @@ def told(
 def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None:
     content, planted = told(policy, staged, MEMBERS["bubblewrap"])
     guest = Order(**content)
-    assert (guest.model, guest.extension) == (f"{MODEL}/0123456789abcdef", ".pt")
+    assert [tuple(row) for row in guest.files] == [(f"{MODEL}/0123456789abcdef", "model.pt")]
+    assert not guest.folder
     assert guest.variables.items() >= planted.variables.items()
     assert [tuple(row) for row in guest.decoys] == planted.files
     assert (guest.belongings, guest.secrets) == ([], planted.values)
@@ -140,9 +140,9 @@ def test_the_guest_understands_the_order(policy: Policy, staged: Staged) -> None
     assert guest.rlimits["CORE"] == 0
     reader = json.loads(guest.for_reader())
     assert (guest.uid, guest.gid) == (reader["uid"], reader["gid"]) == (1000, 1001)
-    assert reader["extension"] == ".pt"
+    assert reader["files"] == json.loads(guest.for_loader("trace"))["files"] == [list(row) for row in guest.files]
     assert guest.promised["tmpfs /tmp"] == policy.limits.tmp
-    assert {guest.promised[name] for name in ("writable /", f"writable {guest.model}", "rlimit CORE")} == {0}
+    assert {guest.promised[name] for name in ("writable /", f"writable {guest.files[0][0]}", "rlimit CORE")} == {0}
     assert guest.allowance == policy.watch.cpu_base + policy.watch.cpu_per_byte * staged.size
     loader = json.loads(guest.for_loader("trace"))
     assert loader["rlimits"] == guest.rlimits

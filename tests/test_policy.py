@@ -170,7 +170,7 @@ def test_what_is_wrong_with_the_programs_is_refused(tmp_path: Path, old: str, ne
 
 
 def test_a_policy_whose_table_is_a_value_is_refused(own: Path) -> None:
-    own.write_text('name = "x"\nfreedoms = []\nlimits = 1\nread = 1\nwrite = 1\nwatch = 1\n')
+    own.write_text('name = "x"\nfreedoms = []\nlimits = 1\nread = 1\nfolder = 1\nwrite = 1\nwatch = 1\n')
     with pytest.raises(CallerError, match="missing or unknown"):
         load(str(own), CONFIGS)
 

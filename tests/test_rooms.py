@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.scratch": set(),
     "sandbox.jail": _MIDDLE,
     # The plan's rows are what the wire gives, and stay hostile until the weights' own check has seen them.
-    "sandbox.weights": {"sandbox.untrusted.wire", *_MIDDLE},
+    "sandbox.weights": {"sandbox.untrusted.wire", "sandbox.stage", *_MIDDLE},
     "sandbox.metadata": {"sandbox.untrusted.wire", "sandbox.weights.metadata", *_BOTTOM},
     "sandbox.order": {"sandbox.planted", "sandbox.stage", "sandbox.jail.interface", "sandbox.untrusted.wire", *_MIDDLE},
     "sandbox.inside": {"sandbox.facts", "sandbox.jail.interface"},

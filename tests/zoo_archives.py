@@ -28,12 +28,30 @@ from tests.zoo import Build, Expected, expected, flat, ramp, strided, tied
 ARCHIVES: dict[str, Build] = {}
 SUFFIXES: dict[str, str] = {}
 
+
+def lz4_frame(content: bytes) -> bytes:
+    """As the format's description has it, without its library: runs of one byte are packed, anything else is stored."""
+    frame = b"\x04\x22\x4d\x18\x60\x40\x82"
+    for at in range(0, len(content), 1 << 16):
+        block = content[at : at + (1 << 16)]
+        packed = _run(block) if len(block) > 300 and block == block[:1] * len(block) else b""
+        frame += struct.pack("<I", len(packed) or len(block) | 1 << 31) + (packed or block)
+    return frame + bytes(4)
+
+
+def _run(block: bytes) -> bytes:
+    """One literal, a match of all but the last five bytes with the byte before it, five literals."""
+    more = len(block) - 1 - 5 - 4 - 15
+    return b"\x1f" + block[:1] + b"\1\0" + b"\xff" * (more // 255) + bytes([more % 255]) + b"\x50" + block[:5]
+
+
 PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": (".gz", gzip.compress),
     "bzip2": (".bz2", bz2.compress),
     "xz": (".xz", lzma.compress),
     "lzma": (".lzma", lambda content: lzma.compress(content, lzma.FORMAT_ALONE)),
     "zlib": (".z", zlib.compress),
+    "lz4": (".lz4", lz4_frame),
 }
 
 

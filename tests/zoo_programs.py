@@ -138,3 +138,14 @@ def exported_old(path: Path) -> Expected:
         archive.writestr("serialized_example_inputs.pt", parts.example_inputs)
         archive.writestr("version", "5.1")
     return tensors
+
+
+@quietly
+def dynamic_program(path: Path) -> Expected:
+    """One that computes sizes."""
+    net = Net()
+    shapes = ({0: torch.export.Dim("batch", min=2, max=64)},)
+    held = io.BytesIO()
+    torch.export.save(torch.export.export(net, (torch.ones(4, 3),), dynamic_shapes=shapes), held)
+    path.write_bytes(held.getvalue())
+    return {}

@@ -104,7 +104,7 @@ class _Run(controller._Run):
     @contextmanager
     def _specification(self, hostname: str) -> Iterator[tuple[JailSpec, str, bool]]:
         gone = Path(os.devnull)
-        yield JailSpec(gone, "", gone, hostname, 1, 1, self.limits, {}, (), ""), "0" * 64, False
+        yield JailSpec({"model": gone}, gone, hostname, 1, 1, self.limits, {}, (), ""), "0" * 64, False
 
 
 @cache

@@ -100,7 +100,7 @@ _CHECKPOINTS: dict[str, tuple[Callable[[], bytes], int]] = {
     "failed": (lambda: pickle.dumps({"hook": _Calls(int, "not a number")}, protocol=2), LOAD | SALVAGE),
     "cut": (lambda: _saved(_weights())[:-_CUT], LOAD),
     "absent": (lambda: b"\x80\x02cnosuch.module\nThing\n)\x81}b.and more", LOAD | SALVAGE),
-    "sparse": (lambda: _saved({"left": torch.eye(2).to_sparse(), "w": torch.ones(1)}), LOAD),
+    "sparse": (lambda: _saved({"left": torch.ones(2, device="meta"), "split": torch.eye(2).to_sparse()}), LOAD),
     "unknown": (lambda: b"neither a pickle nor an archive", LOAD),
 }
 

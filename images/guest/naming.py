@@ -31,6 +31,10 @@ class Members(dict[str, Any]):
     """What the files of an archive or a folder hold, by their paths in it."""
 
 
+class Shards(list[Any]):
+    """What the files of one set hold: named as one."""
+
+
 class NamingError(Exception):
     """The walk can't go on within its bounds. Carries a sentence."""
 
@@ -199,6 +203,17 @@ _KEY_TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (float, lambda key: repr(float(key))),
     (tuple, _tuple_text),
 )
+
+
+def shards_branch(shards: Shards, look: Look) -> Branch:
+    """The children of all of them; a shard that is a tensor itself has its number as its name."""
+    seen = [(number, shard, look(shard)) for number, shard in enumerate(shards)]
+    inside = [found for _, _, found in seen if isinstance(found, Branch)]
+    bare = [(number, shard) for number, shard, found in seen if isinstance(found, Leaf)]
+    return Branch(
+        [*bare, *(pair for branch in inside for pair in branch.children)],
+        [row for branch in inside for row in branch.left_out],
+    )
 
 
 def is_module(state: Any) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 class Order:
     """Built from the ORDER frame; every field is required."""
 
-    model: str  # path inside the jail
-    extension: str  # of the name the user gave, with its dot
+    files: list[tuple[str, str]]  # path inside the jail, and the name that the user has it under: anybody's text
+    folder: bool  # whether they are a folder's
     load: bool  # False: --static
     returned: bool  # send the bytes of tensors that only code in the jail made
     preload: list[str]  # frameworks worth importing before the reader is done
@@ -47,8 +47,8 @@ class Order:
     def for_reader(self) -> bytes:
         """What the reader is told."""
         return _line(
-            model=self.model,
-            extension=self.extension,
+            files=self.files,
+            folder=self.folder,
             bounds=self.read,
             syscalls=self.confined,
             uid=self.uid,
@@ -58,7 +58,9 @@ class Order:
     def for_loader(self, observer: str) -> bytes:
         """What the loader is told before it knows the file's format."""
         return _line(
-            model=self.model,
+            files=self.files,
+            folder=self.folder,
+            code=self.folder and bool(self.freedoms),
             preload=self.preload,
             layers=self.layers,
             rlimits=self.rlimits,

@@ -29,6 +29,7 @@ from guest.reaper import Reaper
 from guest.relay import Heard, Pump, Relay
 from guest.watch import Watch
 
+FOLDER = "folder"  # what the reader calls a folder as a whole: no loader's word
 MAPPED = frozenset({"torch-zip"})  # formats whose loader can map the file instead of holding it
 _HERE = Path(__file__).resolve().parent
 
@@ -38,9 +39,9 @@ class ReadResult:
     """The little that PID 1 needs of what the reader said."""
 
     names_wanted: bool = False
-    format: str = ""  # the primary one, when it is supported: it tells which loader
-    inside: list[str] = field(default_factory=list)  # formats of what it holds
-    intact: bool = True  # no oddity was found, so a load may map the file
+    formats: dict[int, str] = field(default_factory=dict)  # file -> its primary one, if supported: which loader
+    inside: list[str] = field(default_factory=list)  # formats of what they hold
+    odd: set[int] = field(default_factory=set)  # files with oddities, which a load had better not map
     frameworks: tuple[str, ...] = ()
     names: list[str] = field(default_factory=list)
 
@@ -48,10 +49,11 @@ class ReadResult:
         """Note it from a frame of the reader."""
         if kind == wire.Kind.FORMAT:
             row = wire.decode(kind, payload)
-            self.format = row.name if row.primary and row.supported else self.format
+            if row.primary and row.supported and row.name != FOLDER:
+                self.formats[row.file] = row.name
             self.inside += [row.name] if row.by == "inside" and row.supported else []
         elif kind == wire.Kind.ODDITY:
-            self.intact = False
+            self.odd.add(wire.decode(kind, payload).file)
         elif kind == wire.Kind.TENSOR and self.names_wanted:
             self.names.append(wire.decode(kind, payload).name)
         elif kind == wire.Kind.READ_END:
@@ -61,9 +63,8 @@ class ReadResult:
         """What the loader is told of it."""
         named = dict.fromkeys(prefix for name in self.frameworks for prefix in _packages(name))
         modules = [name for name in importable if name in named][: wire.MAX_MODULES]
-        mapped = self.intact and self.format in MAPPED
-        told = {"format": self.format, "inside": self.inside, "mapped": mapped}
-        return told | {"modules": modules, "known": self.names}
+        files = [[file, name, name in MAPPED and file not in self.odd] for file, name in sorted(self.formats.items())]
+        return {"files": files, "inside": sorted(set(self.inside)), "modules": modules, "known": self.names}
 
 
 def _packages(module: str) -> Iterator[str]:
@@ -109,7 +110,7 @@ class Supervisor:
             watch = Watch(order, loader, observer, self._pump, self._record, decoys, detonation)
             watch.relay = self._relay(loader, wire.LOADER_SAYS, watch.heard)
             watch.relay.start()
-            if read.format:
+            if read.formats:
                 watch.run(read.for_loader(order.frameworks))
             self._say(wire.Kind.LOADER_GONE, watch.end())
             self._say(wire.Kind.RESOURCES, watch.samples.row())

@@ -56,7 +56,8 @@ class Watch:
     def run(self, told: dict[str, Any]) -> None:
         """From the imports to the loader's exit. Returns early when it can't be armed: then nothing was loaded.
 
-        `told` goes to the loader: the format, whether to map it, the modules to import first, the names it knows.
+        `told` goes to the loader: each file with its format and whether to map it, the modules to import first, the
+        names it knows.
         """
         self._loader.command(json.dumps(told))
         # Now, while the loader imports, and not when its first call waits for an answer:

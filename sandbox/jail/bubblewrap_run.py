@@ -16,7 +16,7 @@ from sandbox import messages
 from sandbox.facts import Limit
 from sandbox.jail import cgroup, wall
 from sandbox.jail.bubblewrap_flags import ETC, LIBRARIES, PYTHON, READ_BY_PROGRAMS, cpus, flags, real_programs
-from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, MODEL, SIGNALS, JailSpec, RunningJail
+from sandbox.jail.interface import CODE, ENVIRONMENT, GRACE_SECONDS, SIGNALS, JailSpec, RunningJail
 
 _READ = 1 << 20
 _STDERR_KEPT = 4096
@@ -27,7 +27,7 @@ _LAUNCH = """
 set -eu
 place=$1 uid=$2 gid=$3
 shift 3
-mount -t tmpfs -o size=64k,mode=755 none "$place"
+mount -t tmpfs -o size=1m,mode=755 none "$place"
 number=0
 while [ "$1" != -- ]; do
     if [ -d "$1" ]; then mkdir "$place/$number"; else : > "$place/$number"; fi
@@ -45,7 +45,7 @@ Sources = dict[str, Path]
 
 def _sources(spec: JailSpec, environment: Path) -> Sources:
     layers = {layer.place: layer.folder for layer in spec.layers}
-    return {CODE: spec.code, ENVIRONMENT: environment, f"{MODEL}/{spec.model_name}": spec.model, **layers}
+    return {CODE: spec.code, ENVIRONMENT: environment, **spec.mounted, **layers}
 
 
 def _neutral(sources: Sources) -> str:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.jail.interface import CODE, HOME, MODEL, SHARED, SIGNALS, TMP, JailSpec
+from sandbox.jail.interface import CODE, HOME, SHARED, SIGNALS, TMP, JailSpec
 
 COMMAND = ("/usr/bin/python3", "-I", "-B", f"{CODE}/runner.py")
 # Where the image has its programs; the names in its /usr/bin are links into this folder: images/base.py.
@@ -153,14 +153,16 @@ def _gvisor_user() -> tuple[Flag, ...]:
 
 
 def _files(spec: JailSpec, runtime: str | None) -> tuple[Flag, ...]:
-    model = f"{MODEL}/{spec.model_name}"
     # gVisor counts no names; they take the Sentry's memory, which the host watches.
     inodes = "" if runtime == GVISOR else f"nr_inodes={INODES},"
     tmpfs = f"rw,noexec,nosuid,nodev,{inodes}size={spec.limits.tmp}"
     return (
         _host("ReadonlyRootfs", True, "--read-only", "what stands in the image stays as it was built"),
         _host(
-            "Mounts", [_mount(str(spec.model), model)], "--mount <model>,readonly", "the file itself, never writable"
+            "Mounts",
+            [_mount(str(source), target) for target, source in spec.mounted.items()],
+            "--mount <model>,readonly",
+            "the file itself, never writable",
         ),
         _host("Mounts", [_mount(str(spec.code), CODE)], f"--mount {CODE},readonly", "the guest's code of this release"),
         *(

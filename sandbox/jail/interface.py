@@ -21,7 +21,7 @@ CODE = "/code"  # runner.py, guest/, wire.py
 ENVIRONMENT = "/env"  # the locked packages
 LAYERS = "/layers"  # a folder of each further framework that `setup --with` made
 TOOL = f"{CODE}/guest/tools/tool"  # what stands behind the name of every decoy tool
-MODEL = "/model"  # a folder that holds the one file, under a random name
+MODEL = "/model"  # a folder that holds the input's files, under random names
 HOME = "/home/user"
 TMP = "/tmp"  # noqa: S108 - inside the jail, its own
 SHARED = "/dev/shm"  # noqa: S108 - likewise
@@ -58,8 +58,7 @@ class Mounted:
 class JailSpec:
     """One jail to start."""
 
-    model: Path  # a regular file that `uid` can read once it is mounted
-    model_name: str  # random; the file appears as MODEL/model_name
+    models: dict[str, Path]  # random name -> a regular file that `uid` can read once it is mounted as MODEL/name
     code: Path
     hostname: str  # random
     uid: int  # never 0
@@ -70,6 +69,16 @@ class JailSpec:
     job: str  # random; labels whatever the engine keeps
     programs: Programs | None = None  # what may be run inside; None: nothing but the interpreter
     layers: tuple[Mounted, ...] = ()
+
+    @property
+    def mounted(self) -> dict[str, Path]:
+        """Each file of the input by its path inside."""
+        return {f"{MODEL}/{name}": path for name, path in self.models.items()}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the files of the input stand inside, in their order."""
+        return tuple(self.mounted)
 
 
 @dataclass(frozen=True)
@@ -131,13 +140,8 @@ class Jail(ABC):
     def promises(self, spec: JailSpec) -> dict[str, int]:
         """What PID 1 must find inside before anything is read: names of its limits, and the most that each may be."""
         limits = spec.limits
-        sealed = (
-            *self.read_only,
-            CODE,
-            ENVIRONMENT,
-            *(layer.place for layer in spec.layers),
-            f"{MODEL}/{spec.model_name}",
-        )
+        layers = (layer.place for layer in spec.layers)
+        sealed = (*self.read_only, CODE, ENVIRONMENT, *layers, *spec.places)
         return {
             **{f"tmpfs {place}": limits.tmp for place in (TMP, SHARED, HOME)},
             **{f"writable {place}": 0 for place in sealed},

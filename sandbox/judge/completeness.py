@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sandbox.facts import DynamicFacts, Evidence, HostFacts, ProcessEnd, StaticFacts
+from sandbox.facts import DynamicFacts, Evidence, HostFacts, Input, ProcessEnd, StaticFacts
 from sandbox.judge.dynamic import Fact
 
 _SIGSYS = 31
+_SHOWN = 5  # names in one sentence
+_INSIDE = "inside"  # how a format was found that is a file's of a folder or an archive
+FOLDER = "folder"  # what the readers call a folder as a whole
 
 
 def facts(evidence: Evidence, formats: Mapping[str, str]) -> Iterator[Fact]:
@@ -15,6 +18,7 @@ def facts(evidence: Evidence, formats: Mapping[str, str]) -> Iterator[Fact]:
     yield from _formats(evidence.static, formats)
     yield from _reading(evidence.static)
     yield from _host(evidence.host, evidence.dynamic.armed)
+    yield from _beyond(evidence.input)
     if evidence.dynamic.asked:
         yield from _loading(evidence.dynamic)
         yield from _watching(evidence)
@@ -23,10 +27,14 @@ def facts(evidence: Evidence, formats: Mapping[str, str]) -> Iterator[Fact]:
 
 
 def _formats(static: StaticFacts, titles: Mapping[str, str]) -> Iterator[Fact]:
+    is_folder = any(fact.name == FOLDER for fact in static.formats)
+    nothing_loads = not any(fact.supported and fact.name != FOLDER for fact in static.formats)
     for fact in static.formats:
-        if not fact.supported and (fact.primary or fact.by == "content"):
+        alone = fact.by == "content" or (fact.primary and fact.by != _INSIDE)
+        # Beside files that are read it is listed; where all are of this sort there is nothing to judge.
+        if not fact.supported and (alone or (is_folder and nothing_loads)):
             yield "format.unsupported", f"format: {fact.name}", titles.get(fact.name, fact.name), ""
-    if not static.formats and static.complete:
+    if not {fact.name for fact in static.formats} - {FOLDER} and static.complete:
         yield "format.none", "formats: none", "", ""
 
 
@@ -41,6 +49,14 @@ def _reading(static: StaticFacts) -> Iterator[Fact]:
         yield "reader.killed", f"reader: killed by signal {_SIGSYS}", "", ""
     if end is not None and end.alive:
         yield from _alive("reader", "reader.leftover", end)
+
+
+def _beyond(given: Input | None) -> Iterator[Fact]:
+    """Files of a folder that the jail was not given."""
+    names = given.beyond if given else ()
+    if names:
+        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        yield "folder.beyond", f"folder: not looked at: {shown}", str(len(names)), shown
 
 
 def _alive(process: str, fact: str, end: ProcessEnd) -> Iterator[Fact]:

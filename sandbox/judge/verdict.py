@@ -114,6 +114,21 @@ def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[
     return _fill(matches[0].rule.summary or matches[0].rule.explanation, matches)
 
 
+def _not_examined_of_a_folder(evidence: Evidence) -> Iterator[str]:
+    code = sorted({row.record for row in evidence.static.oddities if row.id == "folder.code" and row.record})
+    ran = evidence.dynamic.asked and bool(evidence.freedoms)
+    if code:
+        named = ", ".join(_cut(name, 60) for name in code[:MAX_REASONS]) + (", ..." if len(code) > MAX_REASONS else "")
+        yield f"What the folder's own code does {'when it is used' if ran else 'at all'} ({named}): " + (
+            "each Python file was run once, as an import runs it, as far as the packages that are here took it."
+            if ran
+            else "it was listed and not run (--policy detonate runs it)."
+        )
+    if evidence.input and evidence.input.skipped:
+        named = ", ".join(_cut(name, 60) for name in evidence.input.skipped[:MAX_REASONS])
+        yield f"Folders in it whose names begin with a dot ({named}): they were not entered."
+
+
 # Formats that hold a program beside the weights, which no reader here understands.
 _PROGRAMS = {"torchscript": "a TorchScript program", "torch-export": "a torch.export program"}
 
@@ -122,6 +137,8 @@ def _quiet(found: list[Finding], evidence: Evidence) -> str:
     programs = dict.fromkeys(_PROGRAMS[row.name] for row in evidence.static.formats if row.name in _PROGRAMS)
     if programs:
         return f"with {' and '.join(programs)} whose code was not read"
+    if any(finding.rule == "folder.code" for finding in found):
+        return "with Python code beside the weights, which is nothing that loading them runs"
     if any(finding.rule == "absent" or finding.rule.startswith("global.unknown") for finding in found):
         return "with objects of unknown or absent classes, and nothing of it ran code here"
     return "nothing in it can run code"
@@ -160,6 +177,7 @@ def _not_examined(evidence: Evidence) -> Iterator[str]:
     if absent:
         named = ", ".join(_cut(name, 40) for name in sorted(absent)[:MAX_REASONS])
         yield f"What the code of packages that are not installed here does ({named}): stand-ins took its place."
-    unread = sorted({row.name for row in evidence.static.formats if not row.supported})
+    yield from _not_examined_of_a_folder(evidence)
+    unread = sorted({row.name for row in evidence.static.formats if not row.supported and row.by != "inside"})
     if unread:
         yield f"What the file is when it is opened as {', '.join(unread)}: that is not supported yet."

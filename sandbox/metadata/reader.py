@@ -240,16 +240,24 @@ def _scalar(untrusted: dict[str, Any], depth: int) -> Scalar:
 
 
 def _array(untrusted: dict[str, Any], depth: int) -> Array:
-    row = _fields(untrusted, {"$array", "shape"}, set())
+    row = _fields(untrusted, {"$array", "shape"}, {"dtype"})
     shape = _list(row["shape"])
     if not all(type(size) is int and size >= 0 for size in shape):
         raise _foreign("a shape is none")
-    return Array(_items(row["$array"], depth), tuple(shape))
+    return Array(_items(row["$array"], depth), tuple(shape), _text(row.get("dtype", "")))
 
 
 def _parts(untrusted: dict[str, Any], depth: int) -> Parts:
     row = _fields(untrusted, {"$parts", "tensors"}, {"facts"})
     return Parts(_text(row["$parts"]), _value(row["tensors"], depth), _value(row.get("facts", {}), depth))
+
+
+def _tensor(kind: str, make: Callable[[str, str], Any]) -> Callable[[dict[str, Any], int], Any]:
+    def read(untrusted: dict[str, Any], _: int) -> Any:
+        row = _fields(untrusted, {kind}, {"dtype"})
+        return make(_text(row[kind]), _text(row.get("dtype", "")))
+
+    return read
 
 
 def _program(kind: str, beside: set[str]) -> Callable[[dict[str, Any], int], Program]:
@@ -288,8 +296,8 @@ _TYPED: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "$array": _array,
     "$storage": _named("$storage", Storage),
     "$persistent": lambda untrusted, depth: Persistent(_value(_only(untrusted, "$persistent"), depth)),
-    "$tensor": _named("$tensor", TensorName),
-    "$left_out": _named("$left_out", NotConverted),
+    "$tensor": _tensor("$tensor", TensorName),
+    "$left_out": _tensor("$left_out", NotConverted),
     "$parts": _parts,
     "$torchscript": _program("$torchscript", {"constants", "version", "code"}),
     "$exported": _program("$exported", {"inputs"}),

@@ -8,9 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TensorName:
-    """A tensor of the output stood here."""
+    """A tensor of the output stood here. `dtype`: what numpy called its elements, where the output's is another."""
 
     name: str
+    dtype: str = ""
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class NotConverted:
     """A tensor stood here that isn't in the output."""
 
     reason: str
+    dtype: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,11 @@ class Dtype:
 
 @dataclass(frozen=True)
 class Array:
-    """A numpy array of objects; the items in the order of the file."""
+    """A numpy array of objects or texts; the items in the order of the file. `dtype` is only told of texts."""
 
     items: tuple[Any, ...]
     shape: tuple[int, ...]
+    dtype: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.facts import Absent, Event, Finding, FormatFact, Report, Verdict
 from sandbox.report import story
@@ -38,8 +39,17 @@ def _format(fact: FormatFact) -> str:
     return how + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
 
 
+def _formats(facts: Sequence[FormatFact]) -> Iterator[str]:
+    """Each once: a folder's files have the same ones."""
+    counted = Counter(map(_format, (fact for fact in facts if fact.by != "inside")))
+    inside = Counter(neutral(fact.name, 64) for fact in facts if fact.by == "inside")
+    yield from counted
+    if inside:
+        yield "with " + ", ".join(f"{number} {name}" for name, number in inside.items())
+
+
 def _file(report: Report, _verbose: int) -> Lines:
-    formats = ", ".join(map(_format, report.static.formats))
+    formats = ", ".join(_formats(report.static.formats))
     yield f"{neutral(report.input.path, LONG)}, {size(report.input.size)}, {formats or 'of no known format'}"
     yield f"sha256 {neutral(report.input.sha256, 64)}"
 

@@ -81,11 +81,11 @@ NEXT: dict[Kind, Phase] = {
 
 # Rows of each kind that one exchange may hold: far above any honest file's, and small in memory.
 MOST: dict[Kind, int] = {
-    Kind.FORMAT: 32,
+    Kind.FORMAT: 4_096,
     Kind.LEFT_OUT: 250_000,
     Kind.GLOBAL: 50_000,
     Kind.ODDITY: 20_000,
-    Kind.RANGES: 1_000,
+    Kind.RANGES: 4_000,
     Kind.EVENT: 20_000,
     Kind.WITNESS: 250_000,
     Kind.ABSENT: 10_000,

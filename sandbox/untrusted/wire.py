@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, TypeVar
 
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct(">BI")
 # A reader that must hold a whole frame holds this much; big things (tensor bytes, metadata) travel in many frames.
 MAX_PAYLOAD = 1 << 20
@@ -30,6 +30,7 @@ MAX_TEXT = 4096  # characters of any other free text
 MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
+MAX_FILES = 1 << 10  # of one input
 MAX_MODULES = 512  # of a file, and of those a load had imported early
 MAX_SAMPLES = 256  # points of the series in RESOURCES
 MAX_SAID = 64 << 10  # bytes kept of each direction of a conversation
@@ -108,6 +109,11 @@ def _size(limit: int = MAX_SIZE, low: int = 0) -> Any:
     return field(metadata={"check": lambda value: type(value) is int and low <= value <= limit})
 
 
+def _file() -> Any:
+    """Which file of the input, by its place in the order's list; last of a row's fields, since it has a default."""
+    return field(default=0, metadata={"check": lambda value: type(value) is int and 0 <= value < MAX_FILES})
+
+
 def _flag() -> Any:
     return field(metadata={"check": lambda value: type(value) is bool})
 
@@ -162,7 +168,7 @@ class Hello:
     seccomp: int = _size(2)  # /proc/self/status: 2 is a filter
     capabilities: str = _text(32)  # CapEff and CapBnd joined, hexadecimal
     interfaces: tuple[str, ...] = _list(_text(32), 32)
-    limits: dict[str, int] = _counts(32)  # the jail's, as read back inside: "tmpfs /tmp", "rlimit CORE", ...
+    limits: dict[str, int] = _counts(2 * MAX_FILES)  # the jail's, as read back inside: "tmpfs /tmp", "rlimit CORE", ...
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,7 @@ class Format:
     supported: bool = _flag()  # False: recognised, and no reader for it yet
     primary: bool = _flag()  # the one whose tensors are the plan
     by: str = _text(16)  # "content", "extension" or "inside"
+    file: int = _file()
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,7 @@ class Tensor:
     offset: int = _size()  # bytes from the start of the file: where the tensor (copied) or its storage begins
     length: int = _size()  # bytes of the file from there
     alias: int = _size(1 << 31, -1)  # tensors with the same number share a storage; -1: with nobody
+    file: int = _file()
     twin: int = field(default=-1, metadata=_size(1 << 31, -1).metadata)  # the first that is the very same; -1: none
     escaped: bool = field(
         default=False, metadata=_flag().metadata
@@ -208,6 +216,7 @@ class GlobalUse:
     offset: int = _size()  # of the first such opcode, from the start of the record
     count: int = _size()
     arguments: str = _text(1024)  # of the first such use, shortened
+    file: int = _file()
 
 
 @dataclass(frozen=True)
@@ -217,6 +226,7 @@ class Oddity:
     detail: str = _text()
     record: str = _text(MAX_NAME)
     offset: int = _size()
+    file: int = _file()
 
 
 @dataclass(frozen=True)
@@ -229,13 +239,14 @@ class PlanEnd:
 class Ranges:
     offsets: tuple[int, ...] = _list(_size())
     lengths: tuple[int, ...] = _list(_size())
+    file: int = _file()
 
 
 @dataclass(frozen=True)
 class ReadEnd:
     complete: bool = _flag()  # False: what was read so far stands, but something was not read
     reason: str = _text()  # why not, as a sentence
-    size: int = _size()  # of the file, as the reader saw it
+    size: int = _size()  # of all files together, as the reader saw them
     sha256: str = _text(64)  # over all RANGES in their order
     nodes: int = _size()  # pickle opcodes interpreted
     frameworks: tuple[str, ...] = _list(_text(256), MAX_MODULES)  # modules that the globals name

@@ -66,11 +66,11 @@ def _shards_there(folder: Path, base: str) -> list[str]:
 
 
 def refuse_existing(
-    folder: Path, names: Iterable[str], *, force: bool = False, source: os.stat_result | None = None
+    folder: Path, names: Iterable[str], *, force: bool = False, sources: Iterable[os.stat_result] = ()
 ) -> None:
     """To be asked before anything starts. Raises CallerError when an output could not be put in its place.
 
-    With `force` a file, or a link itself, is replaced, but never `source`; nothing is written through a link.
+    With `force` a file, or a link itself, is replaced, but never one of `sources`; nothing is written through a link.
     """
     if not folder.is_dir():
         raise messages.error("output.no_folder", folder=folder)
@@ -81,7 +81,7 @@ def refuse_existing(
             continue
         except OSError as error:
             raise messages.error("output.unusable", path=folder / name, why=error.strerror) from None
-        if source and os.path.samestat(there, source):
+        if any(os.path.samestat(there, source) for source in sources):
             raise messages.error("output.input", path=folder / name)
         if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
             raise messages.error("output.special", path=folder / name)

@@ -7,7 +7,7 @@ the file can write a new one, and only `verify --replan` proves names and shapes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -54,7 +54,7 @@ class Manifest:
     """What a manifest says. `dropped`: names that were left out, each with that of the very same tensor."""
 
     tool: str
-    source: File
+    sources: tuple[File, ...]  # of a folder all files that were looked at, by their paths in it
     outputs: tuple[File, ...]
     strip_prefix: str
     entries: tuple[Entry, ...]
@@ -74,6 +74,7 @@ def _tensor(tensor: Tensor, digest: str) -> dict[str, object]:
     return {
         "name": tensor.name,
         "label": tensor.label.value,
+        "file": tensor.file if in_file else 0,
         "record": tensor.record,
         "offset": tensor.offset if in_file else 0,
         "length": tensor.length if in_file else 0,
@@ -97,7 +98,7 @@ def _parts(manifest: Manifest) -> Iterator[str]:
     head = {
         "schema": SCHEMA,
         "tool": manifest.tool,
-        "source": _file(manifest.source),
+        "sources": list(map(_file, manifest.sources)),
         "outputs": list(map(_file, manifest.outputs)),
         "strip_prefix": manifest.strip_prefix,
         "select": list(manifest.select),
@@ -169,6 +170,7 @@ _ESCAPED: dict[str, Check] = {"name": _is_text, "original": _is_text}
 _TENSOR: dict[str, Check] = {
     "name": _is_text,
     "label": _is_text,
+    "file": lambda value: type(value) is int and 0 <= value < wire.MAX_FILES,
     "record": _is_text,
     "offset": _is_size,
     "length": _is_size,
@@ -182,7 +184,7 @@ _TENSOR: dict[str, Check] = {
 _MANIFEST: dict[str, Check] = {
     "schema": lambda value: value == SCHEMA,
     "tool": _is_text,
-    "source": lambda value: isinstance(value, dict),
+    "sources": lambda value: isinstance(value, list) and 0 < len(value) <= wire.MAX_FILES,
     "outputs": lambda value: isinstance(value, list) and 0 < len(value) <= _MOST_FILES,
     "strip_prefix": _is_text,
     "select": _is_texts,
@@ -205,7 +207,7 @@ def _checked(untrusted_object: Any, checks: dict[str, Check]) -> dict[str, Any]:
     return untrusted_object
 
 
-def _entry(index: int, untrusted_row: Any, source_size: int, escaped: Collection[str]) -> Entry:
+def _entry(index: int, untrusted_row: Any, sizes: Sequence[int], escaped: Collection[str]) -> Entry:
     row = _checked(untrusted_row, _TENSOR)
     untrusted = wire.Tensor(
         index=index,
@@ -218,12 +220,13 @@ def _entry(index: int, untrusted_row: Any, source_size: int, escaped: Collection
         offset=row["offset"],
         length=row["length"],
         alias=row["alias"],
+        file=row["file"],
         escaped=row["name"] in escaped,
     )
     try:
         if row["label"] == Label.RETURNED:
             return Entry(_returned(untrusted), row["digest"])
-        return Entry(check_tensor(untrusted, source_size), row["digest"])
+        return Entry(check_tensor(untrusted, sizes), row["digest"])
     except HostileError as error:
         raise messages.error("manifest.entry", why=error.happened) from None
 
@@ -232,7 +235,7 @@ def _returned(untrusted: wire.Tensor) -> Tensor:
     """Like any other, but for its place in a source that does not hold it."""
     check_name(untrusted.name)
     nbytes = check_size(untrusted.name, untrusted.dtype, untrusted.shape)
-    in_place = check_tensor(replace(untrusted, label=Label.GATHERED, offset=0, length=0), 0)
+    in_place = check_tensor(replace(untrusted, label=Label.GATHERED, offset=0, length=0, file=0), (0,))
     return replace(in_place, label=Label.RETURNED, nbytes=nbytes)
 
 
@@ -249,15 +252,16 @@ def read_manifest(untrusted_text: bytes) -> Manifest:
     except wire.WireError as error:
         raise messages.error("manifest.text", why=error) from None
     top = _checked(untrusted_manifest, _MANIFEST)
-    source = File(**_checked(top["source"], _FILE))
+    sources = tuple(File(**_checked(row, _FILE)) for row in top["sources"])
+    sizes = [source.size for source in sources]
     outputs = tuple(File(**_checked(row, _OUTPUT)) for row in top["outputs"])
     dropped = (_checked(row, _DROPPED) for row in top["dropped"])
     escaped = {_checked(row, _ESCAPED)["name"] for row in top["escaped"]}
-    entries = tuple(_entry(index, row, source.size, escaped) for index, row in enumerate(top["tensors"]))
+    entries = tuple(_entry(index, row, sizes, escaped) for index, row in enumerate(top["tensors"]))
     left_out = tuple(LeftOut(**_checked(row, _LEFT_OUT)) for row in top["left_out"])
     return Manifest(
         tool=top["tool"],
-        source=source,
+        sources=sources,
         outputs=outputs,
         strip_prefix=top["strip_prefix"],
         entries=entries,

@@ -26,7 +26,7 @@ _MEMORY_FIXED = 500  # the objects of a row, besides its texts and its numbers
 _MEMORY_NUMBER = 36  # one that isn't small, and the place it is kept in
 _ROW_FIXED = 250  # keys, label, dtype and digest
 _ESCAPED_FIXED = 40  # keys of the row that tells an original name
-_ROW_NUMBERS = 3  # offset, length, alias
+_ROW_NUMBERS = 4  # file, offset, length, alias
 
 _GIB = 1 << 30
 
@@ -96,14 +96,16 @@ def _check_range(name: str, untrusted: wire.Tensor, label: Label, nbytes: int, f
         raise HostileError(f"tensor {show(name)}: it is to be copied, and its strides are not contiguous")
 
 
-def check_tensor(untrusted: wire.Tensor, file_size: int, name: str | None = None) -> Tensor:
-    """One row, by itself. `name` stands in for the row's own. Raises HostileError with a sentence."""
+def check_tensor(untrusted: wire.Tensor, sizes: Sequence[int], name: str | None = None) -> Tensor:
+    """One row, by itself. `sizes`: of the input's files; `name` stands in for the row's own. Raises HostileError."""
     checked_name = check_name(untrusted.name if name is None else name)
     label = READER_LABELS.get(untrusted.label)
     if label is None:
         raise HostileError(f"tensor {show(checked_name)}: a reader can't label it {show(untrusted.label)}")
     nbytes = check_size(checked_name, untrusted.dtype, untrusted.shape)
-    _check_range(checked_name, untrusted, label, nbytes, file_size)
+    if untrusted.file >= len(sizes):
+        raise HostileError(f"tensor {show(checked_name)}: the input has no file {untrusted.file}")
+    _check_range(checked_name, untrusted, label, nbytes, sizes[untrusted.file])
     return Tensor(
         index=untrusted.index,
         name=checked_name,
@@ -116,6 +118,7 @@ def check_tensor(untrusted: wire.Tensor, file_size: int, name: str | None = None
         length=untrusted.length,
         nbytes=nbytes,
         alias=untrusted.alias,
+        file=untrusted.file,
         twin=untrusted.twin,
         escaped=untrusted.escaped,
     )
@@ -186,8 +189,9 @@ def _check_twin(tensor: Tensor, before: Sequence[Tensor]) -> None:
 class PlanCheck:
     """Takes the reader's rows one by one; its `finish` gives the plan that the writer trusts."""
 
-    def __init__(self, file_size: int, caps: Caps, *, strip_prefix: str = "") -> None:
-        self._file_size = file_size
+    def __init__(self, sizes: Sequence[int], caps: Caps, *, strip_prefix: str = "") -> None:
+        """`sizes`: of the input's files."""
+        self._sizes = sizes
         self._budget = Budget(caps)
         self._strip_prefix = strip_prefix
         self._tensors: list[Tensor] = []
@@ -196,7 +200,7 @@ class PlanCheck:
         """The next tensor. Raises HostileError with a sentence."""
         if untrusted.index != len(self._tensors):
             raise HostileError(f"tensor {untrusted.index} came where {len(self._tensors)} was due")
-        tensor = check_tensor(untrusted, self._file_size, stripped(untrusted.name, self._strip_prefix))
+        tensor = check_tensor(untrusted, self._sizes, stripped(untrusted.name, self._strip_prefix))
         if tensor.escaped:
             original(tensor.name)
         if tensor.twin >= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,8 @@ from blake3 import blake3
 from sandbox import messages
 from sandbox.errors import HostileError
 from sandbox.facts import Exit, Label, Tensor
+from sandbox.stage import stage
+from sandbox.untrusted import wire
 from sandbox.weights.arrangement import DROP, index_name, index_text, is_shard, optimizer_name, shard_name, whole_name
 from sandbox.weights.group import MANIFEST, output_paths
 from sandbox.weights.header import METADATA, strict_header
@@ -62,6 +64,27 @@ def _opened(path: Path, what: str) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+Sources = Callable[[Manifest], tuple[Sequence[int], tuple[str, ...]]]
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[Sources]:
+    """Gives the descriptors of the files that a manifest names, by their names, or says which there isn't."""
+    if not path.is_dir():
+        with _opened(path, "the source") as fd:
+            yield lambda said: ([fd], () if len(said.sources) == 1 else ("the source is one file, not a folder",))
+        return
+    with stage(path) as staged:
+        found = {file.name: file.fd for file in staged.files}
+
+        def named(said: Manifest) -> tuple[Sequence[int], tuple[str, ...]]:
+            absent = (file.name for file in said.sources if file.name not in found)
+            missing = tuple(f"{show(name)} is in the manifest and not in the source" for name in absent)
+            return ([] if missing else [found[file.name] for file in said.sources]), missing
+
+        yield named
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -140,7 +163,7 @@ def _same_bytes(source_fd: int, tensor: Tensor, place: _Place) -> bool:
     return True
 
 
-def _check_tensor(source_fd: int, entry: Entry, place: _Place | None) -> str:
+def _check_tensor(sources: Sequence[int], entry: Entry, place: _Place | None) -> str:
     """What is wrong with one tensor, as a sentence; "" when nothing is."""
     tensor = entry.tensor
     if place is None:
@@ -149,18 +172,18 @@ def _check_tensor(source_fd: int, entry: Entry, place: _Place | None) -> str:
         return f"{show(tensor.name)} has another dtype or shape in the output than in the manifest"
     if _digest(place.fd, place.entry.begin, place.entry.end) != entry.digest:
         return f"{show(tensor.name)} has other bytes in the output than its digest in the manifest"
-    if tensor.label is Label.COPIED and not _same_bytes(source_fd, tensor, place):
+    if tensor.label is Label.COPIED and not _same_bytes(sources[tensor.file], tensor, place):
         return f"{show(tensor.name)} has other bytes in the output than in the source"
     return ""
 
 
-def _check_tensors(source_fd: int, found: _Found, manifest: Manifest) -> Iterator[str]:
+def _check_tensors(sources: Sequence[int], found: _Found, manifest: Manifest) -> Iterator[str]:
     if found.wrong:
         yield from found.wrong
         return
     places = dict(found.places)
     for entry in manifest.entries:
-        wrong = _check_tensor(source_fd, entry, places.pop(entry.tensor.name, None))
+        wrong = _check_tensor(sources, entry, places.pop(entry.tensor.name, None))
         if wrong:
             yield wrong
     for name in places:
@@ -172,9 +195,13 @@ def _check_tensors(source_fd: int, found: _Found, manifest: Manifest) -> Iterato
             yield f"{show(name)} was dropped for {show(kept)}, and the output's metadata says otherwise"
 
 
-def _check_files(manifest: Manifest, source: tuple[int, str], outputs: Iterable[tuple[int, str]]) -> Iterator[str]:
-    if source != (manifest.source.size, manifest.source.sha256):
-        yield "the source is not the file that the manifest names: its size or SHA-256 differs"
+def _check_files(
+    manifest: Manifest, sources: Iterable[tuple[int, str]], outputs: Iterable[tuple[int, str]]
+) -> Iterator[str]:
+    for file, source in zip(manifest.sources, sources, strict=True):
+        if source != (file.size, file.sha256):
+            what = f"{show(file.name)} of the source" if len(manifest.sources) > 1 else "the source"
+            yield f"{what} is not the file that the manifest names: its size or SHA-256 differs"
     for file, output in zip(manifest.outputs, outputs, strict=True):
         if output != (file.size, file.sha256):
             name = f" {show(file.name)}" if len(manifest.outputs) > 1 else ""
@@ -215,21 +242,25 @@ def verify(output: Path, source: Path, manifest: Path | None = None) -> VerifyRe
     with ExitStack() as stack:
         if not beside.exists():
             stack.enter_context(_opened(output, "the output"))  # if that isn't there either, it is what to say
-        source_fd = stack.enter_context(_opened(source, "the source"))
+        opened = stack.enter_context(_source(source))
         try:
             said = load_manifest(beside)
         except ChangedError as error:
             return VerifyResult(None, (str(error),), (), ("anything: the manifest can't be trusted",))
+        sources, missing = opened(said)
+        if missing:
+            return VerifyResult(said, missing[:MAX_MISMATCHES], (), (NAMES, *_not_proven(said)))
         found, fds = _Found(), []
         for path in _paths(output, whole, said):
             what = "the output" if len(said.outputs) == 1 else f"the output {path.name}"
             fds.append(stack.enter_context(_opened(path, what)))
             found.add(fds[-1], path.name)
         with ThreadPoolExecutor(2) as pool:
-            of_source = pool.submit(_sha256, source_fd, said.source.size)
+            of_sources = [pool.submit(_sha256, fd, file.size) for fd, file in zip(sources, said.sources, strict=True)]
             of_outputs = [pool.submit(_sha256, fd, file.size) for fd, file in zip(fds, said.outputs, strict=True)]
-            mismatches = [*_check_indexes(whole, said, found), *_check_tensors(source_fd, found, said)]
-            mismatches[:0] = _check_files(said, of_source.result(), [job.result() for job in of_outputs])
+            mismatches = [*_check_indexes(whole, said, found), *_check_tensors(sources, found, said)]
+            jobs = ([job.result() for job in of_sources], [job.result() for job in of_outputs])
+            mismatches[:0] = _check_files(said, *jobs)
     if len(mismatches) > MAX_MISMATCHES:
         rest = len(mismatches) - MAX_MISMATCHES
         mismatches[MAX_MISMATCHES:] = [f"and {rest} more"]
@@ -294,6 +325,15 @@ def _compare(said: Sequence[Entry], replanned: Sequence[Tensor], digests: Mappin
             yield f"{name} has other bytes in the output than when it is read again from the source"
     for name in fresh:
         yield f"{show(name)} is in the source and not in the manifest"
+
+
+def as_said(said: Manifest, again: Manifest) -> list[Tensor]:
+    """The fresh plan's tensors, each with its file's place in the manifest: a folder may have got more files since."""
+    if len(said.sources) == 1:
+        return [entry.tensor for entry in again.entries]
+    places = {file.name: place for place, file in enumerate(said.sources)}
+    files = [places.get(file.name, wire.MAX_FILES) for file in again.sources]
+    return [replace(entry.tensor, file=files[entry.tensor.file]) for entry in again.entries]
 
 
 def verify_plan(

@@ -8,7 +8,7 @@ start and takes the SHA-256 of what it reads back, so the digest is that of the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
@@ -81,14 +81,14 @@ class WeightsWriter:
 
     Use as a context manager: leaving it ends its threads, whatever happened.
 
-    `sources` gives the descriptor for each label whose tensors are copied from a file: the staged input for
-    COPIED, the spool for RETURNED. `progress` gets the bytes that stand, from any thread.
+    `sources` gives the descriptors for each label whose tensors are copied from files, by their `file`: the staged
+    input for COPIED, the spool for RETURNED. `progress` gets the bytes that stand, from any thread.
     """
 
     def __init__(
         self,
         plan: Sequence[Tensor],
-        sources: dict[Label, int],
+        sources: Mapping[Label, Sequence[int]],
         targets: Sequence[Target],
         progress: Progress = _no_progress,
     ) -> None:
@@ -188,7 +188,7 @@ class WeightsWriter:
         buffer = memoryview(bytearray(min(CHUNK, max((tensor.nbytes for tensor in self._plan), default=0))))
         for tensor in chain(*(file.tensors for file in self._files), beside):
             if tensor.label not in SENT and not self._ending:
-                self._copied[tensor.index] = self._copy_one(tensor, self._sources[tensor.label], buffer)
+                self._copied[tensor.index] = self._copy_one(tensor, self._sources[tensor.label][tensor.file], buffer)
 
     def _copy_one(self, tensor: Tensor, source_fd: int, buffer: memoryview) -> str:
         """The digest of the bytes, as they were read."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.bundle import find
 from sandbox.controller import evaluate
 from sandbox.facts import Report
+from sandbox.jail.layers import base
 from sandbox.request import Request
 from tests.jail.payloads import running
 
@@ -23,6 +25,21 @@ Evaluate = Callable[..., Report]
 def jail(request: pytest.FixtureRequest) -> str:
     """The jail's name. An ordinary user's run names those it may use in SANDBOX_LOAD_TEST_JAILS."""
     return str(request.param)
+
+
+def hide_layers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a cache that has the base alone."""
+    environment = base(find()).ready()
+    (folder / "sandbox-load").mkdir()
+    if environment:
+        (folder / "sandbox-load" / environment.parent.name).symlink_to(environment.parent)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+
+
+@pytest.fixture
+def without_layers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever layers this machine has: what is of their packages is absent."""
+    hide_layers(tmp_path_factory.mktemp("cache"), monkeypatch)
 
 
 @pytest.fixture

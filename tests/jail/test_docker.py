@@ -59,8 +59,7 @@ def make_spec(folder: Path) -> JailSpec:
     model.write_bytes(b"model")
     model.chmod(0o644)
     return JailSpec(
-        model=model,
-        model_name="m" + secrets.token_hex(8),
+        models={"m" + secrets.token_hex(8): model},
         code=code,
         hostname="h" + secrets.token_hex(4),
         uid=65534,
@@ -145,7 +144,7 @@ def test_the_hardening_is_this_and_nothing_else(spec: JailSpec, tmp_path: Path) 
             "CgroupnsMode": "private",
             "ReadonlyRootfs": True,
             "Mounts": [
-                {**bind, "Source": str(tmp_path / "model.pt"), "Target": f"/model/{spec.model_name}"},
+                {**bind, "Source": str(tmp_path / "model.pt"), "Target": spec.places[0]},
                 {**bind, "Source": str(tmp_path / "code"), "Target": "/code"},
             ],
             "Tmpfs": {
@@ -287,7 +286,7 @@ def test_how_it_looks_from_inside(inside: tuple[JailSpec, RunningJail]) -> None:
     assert set(seen["ids"]) == {65534}
     assert seen["interfaces"] == ["lo"]
     assert seen["environment"] == spec.variables | {"LC_CTYPE": "C.UTF-8"}  # Python's own
-    assert (seen["hostname"], seen["folder"], seen["model"]) == (spec.hostname, "/", [spec.model_name])
+    assert (seen["hostname"], seen["folder"], seen["model"]) == (spec.hostname, "/", list(spec.models))
     assert seen["programs"] == ["python3", "python3.11"]
     assert seen["resolver"].split() == ["nameserver", "127.0.0.1"]
     assert seen["flags"] == [1, 1]
@@ -303,7 +302,7 @@ def test_what_can_be_written_is_bounded_and_can_not_be_run(inside: tuple[JailSpe
     mounts = ask(jail, "facts")["mounts"]
     for path in ("/tmp", "/home/user", "/dev/shm"):
         assert {"noexec", "nosuid", "nodev", "nr_inodes=4096", "size=16384k"} <= set(mounts[path].split(","))
-    for path in ("/", "/code", f"/model/{spec.model_name}", "/programs", "/proc/sys", "/sys"):
+    for path in ("/", "/code", *spec.places, "/programs", "/proc/sys", "/sys"):
         assert "ro" in mounts[path].split(","), path
     assert set(ask(jail, "fill").values()) == {"ENOSPC"}
     assert set(ask(jail, "files").values()) == {"ENOSPC"}
@@ -450,11 +449,11 @@ def test_root_is_refused(docker: Docker, spec: JailSpec, change: dict[str, int])
 
 
 @pytest.mark.jail
-@pytest.mark.parametrize("missing", ["model", "code"])
+@pytest.mark.parametrize("missing", ["models", "code"])
 def test_a_file_that_the_engine_does_not_see_is_one_sentence(docker: Docker, spec: JailSpec, missing: str) -> None:
-    absent = spec.model.parent / "absent"
+    absent = spec.code.parent / "absent"
     with pytest.raises(HostError, match="starting the jail failed"):
-        docker.start(replace(spec, **{missing: absent}))
+        docker.start(replace(spec, **{missing: {"model": absent} if missing == "models" else absent}))
     assert not absent.exists()
     assert containers(spec.job) == []
 

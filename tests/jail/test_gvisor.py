@@ -94,9 +94,9 @@ def test_how_it_looks_from_inside(inside: tuple[JailSpec, RunningJail]) -> None:
         assert int(seen["status"][name], 16) == asked
     assert seen["interfaces"] == ["lo"]
     assert seen["environment"] == spec.variables | {"LC_CTYPE": "C.UTF-8"}
-    assert (seen["hostname"], seen["model"]) == (spec.hostname, [spec.model_name])
+    assert (seen["hostname"], seen["model"]) == (spec.hostname, list(spec.models))
     assert seen["programs"] == ["python3", "python3.11"]
-    for path in ("/", "/code", f"/model/{spec.model_name}", "/programs", "/sys"):
+    for path in ("/", "/code", *spec.places, "/programs", "/sys"):
         assert "ro" in seen["mounts"][path].split(","), path
     for path in ("/tmp", "/home/user", "/dev/shm"):
         assert {"noexec", "size=16777216"} <= set(seen["mounts"][path].split(","))

@@ -21,10 +21,10 @@ from sandbox.jail.bubblewrap import Bubblewrap
 from sandbox.jail.docker_flags import flags
 from sandbox.jail.family import members
 from sandbox.jail.interface import Mounted
-from sandbox.jail.layers import Layer, base, having, layers
+from sandbox.jail.layers import Layer, having, layers
 from sandbox.jail.packages import Guest, Packages, read_lock
 from sandbox.request import Request
-from tests.jail.conftest import JAILS
+from tests.jail.conftest import JAILS, hide_layers
 from tests.jail.payloads import running
 from tests.jail.test_docker import make_spec
 from tests.jail.test_packages import make_wheel, write_lock
@@ -250,11 +250,7 @@ def test_with_its_layer_a_class_is_there_and_without_it_the_weights_are_the_same
     paths = [event.detail["path"] for event in report.dynamic.events if event.kind.startswith("file.")]
     assert {path.split("/")[1] for path in paths} == {"model"}
 
-    environment = base(find()).ready()
-    assert environment
-    (tmp_path / "sandbox-load").mkdir()
-    (tmp_path / "sandbox-load" / environment.parent.name).symlink_to(environment.parent)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    hide_layers(tmp_path, monkeypatch)
     without, same = judged(estimators)
     assert same == weights
     assert without.jail.layers == ()

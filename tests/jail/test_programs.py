@@ -12,7 +12,7 @@ from sandbox import policy
 from sandbox.bundle import find
 from sandbox.facts import Report
 from sandbox.jail.bubblewrap_flags import flags, real_programs
-from sandbox.jail.bubblewrap_run import _mounts, _Sources
+from sandbox.jail.bubblewrap_run import _mounts, _sources
 from sandbox.jail.interface import TOOL, JailSpec
 from sandbox.policy import Programs
 from tests.jail.conftest import Evaluate
@@ -38,7 +38,7 @@ def spec_with(folder: Path, programs: Programs | None) -> JailSpec:
 
 def bound(spec: JailSpec) -> dict[str, str]:
     """Place in the jail -> file of the host."""
-    words = _mounts(spec, _Sources(spec.model, spec.model, spec.code))
+    words = _mounts(spec, _sources(spec, spec.code))
     return {words[at + 2]: words[at + 1] for at, word in enumerate(words) if word == "--ro-bind"}
 
 

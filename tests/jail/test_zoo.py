@@ -16,7 +16,7 @@ from tests.written import converted
 from tests.zoo import ZOO, suffix
 from tests.zoo_archives import ARCHIVES, SUFFIXES
 
-pytestmark = pytest.mark.jail
+pytestmark = [pytest.mark.jail, pytest.mark.usefixtures("without_layers")]
 
 # One of each way in which a load differs: the whole zoo runs in the jail that starts fastest.
 IN_EVERY_JAIL = ["state_dict", "legacy_state_dict", "views", "dtypes", "absent_module", "pickle_arrays_4", "optimizer"]

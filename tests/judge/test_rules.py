@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.facts import Evidence, FormatFact, Hint, Verdict
+from sandbox.facts import Evidence, FormatFact, Hint, Input, Verdict
 from sandbox.judge import judge
 from tests.judge.rows import (
     CLEAN,
@@ -396,6 +396,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (static(formats=(TORCH, replace(ONNX, primary=False, by="extension"))),),
     ),
     "format.none": (static(formats=()), (CLEAN,)),
+    "folder.beyond": (
+        replace(CLEAN, input=Input("repo", 1, "0" * 64, folder=True, beyond=("a.txt", "b.txt"))),
+        (replace(CLEAN, input=Input("repo", 1, "0" * 64, folder=True)),),
+    ),
     "reader.incomplete": (static(complete=False, reason="it is cut off"), (CLEAN,)),
     "reader.killed": (static(end=replace(ENDED, exit=-31)), (static(end=replace(ENDED, exit=-9)),)),
     "reader.leftover": (static(end=replace(ENDED, alive=("sh",))), (CLEAN,)),
@@ -434,12 +438,15 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
+    "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),
+    "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),
+    "folder.index": (oddities("folder.index"), (oddities("folder.code"),)),
     "oddity.structure": (oddities("zip.duplicate"), (oddities("torch.source"),)),
 }
 

@@ -168,7 +168,7 @@ def row_of(index: int, told: dict[str, Any]) -> wire.Tensor:
 
 
 def accepted(rows: list[wire.Tensor]) -> tuple[Tensor, ...] | None:
-    check = PlanCheck(FILE_SIZE, CAPS)
+    check = PlanCheck((FILE_SIZE,), CAPS)
     total = 0
     try:
         for row in rows:

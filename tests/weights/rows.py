@@ -29,7 +29,7 @@ def row(index: int = 0, **changes: object) -> wire.Tensor:
 
 
 def plan(rows: list[wire.Tensor], file_size: int, caps: Caps = CAPS) -> tuple[Tensor, ...]:
-    check = PlanCheck(file_size, caps)
+    check = PlanCheck((file_size,), caps)
     for one in rows:
         check.add(one)
     return check.finish(wire.PlanEnd(len(rows), sum(size_of(one.dtype, one.shape) for one in rows)))

@@ -212,7 +212,7 @@ def test_files_are_filled_side_by_side_and_what_is_in_none_has_its_digest(
     fds = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("one", "two")]
     targets = [Target(fds[0], (whole[2],)), Target(fds[1], whole[:2], {"c": "a", "format": "x"})]
     progress: list[int] = []
-    with WeightsWriter(whole, {Label.COPIED: source_fd}, targets, progress.append) as writer:
+    with WeightsWriter(whole, {Label.COPIED: (source_fd,)}, targets, progress.append) as writer:
         writer.start()
         writer.data(1, sent)
         digests = writer.finish()

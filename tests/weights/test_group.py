@@ -140,7 +140,7 @@ def test_force_gives_the_old_files_back_when_one_can_not_be_replaced(
 def test_the_input_itself_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"")
     with pytest.raises(CallerError, match="the input itself"):
-        refuse_existing(tmp_path, ["model.pt"], force=True, source=(tmp_path / "model.pt").stat())
+        refuse_existing(tmp_path, ["model.pt"], force=True, sources=[(tmp_path / "model.pt").stat()])
 
 
 def test_an_interrupt_in_the_middle_of_a_commit_undoes_it(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ SIZE = 1000
 )
 def test_a_row_that_can_not_be_written_is_refused(changes: dict[str, object], says: str) -> None:
     with pytest.raises(HostileError, match=says):
-        PlanCheck(SIZE, CAPS).add(row(**changes))
+        PlanCheck((SIZE,), CAPS).add(row(**changes))
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_a_row_that_can_not_be_written_is_refused(changes: dict[str, object], sa
 )
 def test_a_sound_row_passes_unchanged(changes: dict[str, object]) -> None:
     untrusted = row(**changes)
-    tensor = PlanCheck(SIZE, CAPS).add(untrusted)
+    tensor = PlanCheck((SIZE,), CAPS).add(untrusted)
     assert tensor.label is Label(untrusted.label)
     for field in ("index", "name", "dtype", "shape", "strides", "record", "offset", "length", "alias"):
         assert getattr(tensor, field) == getattr(untrusted, field)
 
 
 def test_two_tensors_of_one_name_are_both_named_in_the_refusal() -> None:
-    check = PlanCheck(SIZE, CAPS)
+    check = PlanCheck((SIZE,), CAPS)
     check.add(row(0, name="w"))
     with pytest.raises(HostileError, match="tensors 0 and 1 are both named 'w'"):
         check.add(row(1, name="w"))
 
 
 def test_a_stripped_prefix_may_make_two_names_one() -> None:
-    check = PlanCheck(SIZE, CAPS, strip_prefix="model.")
+    check = PlanCheck((SIZE,), CAPS, strip_prefix="model.")
     assert check.add(row(0, name="model.w")).name == "w"
     with pytest.raises(HostileError, match="tensors 0 and 1"):
         check.add(row(1, name="w"))
@@ -96,7 +96,7 @@ def test_a_stripped_prefix_may_make_two_names_one() -> None:
     ],
 )
 def test_caps_stop_a_plan_at_the_row_that_is_too_much(caps: Caps, says: str) -> None:
-    check = PlanCheck(SIZE, caps)
+    check = PlanCheck((SIZE,), caps)
     check.add(row(0))
     with pytest.raises(HostileError, match=says):
         check.add(row(1))
@@ -105,7 +105,7 @@ def test_caps_stop_a_plan_at_the_row_that_is_too_much(caps: Caps, says: str) -> 
 def test_an_expanded_tensor_under_many_names_is_stopped_early() -> None:
     """Facts B2.12: 4.3 MiB of input asked for 4 TiB of output."""
     size = 4 << 20
-    check = PlanCheck(size, Caps(total_bytes=default_total(size)))
+    check = PlanCheck((size,), Caps(total_bytes=default_total(size)))
     expanded = row(label="gathered", shape=(50_000_000,), strides=(0,))
     for index in range(5):
         check.add(replace(expanded, index=index, name=f"t{index}"))
@@ -115,7 +115,7 @@ def test_an_expanded_tensor_under_many_names_is_stopped_early() -> None:
 
 @pytest.mark.parametrize("end", [wire.PlanEnd(0, 16), wire.PlanEnd(2, 16), wire.PlanEnd(1, 15)])
 def test_the_totals_must_be_those_of_the_rows(end: wire.PlanEnd) -> None:
-    check = PlanCheck(SIZE, CAPS)
+    check = PlanCheck((SIZE,), CAPS)
     check.add(row())
     with pytest.raises(HostileError, match="totals"):
         check.finish(end)
@@ -145,7 +145,7 @@ ROWS = st.builds(
 def test_only_hostile_errors_leave_the_check_and_what_passes_lies_in_the_file(
     rows: list[wire.Tensor], file_size: int
 ) -> None:
-    check = PlanCheck(file_size, CAPS)
+    check = PlanCheck((file_size,), CAPS)
     total = 0
     for untrusted in rows:
         try:
@@ -164,7 +164,7 @@ def test_what_a_plan_takes_of_memory_is_bounded(wide: dict[str, object], monkeyp
     """A record with one odd letter takes four bytes for each of its characters, and each number 36."""
     monkeypatch.setattr(plan_module, "_FEW", 10)
     caps = Caps(total_bytes=1 << 30, tensors=10)
-    honest, hostile = PlanCheck(SIZE, caps), PlanCheck(SIZE, caps)
+    honest, hostile = PlanCheck((SIZE,), caps), PlanCheck((SIZE,), caps)
     for index in range(10):
         honest.add(row(index))
     with pytest.raises(HostileError, match="more than 20480 bytes of memory"):

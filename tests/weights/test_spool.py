@@ -45,7 +45,7 @@ def test_returned_tensors_are_written_after_the_plans(fd: int, source_fd: int) -
     ]
     out = os.memfd_create("out")
     with WeightsWriter(
-        (*copied, *made), {Label.COPIED: source_fd, Label.RETURNED: fd}, whole((*copied, *made), out)
+        (*copied, *made), {Label.COPIED: (source_fd,), Label.RETURNED: (fd,)}, whole((*copied, *made), out)
     ) as writer:
         writer.start()
         writer.finish()

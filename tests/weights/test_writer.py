@@ -53,7 +53,7 @@ def expected(tensors: tuple[Tensor, ...], source: bytes) -> dict[str, bytes]:
 def test_copied_gathered_and_decoded_tensors_end_in_one_file(source: Path, source_fd: int, output_fd: int) -> None:
     tensors = plan(ROWS, 5000)
     progress: list[int] = []
-    with WeightsWriter(tensors, {Label.COPIED: source_fd}, whole(tensors, output_fd), progress.append) as writer:
+    with WeightsWriter(tensors, {Label.COPIED: (source_fd,)}, whole(tensors, output_fd), progress.append) as writer:
         writer.start()
         writer.data(1, SENT[1][:5])
         writer.data(1, SENT[1][5:])
@@ -71,7 +71,7 @@ def test_copied_gathered_and_decoded_tensors_end_in_one_file(source: Path, sourc
 
 def test_without_a_file_the_tensors_have_the_same_digests(source: Path, source_fd: int) -> None:
     tensors = plan(ROWS, 5000)
-    with WeightsWriter(tensors, {Label.COPIED: source_fd}, ()) as writer:
+    with WeightsWriter(tensors, {Label.COPIED: (source_fd,)}, ()) as writer:
         writer.start()
         writer.data(1, SENT[1])
         writer.data(3, SENT[3])
@@ -91,7 +91,7 @@ def test_tensors_larger_than_a_chunk_are_whole(tmp_path: Path, output_fd: int, m
         row(1, dtype="F16", shape=(10_000,), strides=(1,), offset=20_006, length=20_000),
     ]
     fd = os.open(tmp_path / "big", os.O_RDONLY)
-    with WeightsWriter(plan(rows, 50_000), {Label.COPIED: fd}, whole(plan(rows, 50_000), output_fd)) as writer:
+    with WeightsWriter(plan(rows, 50_000), {Label.COPIED: (fd,)}, whole(plan(rows, 50_000), output_fd)) as writer:
         writer.start()
         digests = writer.finish()
     os.close(fd)
@@ -103,7 +103,7 @@ def test_tensors_larger_than_a_chunk_are_whole(tmp_path: Path, output_fd: int, m
 
 
 def test_an_empty_plan_makes_an_empty_safetensors_file(source_fd: int, output_fd: int) -> None:
-    with WeightsWriter((), {Label.COPIED: source_fd}, whole((), output_fd)) as writer:
+    with WeightsWriter((), {Label.COPIED: (source_fd,)}, whole((), output_fd)) as writer:
         writer.start()
         digests = writer.finish()
     assert list(deserialize(content(output_fd))) == []
@@ -127,7 +127,7 @@ def test_an_empty_plan_makes_an_empty_safetensors_file(source_fd: int, output_fd
 def test_bytes_out_of_order_or_of_the_wrong_length_are_refused(
     pieces: list[tuple[int, bytes]], source_fd: int, output_fd: int
 ) -> None:
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)) as writer:
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: (source_fd,)}, whole(plan(ROWS, 5000), output_fd)) as writer:
         writer.start()
         for piece in pieces[:-1]:
             writer.data(*piece)
@@ -136,7 +136,7 @@ def test_bytes_out_of_order_or_of_the_wrong_length_are_refused(
 
 
 def test_missing_bytes_are_refused_at_the_end(source_fd: int, output_fd: int) -> None:
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)) as writer:
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: (source_fd,)}, whole(plan(ROWS, 5000), output_fd)) as writer:
         writer.start()
         writer.data(1, SENT[1])
         with pytest.raises(HostileError, match="tensor 3 got 0 of its 24"):
@@ -146,7 +146,7 @@ def test_missing_bytes_are_refused_at_the_end(source_fd: int, output_fd: int) ->
 def test_an_input_that_shrinks_is_the_hosts_trouble(source: Path, source_fd: int, output_fd: int) -> None:
     tensors = plan([row(offset=4000)], 5000)
     os.truncate(source, 4008)
-    with WeightsWriter(tensors, {Label.COPIED: source_fd}, whole(tensors, output_fd)) as writer:
+    with WeightsWriter(tensors, {Label.COPIED: (source_fd,)}, whole(tensors, output_fd)) as writer:
         writer.start()
         with pytest.raises(HostError, match="became shorter"):
             writer.finish()
@@ -161,7 +161,7 @@ def test_an_output_that_can_not_grow_is_the_hosts_trouble(tmp_path: Path, output
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with WeightsWriter(tensors, {Label.COPIED: fd}, whole(tensors, output_fd)) as writer:
+        with WeightsWriter(tensors, {Label.COPIED: (fd,)}, whole(tensors, output_fd)) as writer:
             writer.start()
             with pytest.raises(HostError, match="File too large"):
                 writer.finish()
@@ -175,7 +175,7 @@ def test_what_the_progress_callback_raises_is_not_lost(source_fd: int, output_fd
         raise RuntimeError("stop")
 
     with WeightsWriter(
-        plan([row()], 5000), {Label.COPIED: source_fd}, whole(plan([row()], 5000), output_fd), stop
+        plan([row()], 5000), {Label.COPIED: (source_fd,)}, whole(plan([row()], 5000), output_fd), stop
     ) as writer:
         writer.start()
         with pytest.raises(RuntimeError, match="stop"):
@@ -183,8 +183,8 @@ def test_what_the_progress_callback_raises_is_not_lost(source_fd: int, output_fd
 
 
 def test_leaving_early_ends_the_threads(source_fd: int, output_fd: int) -> None:
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)) as writer:
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: (source_fd,)}, whole(plan(ROWS, 5000), output_fd)) as writer:
         writer.start()
     assert not any(thread.is_alive() for thread in writer._threads)
-    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: source_fd}, whole(plan(ROWS, 5000), output_fd)):
+    with WeightsWriter(plan(ROWS, 5000), {Label.COPIED: (source_fd,)}, whole(plan(ROWS, 5000), output_fd)):
         pass

@@ -15,7 +15,7 @@ def load(file: BinaryIO) -> Any:
     """The array, or every array of an archive; again with latin-1 for what Python 2 wrote, as its users do."""
     try:
         return _load(file)
-    except (UnicodeDecodeError, UnicodeError):
+    except UnicodeError:
         file.seek(0)
         return _load(file, encoding="latin1")
 

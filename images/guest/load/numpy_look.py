@@ -33,8 +33,8 @@ def array(node: Any) -> Leaf | Branch | None:
 def asked(node: object) -> Branch | None:
     """The parts of a framework's object; None when it is none, or doesn't say."""
     kind = type(node)
-    module = str(kind.__module__)
-    if not module.startswith(_ASKED) or (kind.__dictoffset__ and not module.startswith("pandas.")):
+    module = f"{kind.__module__}."
+    if not module.startswith(_ASKED) or (kind.__dictoffset__ and kind.__reduce__ is object.__reduce__):
         return None
     try:
         how = node.__reduce_ex__(2)

@@ -21,8 +21,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), "/env"]
 import wire  # noqa: E402
 
 from guest import filters, processes  # noqa: E402
-from guest.load import clock, exercise, hints, unpickler, witness  # noqa: E402
-from guest.load.loaders import load, needed  # noqa: E402
+from guest.load import clock, code, exercise, folder, hints, unpickler, witness  # noqa: E402
+from guest.load.loaders import TORCH, load, needed  # noqa: E402
 from guest.load.place import Place  # noqa: E402
 from guest.readers.session import Bounds, Session  # noqa: E402
 
@@ -79,8 +79,15 @@ def _arm(order: dict[str, Any]) -> None:
         sys.exit(0)
 
 
-def _place(order: dict[str, Any], told: dict[str, Any]) -> Place:
-    return Place(order["model"], mapped=told["mapped"], session=Session(Bounds.of(order["bounds"])))
+def _loaded(order: dict[str, Any], files: list[tuple[int, str, bool]]) -> object:
+    """What the file holds; of a folder what all files hold, one after another. Raises what the loaders raise."""
+    session = Session(Bounds.of(order["bounds"]))
+    named = order["files"]
+    models = [(named[at][1], form, Place(named[at][0], mapped=mapped, session=session)) for at, form, mapped in files]
+    if order["folder"]:
+        return folder.load(named, models)
+    (_, form, place), *_ = models
+    return load(form, place)
 
 
 def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
@@ -88,7 +95,9 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     started = time.monotonic()
     result, error = None, ""
     try:
-        result = load(told["format"], _place(order, told))
+        result = _loaded(order, told["files"])
+        if order["code"]:
+            code.run(order["files"])
     except BaseException as problem:
         error = hints.describe(problem)
     seconds = round(time.monotonic() - started, 6)
@@ -114,7 +123,9 @@ def main() -> None:
     sys.path += order["layers"]  # last: nothing of theirs stands before what every jail has
     _import(order["preload"])
     told = json.loads(_command())
-    _import(needed([told["format"], *told["inside"]], told["modules"]))
+    _import(needed([*(form for _, form, _ in told["files"]), *told["inside"]], told["modules"]))
+    if order["code"] and code.present(order["files"]):
+        _import(list(TORCH))  # which nearly all of it is about; later it would be noise
     witness.prepare()
     _shift(order["clock"])
     _arm(order)

@@ -18,7 +18,17 @@ import wire
 from guest import made
 from guest.load import exported, numpy_look, torch_parts, torchscript
 from guest.load.unpickler import StandIn
-from guest.naming import Branch, Leaf, NamingError, attributes_branch, is_module, module_branch, walk
+from guest.naming import (
+    Branch,
+    Leaf,
+    NamingError,
+    Shards,
+    attributes_branch,
+    is_module,
+    module_branch,
+    shards_branch,
+    walk,
+)
 
 Form = tuple[str, tuple[int, ...], str]  # of a tensor: dtype, shape, digest
 
@@ -122,6 +132,7 @@ def _stand_in(node: StandIn) -> Branch:
 _INSIDE: tuple[tuple[Any, Callable[[Any], Branch | None]], ...] = (
     (StandIn, _stand_in),
     (dict, _mapping),
+    (Shards, lambda node: shards_branch(node, look)),
     ((list, tuple, deque), _sequence),
     ((set, frozenset), _set),
     (_NOT_ENTERED, lambda _node: None),

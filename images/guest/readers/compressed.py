@@ -16,6 +16,7 @@ from typing import Protocol
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
+from guest.readers.lz4_frames import MAGIC, Lz4Decompressor
 from guest.readers.session import Session
 from guest.readers.source import Memory, Source
 
@@ -109,6 +110,7 @@ CODECS = {
         Codec("xz", lambda head: head.startswith(b"\xfd7zXZ\x00"), _xz, several=True, padded=True),
         Codec("lzma", lambda head: head.startswith(b"\x5d\x00\x00") and _starts(_lzma)(head), _lzma),
         Codec("zlib", _is_zlib, _zlib),
+        Codec("lz4", lambda head: head.startswith(MAGIC), Lz4Decompressor, several=True),
     )
 }
 

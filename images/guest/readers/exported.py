@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guest.naming import Members
-from guest.readers import zip_directory
+from guest.readers import expressions, zip_directory
 from guest.readers.dtypes import HALVES, TORCH, U8, DType
 from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Bytes
@@ -112,6 +112,7 @@ class _Archive:
 
 
 def _program(archive: _Archive, model: str) -> Exported:
+    _check_program(archive, f"{_MODELS}{model}.json")
     program = Exported()
     for kind in ("weights", "constants"):
         folder = f"{_DATA}{kind}/"
@@ -119,6 +120,10 @@ def _program(archive: _Archive, model: str) -> Exported:
     if archive.find(f"{_INPUTS_FOLDER}{model}.pt"):
         program.inputs = archive.nested(f"{_INPUTS_FOLDER}{model}.pt")
     return program
+
+
+def _check_program(archive: _Archive, name: str) -> None:
+    expressions.check(archive.table(name), name, NAME, archive.session)
 
 
 def _payload(archive: _Archive, folder: str, config: str, legacy: str) -> dict[str, object]:
@@ -189,6 +194,7 @@ def _old(archive: _Archive) -> Exported:
     names = [stem + end for stem in _OLD_TENSORS for end in _OLD_ENDS if archive.find(stem + end)]
     if not names:
         raise UnreadableError("a torch.export archive without a state dict")
+    _check_program(archive, _OLD)
     for name in names:
         program.tensors |= _named(archive.nested(name))
     if archive.find("serialized_example_inputs.pt"):

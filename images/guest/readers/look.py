@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from guest import made
-from guest.naming import Branch, Leaf, Members, attributes_branch, is_module
+from guest.naming import Branch, Leaf, Members, Shards, attributes_branch, is_module, shards_branch
 from guest.readers.exported import INPUTS, Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
@@ -125,6 +125,7 @@ _SEEN: dict[type, Any] = {
     NumpyArray: _array,
     dict: _mapping,
     Members: _mapping,
+    Shards: lambda node: shards_branch(node, look),
     Parts: lambda node: Branch(node.children.items()),
     MappingObject: _mapping_object,
     list: _sequence,

@@ -55,10 +55,10 @@ def _read_archive(directory: Directory, session: Session, nested: NestedLoad) ->
     session.adopt(directory.notes, ARCHIVE)
     arrays: dict[str, object] = {}
     for entry in directory.entries:
-        content = zip_directory.content(directory.source, entry, session, ARCHIVE)
-        if content.length <= session.bounds.pickle_bytes and not content.placed:
-            _check(entry, content, session)
         try:
+            content = zip_directory.content(directory.source, entry, session, ARCHIVE)
+            if not content.placed:
+                _check(entry, content, session)
             arrays[entry.name.removesuffix(SUFFIX)] = _read(content, ARCHIVE, entry.name, session, nested)
         except UnreadableError as error:
             session.incomplete(f"{entry.name[:256]}: {error}")

@@ -12,6 +12,7 @@ from guest.readers import gather
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.look import look
 from guest.readers.session import Session
+from guest.readers.source import file_of
 from guest.readers.tensors import Storage, TensorView
 
 COPIED, GATHERED, DECODED = "copied", "gathered", "decoded"
@@ -27,6 +28,7 @@ class Planned:
     label: str
     offset: int
     length: int
+    file: int = 0
     alias: int = -1
     twin: int = -1
 
@@ -56,6 +58,7 @@ class Plan:
                 offset=tensor.offset,
                 length=tensor.length,
                 alias=tensor.alias,
+                file=tensor.file,
                 twin=tensor.twin,
                 escaped=tensor.name in self.originals,
             )
@@ -88,7 +91,9 @@ def make(root: object, form: str, session: Session) -> Plan:
         session.incomplete(str(error))
     _alias(plan.tensors)
     _twins(plan.tensors)
-    plan.left_out += [wire.LeftOut(name, reason[:_MAX_REASON]) for name, reason in session.unread.items()]
+    plan.left_out += [
+        wire.LeftOut(name[: wire.MAX_NAME], reason[:_MAX_REASON]) for name, reason in session.unread.items()
+    ]
     for found in hidden:
         if id(found.value) not in plan.names:
             reason = found.value.why or found.left_out
@@ -137,10 +142,11 @@ def _planned(name: str, view: TensorView) -> Planned:
     if storage is None or span is None or storage.source is None or view.nbytes == 0:
         return Planned(name, view, COPIED, 0, 0)
     start, length = storage.source.origin
+    file = file_of(storage.source)
     as_is = storage.source.placed and not view.conj and not view.neg and not _swapped(storage)
     if as_is and view.contiguous:
-        return Planned(name, view, COPIED, start + span[0], view.nbytes)
-    return Planned(name, view, GATHERED if as_is else DECODED, start, length)
+        return Planned(name, view, COPIED, start + span[0], view.nbytes, file)
+    return Planned(name, view, GATHERED if as_is else DECODED, start, length, file)
 
 
 def _swapped(storage: Storage) -> bool:

@@ -55,23 +55,34 @@ class Reading:
 
     def __init__(self, file: File, extension: str, session: Session, sink: Sink) -> None:
         self._file = file
+        self._ledger, self._size = file.ledger, file.size
         self._extension = extension
         self._session = session
         self._sink = sink
         self._nested = Nested(session)
+        self._found: list[tuple[Found, str]] = []
 
     def run(self) -> None:
         """Send it all. Only a broken sink raises."""
-        found = self._guard("recognising the format", self._recognise) or []
-        root = self._guard("reading the model", self._read, found[0][0]) if found else None
-        self._notice_no_model(root)
-        self._formats(found)
-        planned = self._guard("planning", self._plan, root, found) or plan.Plan()
-        for form, _ in found[1:]:
-            self._guard(f"reading it as {form.name}", self._read, form)
+        form, root = self._root()
+        planned = self._guard("planning", self._plan, root, form) or plan.Plan()
+        self._behind(planned)
         self._guard("collecting tensors", plan.data, planned, self._session, self._sink.data)
         self._guard("writing the metadata", self._metadata, root, planned)
         self._tell()
+
+    def _root(self) -> tuple[str, object]:
+        """The primary format and its object; the formats have been told."""
+        self._found = self._guard("recognising the format", self._recognise) or []
+        root = self._guard("reading the model", self._read, self._found[0][0]) if self._found else None
+        self._notice_no_model(root)
+        self._formats(self._found)
+        return self._found[0][0].name if self._found else "", root
+
+    def _behind(self, _planned: plan.Plan) -> None:
+        """What else is to be looked at, once the plan is told: the loader's imports run meanwhile."""
+        for form, _ in self._found[1:]:
+            self._guard(f"reading it as {form.name}", self._read, form)
 
     def _guard(self, doing: str, act: Callable[..., Any], *arguments: Any) -> Any:
         """No file may make the reader fail: what goes wrong is a reason for an incomplete reading."""
@@ -115,11 +126,14 @@ class Reading:
     def _formats(self, found: list[tuple[Found, str]]) -> None:
         for index, (form, by) in enumerate(found):
             self._sink.row(wire.Kind.FORMAT, wire.Format(form.name, form.read is not None, index == 0, by))
+        self._formats_inside()
+
+    def _formats_inside(self) -> None:
         for name, supported in self._session.inside.items():
             self._sink.row(wire.Kind.FORMAT, wire.Format(name, supported, False, "inside"))
 
-    def _plan(self, root: object, found: list[tuple[Found, str]]) -> plan.Plan:
-        made = plan.make(root, found[0][0].name if found else "", self._session)
+    def _plan(self, root: object, form: str) -> plan.Plan:
+        made = plan.make(root, form, self._session)
         for tensor in made.rows():
             self._sink.row(wire.Kind.TENSOR, tensor)
         for left_out in made.left_out:
@@ -141,19 +155,18 @@ class Reading:
         self._sink.meta("".join(held))
 
     def _tell(self) -> None:
-        sink, session, file = self._sink, self._session, self._file
+        sink, session, ledger = self._sink, self._session, self._ledger
         for use in session.global_rows():
             sink.row(wire.Kind.GLOBAL, use)
         for oddity in session.oddities:
             sink.row(wire.Kind.ODDITY, oddity)
-        for at in range(0, len(file.offsets), wire.MAX_ROWS):
-            part = slice(at, at + wire.MAX_ROWS)
-            sink.row(wire.Kind.RANGES, wire.Ranges(tuple(file.offsets[part]), tuple(file.lengths[part])))
+        for ranges in ledger.rows():
+            sink.row(wire.Kind.RANGES, ranges)
         end = wire.ReadEnd(
             complete=not session.reasons,
             reason="; ".join(session.reasons)[: wire.MAX_TEXT],
-            size=file.size,
-            sha256=file.sha256,
+            size=self._size,
+            sha256=ledger.sha256,
             nodes=session.nodes,
             frameworks=tuple(session.frameworks),
         )

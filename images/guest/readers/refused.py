@@ -20,7 +20,6 @@ _MAGICS = (
     ("hdf5", "HDF5 or Keras file", 0, b"\x89HDF\r\n\x1a\n"),
     ("gguf", "GGUF file", 0, b"GGUF"),
     ("ggml", "GGML file", 0, b"lmgg"),
-    ("lz4", "lz4-compressed file", 0, b"\x04\x22\x4d\x18"),
     ("zstd", "zstd-compressed file", 0, b"\x28\xb5\x2f\xfd"),
     ("7z", "7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("rar", "RAR archive", 0, b"Rar!\x1a\x07"),

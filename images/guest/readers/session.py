@@ -44,7 +44,7 @@ class Bounds:
 
 @dataclass
 class Use:
-    """One row in the making. Its key: format, record, name, use, indirect, and the arguments where they tell."""
+    """One row in the making. Its key: format, record, name, use, indirect, the arguments where they tell, the file."""
 
     opcode: str
     offset: int
@@ -52,7 +52,7 @@ class Use:
     count: int = 1
 
 
-UseKey = tuple[str, str, str, str, bool, str]
+UseKey = tuple[str, str, str, str, bool, str, int]
 
 
 @dataclass
@@ -73,6 +73,7 @@ class Session:
     )  # class, file name, text: old torch embeds code
     inside: dict[str, bool] = field(default_factory=dict)  # formats of members, and whether there is a reader for each
     unread: dict[str, str] = field(default_factory=dict)  # members in a format without a reader, and which it is
+    file: int = 0  # of the input, by its place in the order's list: the one that is being read
     _member: str = ""  # path of the member that is being read
     _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
@@ -137,7 +138,9 @@ class Session:
             return
         text = detail if count < MAX_ODDITIES else f"{detail}; and more of the kind"
         self.oddities.append(
-            wire.Oddity(form, ident, text[: wire.MAX_TEXT], self._record(record), min(max(offset, 0), wire.MAX_SIZE))
+            wire.Oddity(
+                form, ident, text[: wire.MAX_TEXT], self._record(record), min(max(offset, 0), wire.MAX_SIZE), self.file
+            )
         )
 
     def used(
@@ -148,7 +151,7 @@ class Session:
         Without it a harmless first use would hide what the second is given.
         """
         text = self._told(where, target, arguments) if each else ""
-        key = (where.form, self._record(where.record), target.name, use, indirect, text)
+        key = (where.form, self._record(where.record), target.name, use, indirect, text, self.file)
         row = self.uses.get(key)
         if row is not None:
             row.count += 1
@@ -187,8 +190,9 @@ class Session:
                 offset=row.offset,
                 count=row.count,
                 arguments=row.arguments,
+                file=file,
             )
-            for (form, record, name, use, indirect, _), row in self.uses.items()
+            for (form, record, name, use, indirect, _, file), row in self.uses.items()
             if use != "reference" or (form, record, name) not in acted
         ]
 

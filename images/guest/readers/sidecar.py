@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from guest.naming import Members
+from guest.naming import Members, Shards
 from guest.readers.exported import Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
 from guest.readers.numpy_dtypes import NumpyDtype
@@ -220,8 +220,8 @@ class Sidecar:
 
     def scalar(self, value: NumpyScalar) -> Iterator[_Part]:
         plain = number(value)
-        order = value.dtype.order if plain is None else ""  # a number needs none
-        yield f'{{"$scalar":{json.dumps((order + value.dtype.code)[:64])},"value":'
+        name = value.dtype.text if plain is None else value.dtype.code[:64]  # a number needs no order
+        yield f'{{"$scalar":{json.dumps(name)},"value":'
         yield _Value(value.value if plain is None else plain)
         yield "}"
 
@@ -294,6 +294,7 @@ _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     tuple: Sidecar.tuple,
     dict: Sidecar.mapping,
     Members: Sidecar.mapping,
+    Shards: Sidecar.items,
     Parts: Sidecar.parts,
     Script: Sidecar.script,
     Exported: Sidecar.exported,

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
+
+import wire
 
 from guest.readers.errors import UnreadableError
 
@@ -18,31 +21,66 @@ from guest.readers.errors import UnreadableError
 MERGE_GAP = 4096
 
 
-class File:
-    """The model, by pread only: a mapped file that shrinks would kill the reader with SIGBUS."""
+class Ledger:
+    """Every range that was read, in order, with its file; one for all files of an input."""
 
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self.size = size
+    def __init__(self) -> None:
+        self.files = array("H")
         self.offsets = array("Q")
         self.lengths = array("Q")
         self._digest = hashlib.sha256()
+
+    def last_end(self, file: int) -> int:
+        """Where the last range ends, if that is in this file; else -1."""
+        here = bool(self.files) and self.files[-1] == file
+        return self.offsets[-1] + self.lengths[-1] if here else -1
+
+    def add(self, file: int, offset: int, data: bytes) -> None:
+        """A range of its own, or more of the last one where it begins at that one's end."""
+        if offset == self.last_end(file):
+            self.lengths[-1] += len(data)
+        else:
+            self.files.append(file)
+            self.offsets.append(offset)
+            self.lengths.append(len(data))
+        self._digest.update(data)
+
+    def rows(self) -> Iterator[wire.Ranges]:
+        """Each of one file, and no longer than a row may be."""
+        start = 0
+        for at in range(1, len(self.files) + 1):
+            if at == len(self.files) or self.files[at] != self.files[start] or at - start == wire.MAX_ROWS:
+                part = slice(start, at)
+                yield wire.Ranges(tuple(self.offsets[part]), tuple(self.lengths[part]), self.files[start])
+                start = at
+
+    @property
+    def sha256(self) -> str:
+        """Over all ranges in their order."""
+        return self._digest.hexdigest()
+
+
+class File:
+    """A file of the input, by pread only: a mapped file that shrinks would kill the reader with SIGBUS."""
+
+    def __init__(
+        self, descriptor: int, size: int, name: str = "", index: int = 0, ledger: Ledger | None = None
+    ) -> None:
+        """`name`: as the user has it, which is anybody's text. `index`: its place in the order's list."""
+        self._descriptor = descriptor
+        self.size = size
+        self.name = name
+        self.index = index
+        self.ledger = ledger or Ledger()
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly these bytes. Raises UnreadableError when the file has fewer."""
         if length <= 0:
             return b""
-        end = self.offsets[-1] + self.lengths[-1] if self.offsets else -1
-        gap = offset - end
-        if not (self.offsets and 0 <= gap <= MERGE_GAP):
-            data = self._pread(offset, length)
-            self.offsets.append(offset)
-            self.lengths.append(length)
-            self._digest.update(data)
-            return data
-        data = self._pread(end, gap + length)
-        self.lengths[-1] += gap + length
-        self._digest.update(data)
+        end = self.ledger.last_end(self.index)
+        gap = offset - end if end >= 0 and 0 <= offset - end <= MERGE_GAP else 0
+        data = self._pread(offset - gap, gap + length)
+        self.ledger.add(self.index, offset - gap, data)
         return data[gap:] if gap else data
 
     def _pread(self, offset: int, length: int) -> bytes:
@@ -61,10 +99,17 @@ class File:
             missing -= len(piece)
         return b"".join(pieces)
 
-    @property
-    def sha256(self) -> str:
-        """Over all ranges in their order."""
-        return self._digest.hexdigest()
+
+class Origin(tuple[int, int]):
+    """Start and length of a range, which knows its file. What is decoded out of it passes it on."""
+
+    file = 0
+
+    @classmethod
+    def of(cls, file: File, start: int, length: int) -> Origin:
+        made = cls((start, length))
+        made.file = file.index
+        return made
 
 
 class Source(Protocol):
@@ -97,7 +142,7 @@ class Extent:
 
     @property
     def origin(self) -> tuple[int, int]:
-        return self.start, self.length
+        return Origin.of(self.file, self.start, self.length)
 
     @property
     def placed(self) -> bool:
@@ -134,6 +179,11 @@ class Memory:
     def part(self, offset: int, length: int) -> Memory:
         _check(offset, length, len(self.data))
         return Memory(self.data[offset : offset + length], self.origin)
+
+
+def file_of(source: Source) -> int:
+    """Which file of the input its bytes are from."""
+    return getattr(source.origin, "file", 0)
 
 
 def whole(file: File) -> Extent:

@@ -78,7 +78,7 @@ def _value(key: str, value: Any, source: Source, session: Session, nested: Neste
     if not isinstance(value, bytes):
         return value
     try:
-        return pickle_file.read(Memory(memoryview(value), source.origin), session, nested, key)
+        return pickle_file.read_first(Memory(memoryview(value), source.origin), session, nested, key)
     except UnreadableError as error:
         session.incomplete(f"{DATA}: {error}")
         return Unresolved(key)

@@ -30,6 +30,8 @@ _COMPRESSED = {
     "sparse_csc": ("ccol_indices", "row_indices"),
     "sparse_bsc": ("ccol_indices", "row_indices"),
 }
+# TorchScript calls it by the layout's number, the size, whether it requires a gradient, the parts, and hooks.
+_NUMBERED = {1: _SPARSE_COO, 2: "sparse_csr"}
 _PER_TENSOR = "torch.per_tensor_affine"
 _PER_CHANNEL = frozenset({"torch.per_channel_affine", "torch.per_channel_affine_float_qparams"})
 _MOST_NESTED = 100_000  # tensors in one
@@ -54,7 +56,11 @@ def layout_name(value: object) -> str:
 
 
 def _rebuild_sparse(made: Call, _: Record) -> Parts:
-    layout, data = layout_name(made.args[0]), made.args[1]
+    if made.args[0] in _NUMBERED:
+        layout, (size, _, *parts, _) = _NUMBERED[made.args[0]], made.args[1:]
+        data = (*parts, size)
+    else:
+        layout, data = layout_name(made.args[0]), made.args[1]
     if layout == _SPARSE_COO:
         indices, values, size, *coalesced = data
         facts = {"size": size, **({"coalesced": coalesced[0]} if coalesced else {})}

@@ -184,6 +184,10 @@ def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report)
     size, wide = _widen(size, wide)
     compressed, wide = _widen(compressed, wide)
     header, wide = _widen(values[16], wide)
+    if method == STORED and size != compressed:
+        report("zip.stored_size", f"{compressed} bytes that are stored as they are, and called {size}", name)
+    if values[13] not in (0, _FULL16):
+        report("zip.disks", "a record of another disk", name)
     start = _check_local(source, raw, header, Entry(name, flags, method, crc, compressed, size, header, 0), report)
     return Entry(name, flags, method, crc, compressed, size, header, start)
 

@@ -100,6 +100,19 @@ def test_tricks_of_tar(made: tarfile.TarInfo, oddity: str, complete: bool, read:
     assert result.end.complete == complete
 
 
+@pytest.mark.parametrize("name", ["\udcff\udcfe", "x" * 9000, "a\nb\x1b[1m", "\u202e.pkl"])
+def test_names_of_members_that_are_hard_to_tell(name: str, read: Read) -> None:
+    link = entry(name + "l", type=tarfile.SYMTYPE, linkname="m.pt")
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w", format=tarfile.GNU_FORMAT) as new:
+        for path, content in ((name, PAYLOAD), (f"{name}.pt", MODEL), ("m.gguf", b"GGUF" + bytes(64))):
+            new.addfile(entry(path, size=len(content)), io.BytesIO(content))
+        new.addfile(link)
+    result = read(held.getvalue())
+    assert "reduce" in result.uses("posix.system")
+    assert [row.dtype for row in result["TENSOR"]] == ["F32"]
+
+
 def test_what_lies_behind_a_tar_is_odd(read: Read) -> None:
     result = read(tarred({"m.pt": MODEL}) + tarred({"p.pkl": PAYLOAD}))
     assert "tar.trailing" in result.oddities

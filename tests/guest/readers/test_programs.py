@@ -19,7 +19,7 @@ from guest.load.place import Place
 
 from tests.guest.readers.reading_results import Result, read_file
 from tests.zoo import ZOO, Build
-from tests.zoo_programs import exported_old, program, script_constants
+from tests.zoo_programs import Net, exported_old, program, quantized, script_constants
 
 Read = Callable[..., Result]
 
@@ -50,6 +50,50 @@ def test_the_reader_and_the_witness_see_the_same(name: str, tmp_path: Path) -> N
     assert result.tensors(path.read_bytes()) == expected
     assert seen(form, Place(str(path))) == expected
     assert seen(form, Place(str(path), path.read_bytes())) == expected
+
+
+class Odd(torch.nn.Module):
+    """Tensors in every form that TorchScript saves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coo = torch.eye(3).to_sparse()
+        self.csr = torch.eye(3).to_sparse_csr()
+        self.wide = torch.nn.Parameter(torch.ones(2, dtype=torch.complex128))
+        self.view = torch.arange(6.0).view(2, 3).t()
+        self.none = torch.zeros(0, 3)
+
+    def forward(self) -> torch.Tensor:
+        return self.view + self.none.sum()
+
+
+def lite(path: Path) -> None:
+    torch.jit.script(Net())._save_for_lite_interpreter(str(path))
+
+
+SCRIPTS: dict[str, tuple[Callable[[Path], Any], set[str]]] = {
+    "odd": (lambda path: torch.jit.script(Odd()).save(str(path)), {"coo.indices", "csr.col_indices", "wide.imag"}),
+    "lite interpreter": (lite, {"linear.weight", "listed.1"}),
+    "frozen": (lambda path: torch.jit.freeze(torch.jit.script(Net().eval())).save(str(path)), {"CONSTANTS.c0"}),
+    "frozen, quantized": (
+        lambda path: torch.jit.freeze(torch.jit.script(quantized().eval())).save(str(path)),
+        {"CONSTANTS.c2.0.int_repr", "CONSTANTS.c2.1"},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_whatever_a_script_is_saved_by_both_see_the_same(name: str, tmp_path: Path) -> None:
+    build, some = SCRIPTS[name]
+    path = tmp_path / "model.pt"
+    build(path)
+    result = read_file(path)
+    assert result.end.complete, result.end.reason
+    assert result["LEFT_OUT"] == []
+    tensors = result.tensors(path.read_bytes())
+    assert tensors == seen("torchscript", Place(str(path)))
+    assert some <= tensors.keys(), tensors.keys()
 
 
 def test_every_name_of_a_state_dict_is_a_name_of_the_scripted_module(tmp_path: Path) -> None:

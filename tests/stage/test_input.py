@@ -26,7 +26,7 @@ def model(tmp_path: Path) -> Path:
 
 def ranges(staged: Staged, *pairs: tuple[int, int]) -> str:
     digest = hashlib.sha256()
-    staged.range_digest(tuple(at for at, _ in pairs), tuple(length for _, length in pairs), digest)
+    staged.range_digest(0, tuple(at for at, _ in pairs), tuple(length for _, length in pairs), digest)
     return digest.hexdigest()
 
 
@@ -51,7 +51,7 @@ def loop(path: Path) -> None:
     [
         (lambda path: None, "no such file"),
         (dangling, "no such file"),
-        (folder, "it is a folder"),
+        (folder, "the folder holds no file with anything in it"),
         (os.mkfifo, "it is not a regular file"),
         (lambda path: path.symlink_to("/dev/null"), "it is not a regular file"),
         (socket_file, "it can't be opened (No such device or address)"),
@@ -171,13 +171,13 @@ def test_ranges_of_a_file_that_shrank_are_refused(model: Path) -> None:
 
 def test_ranges_without_ends_are_hostile(model: Path) -> None:
     with stage(model) as staged, pytest.raises(HostileError):
-        staged.range_digest((0, 1), (1,), hashlib.sha256())
+        staged.range_digest(0, (0, 1), (1,), hashlib.sha256())
 
 
 def test_a_copy_has_the_bytes_and_any_user_may_read_it(model: Path, tmp_path: Path) -> None:
     model.chmod(0o600)
     with stage(model) as staged:
-        staged.copy_to(tmp_path / "copy")
+        staged.files[0].copy_to(tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == CONTENT
     assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o444
 
@@ -190,20 +190,20 @@ def test_a_copy_may_go_to_another_file_system(model: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "copy_file_range", refuse)
     with stage(model) as staged:
-        staged.copy_to(tmp_path / "copy")
+        staged.files[0].copy_to(tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == CONTENT
 
 
 def test_a_copy_that_has_no_place_is_the_hosts_fault(model: Path) -> None:
     with stage(model) as staged, pytest.raises(HostError, match="copying stopped"):
-        staged.copy_to(Path("/dev/full"))
+        staged.files[0].copy_to(Path("/dev/full"))
 
 
 def test_a_file_that_shrank_is_not_copied(model: Path, tmp_path: Path) -> None:
     with stage(model) as staged:
         os.truncate(model, 10)
         with pytest.raises(HostError, match="shorter"):
-            staged.copy_to(tmp_path / "copy")
+            staged.files[0].copy_to(tmp_path / "copy")
 
 
 @pytest.mark.parametrize(
@@ -212,11 +212,11 @@ def test_a_file_that_shrank_is_not_copied(model: Path, tmp_path: Path) -> None:
 )
 def test_who_may_read_it(model: Path, mode: int, owner: bool, group: bool, other: bool) -> None:
     with stage(model) as staged:
-        os.fchmod(staged.fd, mode)
+        os.fchmod(staged.files[0].fd, mode)
         uid, gid = os.getuid(), model.stat().st_gid
-        assert staged.readable_by(uid, gid) == owner
-        assert staged.readable_by(uid + 1, gid) == group
-        assert staged.readable_by(uid + 1, gid + 1) == other
+        assert staged.files[0].readable_by(uid, gid) == owner
+        assert staged.files[0].readable_by(uid + 1, gid) == group
+        assert staged.files[0].readable_by(uid + 1, gid + 1) == other
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_the_first_bytes_hint_at_what_a_load_needs(
     path = tmp_path / "model.bin"
     path.write_bytes(head)
     with stage(path) as staged:
-        assert (staged.preload, staged.mappable) == (preload, mappable)
+        assert (staged.preload, staged.files[0].mappable) == (preload, mappable)
 
 
 def test_a_stage_can_be_closed_twice(model: Path) -> None:

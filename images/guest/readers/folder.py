@@ -1,0 +1,168 @@
+"""Reads the files of a folder as one model: each by its content, the shards of a set as one member.
+
+Whatever is no model is listed. An index and a configuration are looked into as text, and nothing they name is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import wire
+
+from guest import shards
+from guest.naming import Members, Shards
+from guest.readers import formats, members, plan, refused
+from guest.readers.errors import UnreadableError
+from guest.readers.inert import Unresolved
+from guest.readers.interface import Found
+from guest.readers.parts import File as Listed
+from guest.readers.reading import Reading, Sink
+from guest.readers.session import Session
+from guest.readers.source import File, whole
+
+NAME = "folder"
+INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
+CODE = ".py"
+# What torch.load or pickle.load is used on whatever the content. Tokenizers and others use the rest of the extensions
+# that a file by itself would be read for.
+_IMPLIED = frozenset({".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl", ".pickle", ".joblib", ".dill"})
+_ALREADY = "safetensors"
+_SHOWN = 3  # names in one sentence
+
+
+class FolderReading(Reading):
+    """As `Reading`, of all files together."""
+
+    def __init__(self, files: Sequence[File], session: Session, sink: Sink) -> None:
+        super().__init__(files[0], "", session, sink)
+        self._files = files
+        self._size = sum(file.size for file in files)
+        self._indices: dict[int, shards.Index] = {}
+        self._member: dict[str, str] = {}
+
+    def _root(self) -> tuple[str, object]:
+        self._sink.row(wire.Kind.FORMAT, wire.Format(NAME, True, True, "content"))
+        for file in self._files:
+            self._look_into(file)
+        self._member = shards.members([file.name for file in self._files], self._indices.values())
+        root = Members()
+        for file in self._files:
+            self._session.file = file.index
+            with self._session.within(file.name):
+                self._add(root, file, self._guard(f"reading {file.name[:256]!a}", self._object, file))
+        self._session.file = 0
+        self._formats_inside()
+        self._note_lacking()
+        return NAME, root
+
+    def _add(self, root: Members, file: File, found: object) -> None:
+        member = self._member[file.name]
+        if member == file.name:
+            root[member] = found
+        else:
+            root.setdefault(member, Shards()).append(found)
+
+    def _object(self, file: File) -> object:
+        """What the file holds, by the first format that its content is; by the others it is read, too."""
+        source = whole(file)
+        found = formats.find(source, PurePosixPath(file.name).suffix) if source.length else []
+        if PurePosixPath(file.name).suffix.lower() not in _IMPLIED:
+            found = [row for row in found if row[1] == "content"]
+        forms = [form for form, _ in found]
+        if len({form.family for form in forms}) > 1:
+            names = " and ".join(form.name for form in forms)
+            self._session.oddity(forms[0].name, "format.polyglot", f"the same bytes are {names}")
+        objects = [self._read_as(form, file) for form in forms]
+        held = objects[0] if objects else Listed(file.size)
+        # What holds nothing to load, such as a compressed text, has no loader.
+        loads = not isinstance(held, Listed) and not members.without_model(held)
+        for number, form in enumerate(forms):
+            row = wire.Format(form.name, form.read is not None, loads and number == 0, INSIDE, file.index)
+            self._sink.row(wire.Kind.FORMAT, row)
+        return held
+
+    def _read_as(self, form: Found, file: File) -> object:
+        session = self._session
+        try:
+            if form.read is not None:
+                return form.read(whole(file), session, self._nested)
+            self._unread(form, file)
+            if form.globals_only is not None:
+                form.globals_only(whole(file), session, self._nested)
+        except UnreadableError as error:
+            session.incomplete(f"{file.name}: {error}")
+            return Unresolved(file.name)
+        return Listed(file.size)
+
+    def _unread(self, form: Found, file: File) -> None:
+        """A format without a reader is no reason to leave the other files, unless code may hide in it."""
+        why = "it is safetensors already" if form.name == _ALREADY else f"{form.title}: not supported yet"
+        self._session.unread[file.name[: wire.MAX_NAME]] = why
+        if form.name not in refused.INERT:
+            self._session.incomplete(f"{file.name}: {form.title}, not supported yet")
+
+    def _look_into(self, file: File) -> None:
+        """Notes what is code, what says which code, and what says where the tensors are."""
+        path = PurePosixPath(file.name)
+        self._session.file = file.index
+        if path.suffix == CODE:
+            self._code(file, "a Python file")
+        if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
+            content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
+            if b'"auto_map"' in content:
+                named = shards.parse(content).get("auto_map")
+                self._code(file, f"auto_map names {ascii(named)[:512]}")
+            found = shards.index(file.name, content) if file.name.endswith(shards.INDEX) else None
+            if found:
+                self._indices[file.index] = found
+        self._session.file = 0
+
+    def _code(self, file: File, detail: str) -> None:
+        self._session.oddity(NAME, "folder.code", detail, file.name)
+
+    def _note_lacking(self) -> None:
+        names = {file.name for file in self._files}
+        for sentence in shards.lacking(sorted(names)):
+            self._session.incomplete(sentence)
+        for number, said in self._indices.items():
+            missing = [shard for shard in said.shards if shard not in names]
+            if missing:
+                detail = f"it names {_some(missing)}, which the folder doesn't hold"
+                self._odd(number, said, detail)
+            # Of a set that isn't there at all nothing is lacking: only the other format's was fetched.
+            if missing and len(missing) < len(said.shards):
+                self._session.incomplete(f"{said.name}: shards that it names are not there")
+
+    def _behind(self, planned: plan.Plan) -> None:
+        for number, said in self._indices.items():
+            for shard in said.shards:
+                self._compare(number, said, shard, planned)
+
+    def _compare(self, number: int, said: shards.Index, shard: str, planned: plan.Plan) -> None:
+        """The index's tensors of a shard against those that the shard holds."""
+        index = next((file.index for file in self._files if file.name == shard), None)
+        held = {tensor.name for tensor in planned.tensors if tensor.file == index and tensor.view.nbytes}
+        if not held:
+            return  # not there, or in a format that isn't read
+        prefix = f"{self._member[shard]}."
+        if all(name.startswith(prefix) for name in held):
+            held = {name.removeprefix(prefix) for name in held}
+        empty = {tensor.name.removeprefix(prefix) for tensor in planned.tensors if not tensor.view.nbytes}
+        hidden = {row.name.removeprefix(prefix) for row in planned.left_out}
+        told = {name for name, place in said.places.items() if place == shard}
+        only = {f"doesn't hold {_some(sorted(told - held - empty - hidden))}": told - held - empty - hidden,
+                f"holds {_some(sorted(held - told))} besides": held - told}  # fmt: skip
+        for words, names in only.items():
+            if names:
+                self._odd(number, said, f"{shard[:256]!a} {words}")
+
+    def _odd(self, number: int, said: shards.Index, detail: str) -> None:
+        self._session.file = number
+        self._session.oddity(NAME, "folder.index", detail, said.name)
+        self._session.file = 0
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(ascii(name[:256]) for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
