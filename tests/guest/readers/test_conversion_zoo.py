@@ -9,12 +9,10 @@ import pytest
 
 from bench.conversion.zoo import ZOO, spine
 from tests.guest.readers.reading_results import read_file
+from tests.guest.readers.test_folder import read_folder, tensors
 
-# What can't be read yet, by what it waits for. One that can be read fails its test until it is taken out.
-_WAITING = {
-    "folders": "sharded_folder single_file_folder several_files_folder",
-}
-PENDING = {name: reason for reason, names in _WAITING.items() for name in names.split()}
+# What can't be read yet, and why. One that can be read fails its test until it is taken out.
+PENDING: dict[str, str] = {}
 
 
 def _layouts() -> list[object]:
@@ -31,9 +29,15 @@ def test_layout(name: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path, expected = ZOO[name].make(tmp_path)
-    result = read_file(path)
+    result = read_folder(path) if path.is_dir() else read_file(path)
     assert result.end.reason == ""
-    assert result.tensors(path.read_bytes()) == expected
+    if path.is_dir():
+        assert tensors(result, path) == {name: raw for name, (_, _, raw) in expected.items()}
+        assert {row.name: (row.dtype, row.shape) for row in result["TENSOR"]} == {
+            name: (dtype, shape) for name, (dtype, shape, _) in expected.items()
+        }
+    else:
+        assert result.tensors(path.read_bytes()) == expected
 
 
 def test_nothing_is_pending_that_is_not_there() -> None:
