@@ -31,7 +31,7 @@ Open an untrusted model once, safely: load it in a locked-down jail, watch what 
 safetensors with proof of where every byte came from.
 
 commands:
-  sandbox-load MODEL                                evaluate a file (a path; for a file named setup: ./setup)
+  sandbox-load MODEL                                evaluate a file or folder (a path; for one named setup: ./setup)
   sandbox-load MODEL --policy detonate              let it act inside the jail, and tell what it meant to do
   sandbox-load setup                                prepare a jail: download and install what it needs
   sandbox-load doctor                               which jails work here, and what would fix the others
@@ -68,7 +68,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="MODEL", help="the checkpoint to open")
+    parser.add_argument("model", metavar="MODEL", help="the checkpoint to open: a file, or a folder of files")
     add_output(parser.add_argument_group("output"))
     add_how(parser.add_argument_group("how"))
     parser.add_argument(

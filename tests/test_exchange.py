@@ -152,6 +152,11 @@ HOSTILE: dict[str, tuple[list[Any], str, str]] = {
         "ranges",
         "outside",
     ),
+    "ranges of another file": (
+        [*PLAN, DATA, (Kind.RANGES, wire.Ranges((0,), (8,), 1)), *READING[-2:]],
+        "ranges",
+        "of a file that there isn't",
+    ),
     "ranges that overflow": (
         [*PLAN, DATA, (Kind.RANGES, wire.Ranges((wire.MAX_SIZE,), (1,))), *READING[-2:]],
         "ranges",

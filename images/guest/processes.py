@@ -161,7 +161,9 @@ def spawn(reaper: Reaper, name: str, script: str, standard_input: bytes, variabl
     for end in theirs.values():
         os.close(end)
     with contextlib.suppress(BrokenPipeError):
-        os.write(own[0], standard_input)
+        view = memoryview(standard_input)  # more than a pipe holds where the input is a folder of many files
+        while view:
+            view = view[os.write(own[0], view) :]
     os.close(own[0])
     for number in (1, 2):
         os.set_blocking(own[number], False)

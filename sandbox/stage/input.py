@@ -17,7 +17,7 @@ from sandbox.stage.file import READ_ONLY, StagedFile, identity
 from sandbox.stage.folder import Folder, Listing, chosen
 
 # For who has no policy at hand.
-BOUNDS = FolderPolicy(entries=10_000, depth=16, files=512, bytes=1 << 42, letters=1 << 16)
+BOUNDS = FolderPolicy(entries=10_000, depth=16, files=512, bytes=1 << 42, letters=1 << 15)
 
 
 @dataclass

@@ -15,7 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sandbox.facts import Completeness, DynamicFacts, Finding, Input, Label, Output, Report, TensorCount, Verdict
+from sandbox.facts import (
+    Completeness,
+    DynamicFacts,
+    Finding,
+    FormatFact,
+    Input,
+    InputFile,
+    Label,
+    Output,
+    Report,
+    TensorCount,
+    Verdict,
+)
 from sandbox.report.renderers import RENDERERS
 from sandbox.report.text import size, text
 from tests.report.samples import CLEAN, DETONATED, MALICIOUS
@@ -127,7 +139,31 @@ def test_the_schema_is_itself_sound_and_closed() -> None:
     assert not SCHEMA["additionalProperties"]
 
 
-@pytest.mark.parametrize("report", [CLEAN, MALICIOUS, STATIC, DETONATED])
+FOLDER = replace(
+    CLEAN,
+    input=Input(
+        *("repo", 5, "ab" * 32),
+        folder=True,
+        files=(InputFile("a/m-1-of-2.bin", 5, "cd" * 32), InputFile("config.json", 0, "ef" * 32)),
+        beyond=("z.txt",),
+        skipped=(".git",),
+    ),
+    static=replace(
+        CLEAN.static,
+        formats=(
+            FormatFact("folder", supported=True, primary=True, by="content"),
+            *(FormatFact("torch-zip", supported=True, primary=True, by="inside", file=file) for file in (0, 1)),
+            FormatFact("safetensors", supported=False, primary=False, by="inside", file=2),
+        ),
+    ),
+)
+
+
+def test_a_folders_formats_are_counted() -> None:
+    assert "repo, 5 bytes, folder, with 2 torch-zip, 1 safetensors\n" in RENDERERS["text"](FOLDER)
+
+
+@pytest.mark.parametrize("report", [CLEAN, MALICIOUS, STATIC, DETONATED, FOLDER])
 def test_reports_follow_the_schema(report: Report) -> None:
     VALIDATOR.validate(json.loads(RENDERERS["json"](report)))
 

@@ -43,11 +43,19 @@ SIZE = 1000
         ({"name": "a\0b"}, "can't hold"),
         ({"name": "a\udc80"}, "can't hold"),
         ({"name": "__metadata__"}, "keeps for itself"),
+        ({"file": 1}, "the input has no file 1"),
     ],
 )
 def test_a_row_that_can_not_be_written_is_refused(changes: dict[str, object], says: str) -> None:
     with pytest.raises(HostileError, match=says):
         PlanCheck((SIZE,), CAPS).add(row(**changes))
+
+
+def test_a_row_is_held_against_the_file_that_it_names() -> None:
+    sizes = (15, 16)
+    assert PlanCheck(sizes, CAPS).add(row(file=1)).file == 1
+    with pytest.raises(HostileError, match="beyond the end"):
+        PlanCheck(sizes, CAPS).add(row(file=0))
 
 
 @pytest.mark.parametrize(
