@@ -19,7 +19,7 @@ from tests.guest.readers.reading_results import read_file
 from tests.made import CONTAINERS, make
 from tests.written import converted
 
-FEW, MANY = range(2), range(100, 112)
+FEW, MANY = range(2), range(100, 106)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

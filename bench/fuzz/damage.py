@@ -29,7 +29,7 @@ _NUMBERS = (
     b"1e999",
     b"-1",
 )
-_DEEP = (1, 50, 1000, 20_000, 100_000)
+_DEEP = (1, 50, 300, 1000, 20_000)
 
 
 def split(stream: bytes) -> list[Op]:
