@@ -43,8 +43,8 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(code: Path, model: Path, frames: Path) -> Result:
     calls = tomllib.loads((ROOT / "configs" / "syscalls.toml").read_text())["reader"]
     order = {
-        "model": str(model),
-        "extension": model.suffix,
+        "files": [[str(model), model.name]],
+        "folder": False,
         "bounds": BOUNDS,
         "uid": os.getuid(),
         "gid": os.getgid(),
