@@ -63,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--output", type=Path, help="none: only evaluate")
     parser.add_argument("--jail", default="bubblewrap")
+    parser.add_argument("--timeout", type=float, help="seconds, instead of the policy's own")
     parser.add_argument("--static", action="store_true")
     parser.add_argument("--unwatched", action="store_true")
     return parser.parse_args()
@@ -74,7 +75,9 @@ def _described(report: Report, jail: str) -> dict[str, Any]:
     loaded, used = _NOTED.get(Kind.LOADED), report.dynamic.resources
     return {
         "verdict": report.verdict.value,
+        "reasons": list(report.reasons),
         "host_peak": own_peak(),
+        "reader_peak": report.static.end.peak_rss if isinstance(report.static.end, ProcessEnd) else 0,
         "jail_peak": max((process.peak_rss for process in processes), default=0),
         "jail_private_peak": used.peak_memory if used else 0,
         # An engine's containers are not ours to wait for, so their time is added.
@@ -100,6 +103,7 @@ def main() -> None:
         force=True,
         jail=options.jail,
         static=options.static,
+        timeout=options.timeout,
     )
     print(json.dumps(_described(evaluate(request), options.jail)))
 

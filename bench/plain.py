@@ -16,7 +16,7 @@ def main(what: str, source: str, target: str) -> None:
         from safetensors.torch import save_file  # noqa: PLC0415
 
         loaded = torch.load(source, map_location="cpu", weights_only=False, mmap=what == "mmap")
-        save_file(loaded["state_dict"], target)
+        save_file(loaded.get("state_dict", loaded), target)
     print(json.dumps({"host_peak": own_peak()}))
 
 

@@ -31,26 +31,27 @@ def _page(results: Results, machine: str) -> Iterator[str]:
     yield "to the system unless fsync is named; ours ends with fsync."
     for key, samples in results.sizes.items():
         yield from ("", f"## {SIZES[key].name}, {SIZES[key].tensors} tensors", "")
-        yield from _table(_SIZE_HEAD, (_size_row(name, rows, samples) for name, rows in samples.items()))
+        yield from table(_SIZE_HEAD, (_size_row(name, rows, samples) for name, rows in samples.items()))
     if results.loads:
         yield from ("", "## The load itself, watched and not", "")
         yield "`torch.load` alone, by the jail's own loader; under strace without a jail. The first load of a process."
         yield ""
-        yield from _table(("file", "", "ms", "not watched, ms", "ratio"), _load_rows(results.loads))
+        yield from table(("file", "", "ms", "not watched, ms", "ratio"), _load_rows(results.loads))
     if results.calls:
         least = min(results.calls.values())
         rows = ((name, f"{micros:.1f}", f"{micros / least:.1f}") for name, micros in results.calls.items())
         yield from ("", "## One openat and close", "")
-        yield from _table(("surroundings", "us", "ratio"), rows)
+        yield from table(("surroundings", "us", "ratio"), rows)
     yield from ("", "## Budgets", "")
     head = ("budget", "measured", "allowed", "measured / allowed", "")
-    yield from _table(head, map(_budget_row, budgets.lines(results)))
+    yield from table(head, map(_budget_row, budgets.lines(results)))
 
 
 _SIZE_HEAD = ("", "wall, s", "/ cp", "/ torch mmap", "CPU, s", "host's peak, MB", "jail's peak, MB")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Names to the left, figures to the right."""
     for row in (head, ["---", *("---:" for _ in head[1:])], *rows):
         yield "| " + " | ".join(row) + " |"
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
-import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,74 +153,3 @@ def pickle_paddle(path: Path) -> Expected:
     state = {"linear.weight": ramp(3, 2), "StructuredToParameterName@@": {"linear.weight": "linear_0.w_0"}}
     path.write_bytes(pickle.dumps(state, 2))
     return all_of({"linear.weight": ramp(3, 2)})
-
-
-_PACKAGES = """
-class Block:
-    def __init__(self, *parts): self.parts = parts
-    def __reduce__(self): return _unpickle_block, self.parts
-class BlockManager(Block):
-    def __reduce__(self): return BlockManager, self.parts
-class Index:
-    def __init__(self, content): self.content = content
-    def __reduce__(self): return _new_Index, (Index, {"data": self.content, "name": None})
-class DataFrame: pass
-class Tree:
-    def __init__(self, *parts): self.parts = parts
-    def __reduce__(self): return Tree, self.parts, self.state
-class Forest: pass
-def _unpickle_block(values, placement, ndim): pass
-def _new_Index(cls, d): pass
-"""
-_HOMES = {
-    "pandas._libs.internals": ["_unpickle_block"],
-    "pandas.core.internals.managers": ["BlockManager"],
-    "pandas.core.indexes.base": ["Index", "_new_Index"],
-    "pandas.core.frame": ["DataFrame"],
-    "sklearn.tree._tree": ["Tree"],
-    "sklearn.ensemble._forest": ["Forest"],
-}
-
-
-@contextmanager
-def _packages() -> Iterator[dict[str, Any]]:
-    """The names of pandas and scikit-learn that their pickles hold, while something is pickled."""
-    space: dict[str, Any] = {}
-    exec(_PACKAGES, space)
-    names = [".".join(home.split(".")[: depth + 1]) for home in _HOMES for depth in range(home.count(".") + 1)]
-    added = {name: types.ModuleType(name) for name in names}
-    for module, held in _HOMES.items():
-        for name in held:
-            space[name].__module__ = module
-            setattr(added[module], name, space[name])
-    sys.modules.update(added)
-    try:
-        yield space
-    finally:
-        for name in added:
-            del sys.modules[name]
-
-
-def _of_packages(write: Callable[[Any, Path], object]) -> Callable[[Path], Expected]:
-    def build(path: Path) -> Expected:
-        with _packages() as known:
-            frame, forest, tree = known["DataFrame"](), known["Forest"](), known["Tree"](4, ramp(1, dtype="<i8"), 1)
-            block = known["Block"](ramp(2, 3, dtype="<f8"), slice(0, 2), 2)
-            frame._mgr = known["BlockManager"]((block,), [known["Index"](ramp(2, dtype="<i8"))])
-            nodes = forms()[0]["nodes"]
-            tree.state = {"max_depth": 2, "nodes": nodes, "values": ramp(5, 1, 2, dtype="<f8")}
-            forest.estimators_ = np.array([tree, None], dtype=object)
-            write({"frame": frame, "forest": forest}, path)
-        tensors = {
-            "frame._mgr.blocks.0.values": ramp(2, 3, dtype="<f8"),
-            "frame._mgr.axes.0.data": ramp(2, dtype="<i8"),
-        }
-        inside = {f"nodes.{name}": nodes[name] for name in NODES.names or ()}
-        inside |= {"n_classes": ramp(1, dtype="<i8"), "values": ramp(5, 1, 2, dtype="<f8")}
-        return all_of(tensors | {f"forest.estimators_.0.{name}": value for name, value in inside.items()})
-
-    return build
-
-
-layout("pickle_absent_tables")(_of_packages(lambda value, path: path.write_bytes(pickle.dumps(value, 4))))
-layout("joblib_absent_tables")(_of_packages(joblib.dump))

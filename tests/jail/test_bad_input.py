@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from sandbox.controller import evaluate
 from sandbox.errors import CallerError, HostError
 from sandbox.facts import Exit, Verdict
-from tests.jail.conftest import Evaluate
+from sandbox.request import Request
+from tests.jail.conftest import JAILS, Evaluate
 
 pytestmark = pytest.mark.jail
 
@@ -51,6 +54,24 @@ def test_a_file_that_can_t_be_read_is_inconclusive(name: str, evaluated: Evaluat
     report = evaluated(model, write=True)
     assert report.verdict in (Verdict.INCONCLUSIVE, Verdict.SUSPICIOUS)
     assert report.exit_code != Exit.QUIET
+    assert report.not_written
+    assert sorted(tmp_path.iterdir()) == [model]
+
+
+HOSTILE = {
+    "a million lists in each other": lambda: b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b".",
+    "a bomb": lambda: gzip.compress(bytes(400 << 20), 1),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("jail", [jail for jail in ("bubblewrap",) if jail in JAILS])
+def test_what_is_built_to_explode_is_bounded_and_nothing_is_written(name: str, jail: str, tmp_path: Path) -> None:
+    model = tmp_path / "model.pkl"
+    model.write_bytes(HOSTILE[name]())
+    report = evaluate(Request(model, jail=jail, static=True))
+    assert report.verdict in (Verdict.INCONCLUSIVE, Verdict.SUSPICIOUS)
+    assert report.completeness
     assert report.not_written
     assert sorted(tmp_path.iterdir()) == [model]
 

@@ -66,6 +66,16 @@ def _set(frozen: bool) -> Constructor:
     return construct
 
 
+def _sequence(kind: type) -> Constructor:
+    def construct(made: Call, _: Record) -> object:
+        items = made.args[0] if made.args else ()
+        if not isinstance(items, list | tuple):
+            raise ArgumentsError("a sequence of neither a list nor a tuple")
+        return kind(items)
+
+    return construct
+
+
 def _encode(made: Call, record: Record) -> Bytes:
     """How protocols below 3 write bytes: as text of one character a byte."""
     _check_latin(made)
@@ -158,6 +168,8 @@ PYTHON_OBJECTS: Table = {
     "collections.defaultdict": _defaultdict,
     "builtins.set": _set(False),
     "builtins.frozenset": _set(True),
+    "builtins.list": _sequence(list),
+    "builtins.tuple": _sequence(tuple),
     "builtins.bytes": _bytes,
     "builtins.bytearray": _bytearray,
     "_codecs.encode": _encode,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from guest.readers.session import Bounds
 
@@ -232,3 +234,81 @@ def test_shared_lists_that_explode_when_walked(read: Read) -> None:
 def test_malformed_streams_end_in_a_sentence(read: Read, stream: bytes) -> None:
     result = read(stream, ".pkl")
     assert result.end.complete or result.end.reason
+
+
+def frame(length: int) -> bytes:
+    return b"\x95" + struct.pack("<Q", length)
+
+
+def test_a_name_across_the_end_of_a_frame_is_two_names(read: Read) -> None:
+    """CPython's own unpickler forgets, when it reads from a file, what stands before the frame's end."""
+    stream = b"\x80\x04" + frame(4) + b"cxxxbuiltins\nlen\n."
+    assert pickle.load(io.BytesIO(stream)) is len
+    with pytest.raises(ModuleNotFoundError, match="xxxbuiltins"):
+        pickle.loads(stream)
+    result = read(stream, ".pkl")
+    assert result.oddities == {"pickle.frame"}
+    assert not result.end.complete
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x80\x04" + frame(1) + b"N" + frame(1) + b".",
+        b"\x80\x04" + frame(12) + b"N0" + frame(1) + b"N.",
+        b"\x80\x04" + frame(0) + b"N.",
+        b"\x80\x04" + frame(3) + b"N0N.",
+        pickle.dumps([b"x" * 70_000, "y" * 70_000, *range(40_000)], 4),
+        pickle.dumps([b"x" * 70_000, "y" * 5_000, *range(40_000)] * 3, 5),
+    ],
+    ids=range(6),
+)
+def test_frames_that_end_where_an_instruction_does(stream: bytes, read: Read) -> None:
+    result = read(stream, ".pkl")
+    assert (result.end.reason, result.oddities) == ("", set())
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x80\x04" + frame(2) + b"N.N.",  # fine for this one, and nothing is left of it for the next
+        b"\x80\x04" + frame(4) + b"N.N.",
+        b"\x80\x04" + frame(5) + b"N0" + frame(3) + b"N0N.",
+        b"\x80\x04" + frame(3) + b"X\x03\0\0\0abc.",
+    ],
+    ids=range(4),
+)
+def test_frames_that_end_elsewhere(stream: bytes, read: Read) -> None:
+    assert ("pickle.frame" in read(stream, ".pkl").oddities) is (frame(2) not in stream)
+
+
+@pytest.mark.parametrize(
+    ("stream", "root"),
+    [
+        (b"\x80\x02ccollections\nOrderedDict\n}K\x01K\x02s\x85\x81.", b'"root":{}'),
+        (b"\x80\x03cbuiltins\nset\n](K\x01e\x85\x81.", b'"root":{"$set":[]}'),
+        (b"I010\n.", b'"root":8'),
+        (b"I 1\n.", b'"root":true'),
+        (b"L7\x009L\n.", b'"root":7'),
+    ],
+)
+def test_values_are_those_of_the_standard_unpickler(stream: bytes, root: bytes, read: Read) -> None:
+    result = read(stream, ".pkl")
+    assert (result.end.reason, result.oddities) == ("", set())
+    assert root in result.metadata
+
+
+def test_the_content_of_a_default_dictionary_is_named(read: Read) -> None:
+    array = pickle.dumps(np.arange(3.0), 2)[2:-1]
+    result = read(b"\x80\x02ccollections\ndefaultdict\n(N}X\x01\0\0\0w" + array + b"stR.", ".pkl")
+    assert [row.name for row in result["TENSOR"]] == ["w"]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [b"\x8f(]\x90.", b"(]\x91.", b"Np-1\n.", b"L010L\n.", b"F 1\n.", b"F1_0\n.", b"F1e999\n.", b"I\n."],
+)
+def test_what_the_standard_unpickler_refuses_is_refused(stream: bytes, read: Read) -> None:
+    with pytest.raises((TypeError, ValueError, OverflowError, pickle.UnpicklingError)):
+        pickle.loads(stream)
+    assert not read(stream, ".pkl").end.complete

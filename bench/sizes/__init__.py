@@ -1,0 +1,1 @@
+"""Very large checkpoints, as sparse files: `python -m bench.sizes`."""
