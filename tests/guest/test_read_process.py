@@ -43,11 +43,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(code: Path, model: Path, frames: Path) -> Result:
     calls = tomllib.loads((ROOT / "configs" / "syscalls.toml").read_text())["reader"]
     order = {
-<<<<<<< HEAD
-        "files": [[str(model), model.name]],
-=======
         "files": [(str(model), model.name)],
->>>>>>> main
         "folder": False,
         "bounds": BOUNDS,
         "uid": os.getuid(),
