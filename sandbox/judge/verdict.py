@@ -116,7 +116,7 @@ def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[
 
 def _not_examined_of_a_folder(evidence: Evidence) -> Iterator[str]:
     code = sorted({row.record for row in evidence.static.oddities if row.id == "folder.code" and row.record})
-    ran = evidence.dynamic.asked and bool(evidence.freedoms)
+    ran = evidence.dynamic.loaded is not None and bool(evidence.freedoms)  # the loader says so after it ran
     if code:
         named = ", ".join(_cut(name, 60) for name in code[:MAX_REASONS]) + (", ..." if len(code) > MAX_REASONS else "")
         yield f"What the folder's own code does {'when it is used' if ran else 'at all'} ({named}): " + (

@@ -20,7 +20,6 @@ from guest.load import hints, unpickler
 PACKAGE = "repository"  # of the folder
 _EXTENSION = ".py"
 _MOST_ABSENT = 1_000  # names of packages that aren't installed
-_MOST = 100  # files that are run; one that imports others runs these, too
 
 
 def present(files: Sequence[tuple[str, str]]) -> bool:
@@ -33,7 +32,7 @@ def run(files: Sequence[tuple[str, str]]) -> None:
     sources = {_module(name): (path, name) for path, name in files if name.endswith(_EXTENSION)}
     sys.meta_path.insert(0, _Own(sources))
     sys.meta_path.append(_Absent())
-    for module, (_, name) in list(sources.items())[:_MOST]:
+    for module, (_, name) in list(sources.items()):
         unpickler.current = name
         try:
             importlib.import_module(module)

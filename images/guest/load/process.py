@@ -96,10 +96,10 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     result, error = None, ""
     try:
         result = _loaded(order, told["files"])
-        if order["code"]:
-            code.run(order["files"])
     except BaseException as problem:
         error = hints.describe(problem)
+    if order["code"]:
+        code.run(order["files"])
     seconds = round(time.monotonic() - started, 6)
     _row(wire.Kind.LOADED, wire.Loaded(not error, error, seconds))
     return result, not error
