@@ -47,7 +47,11 @@ def _array(node: NumpyArray) -> Leaf | Branch | None:
         return Leaf(node.view)
     if node.parts is not None:
         return look(node.parts)
-    return Branch(enumerate(node.objects)) if node.objects is not None else None
+    if node.objects is None:
+        return None
+    if node.shape == () and len(node.objects) == 1 and not isinstance(node.objects[0], NumpyArray):
+        return look(node.objects[0])  # numpy's way to save one object: whoever loads it takes it out
+    return Branch(enumerate(node.objects))
 
 
 def _storage(node: Storage) -> Branch:
