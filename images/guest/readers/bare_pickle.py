@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from guest.readers import joblib_pickle, pickle_file, torch_legacy
-from guest.readers.errors import UnreadableError
+from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.inert import Call
 from guest.readers.interface import Found
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Bounds, Session, Where
 from guest.readers.source import Source
-from guest.readers.stream import Stream
+from guest.readers.stream import CHUNK, Stream
 
 NAME = pickle_file.NAME
 FAMILY = "pickle"
 _TRIAL_NODES = 1_000_000
+_JOBLIB = b"joblib.numpy_pickle"
+_SOUGHT = 256 << 20  # bytes from the start
 
 
 class _Trial:
@@ -38,7 +40,13 @@ class _Trial:
 def recognise(source: Source, head: bytes, *, implied: bool) -> Found | None:
     """What the stream at the front is. `implied`: the file's name says pickle, so whatever it is, it is read as one."""
     trial = Session(Bounds(nodes=_TRIAL_NODES, pickle_bytes=_TRIAL_NODES * 16))
-    root, stopped = _try(source, trial)
+    root, stopped = None, False
+    try:
+        root, stopped = _trial_object(source, trial), True
+    except BoundError:
+        return _too_long(source)
+    except UnreadableError:
+        pass
     if stopped and type(root) is int and root == torch_legacy.MAGIC:
         return Found(torch_legacy.NAME, FAMILY, torch_legacy.read)
     if any(key[2] in joblib_pickle.WRAPPERS for key in trial.uses):
@@ -48,8 +56,13 @@ def recognise(source: Source, head: bytes, *, implied: bool) -> Found | None:
     return Found(NAME, FAMILY, pickle_file.read) if stopped or acted or begun or implied else None
 
 
-def _try(source: Source, trial: Session) -> tuple[object, bool]:
-    try:
-        return Unpickler(Stream(source, trial), trial, _Trial(), NAME, "").load(), True
-    except UnreadableError:
-        return None, trial.nodes > _TRIAL_NODES  # so many opcodes without a fault are a pickle, too
+def _trial_object(source: Source, trial: Session) -> object:
+    return Unpickler(Stream(source, trial), trial, _Trial(), NAME, "").load()
+
+
+def _too_long(source: Source) -> Found:
+    """So many opcodes without a fault are a pickle; joblib's names its module before the first array."""
+    for at in range(0, min(source.length, _SOUGHT), CHUNK):
+        if _JOBLIB in source.at(at, min(CHUNK + len(_JOBLIB), source.length - at)):
+            return Found(joblib_pickle.NAME, FAMILY, joblib_pickle.read)
+    return Found(NAME, FAMILY, pickle_file.read)

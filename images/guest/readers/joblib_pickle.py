@@ -17,7 +17,7 @@ from guest.readers.numpy_dtypes import NumpyDtype
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.pickle_file import behind, unresolved
 from guest.readers.pickles import Unpickler
-from guest.readers.session import Bounds, Session, Where
+from guest.readers.session import Session, Where
 from guest.readers.source import Source
 from guest.readers.stream import Stream
 from guest.readers.tensors import HUGE, missing
@@ -34,7 +34,6 @@ _BESIDE = {
 }
 WRAPPERS = _INLINE | _BESIDE
 _ALIGNMENT = "numpy_array_alignment_bytes"
-_SECOND_LOOK = 1_000_000  # opcodes
 
 
 def read(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
@@ -53,7 +52,7 @@ def read(source: Source, session: Session, nested: NestedLoad, record: str = "")
 
 def _read_as_pickle(source: Source, session: Session, nested: NestedLoad, record: str) -> None:
     """What plain pickle.load would do with the same bytes, where that is more than joblib does."""
-    other = Session(Bounds(nodes=_SECOND_LOOK, pickle_bytes=_SECOND_LOOK * 16))
+    other = Session(session.bounds)
     known = KnownConstructors(other, source.origin, unresolved(other), nested)
     with suppress(UnreadableError):
         Unpickler(Stream(source, other), other, known, NAME, record).load()
