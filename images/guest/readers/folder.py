@@ -24,10 +24,6 @@ from guest.readers.source import File, whole
 NAME = "folder"
 INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
 CODE = ".py"
-# What torch.load or pickle.load is used on whatever the content. Tokenizers and others use the rest of the extensions
-# that a file by itself would be read for.
-_IMPLIED = frozenset({".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl", ".pickle", ".joblib", ".dill"})
-_ALREADY = "safetensors"
 _SHOWN = 3  # names in one sentence
 
 
@@ -66,10 +62,7 @@ class FolderReading(Reading):
     def _object(self, file: File) -> object:
         """What the file holds, by the first format that its content is; by the others it is read, too."""
         source = whole(file)
-        found = formats.find(source, PurePosixPath(file.name).suffix) if source.length else []
-        if PurePosixPath(file.name).suffix.lower() not in _IMPLIED:
-            found = [row for row in found if row[1] == "content"]
-        forms = [form for form, _ in found]
+        forms = formats.inside(source, file.name)
         if len({form.family for form in forms}) > 1:
             names = " and ".join(form.name for form in forms)
             self._session.oddity(forms[0].name, "format.polyglot", f"the same bytes are {names}")
@@ -97,10 +90,9 @@ class FolderReading(Reading):
 
     def _unread(self, form: Found, file: File) -> None:
         """A format without a reader is no reason to leave the other files, unless code may hide in it."""
-        why = "it is safetensors already" if form.name == _ALREADY else f"{form.title}: not supported yet"
-        self._session.unread[file.name[: wire.MAX_NAME]] = why
-        if form.name not in refused.INERT:
-            self._session.incomplete(f"{file.name}: {form.title}, not supported yet")
+        self._session.unread[file.name[: wire.MAX_NAME]] = refused.why(form)
+        if formats.is_lacking(form, file.name):
+            self._session.incomplete(f"{file.name}: {refused.why(form)}")
 
     def _look_into(self, file: File) -> None:
         """Notes what is code, what says which code, and what says where the tensors are."""

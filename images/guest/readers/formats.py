@@ -6,6 +6,8 @@ archive that begins the file, then tar, then what begins as a pickle.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from guest.readers import (
     bare_pickle,
     compressed,
@@ -43,6 +45,8 @@ PICKLE_EXTENSIONS = frozenset(
         ".tar",
     }
 )
+# Inside of an archive or a folder some of these are tokenizers', tables' and other archives', too.
+_INSIDE = PICKLE_EXTENSIONS - {".p", ".pk", ".dat", ".model", ".tar"}
 _FLAVOURS = {
     torch_zip.NAME: torch_zip.found,
     torchscript.NAME: torchscript.found,
@@ -52,6 +56,22 @@ _FLAVOURS = {
     zips.NAME: zips.found,
 }
 _NEMO = "model_config.yaml"
+
+
+def inside(source: Source, name: str) -> list[Found]:
+    """The formats of a file of that name in an archive or a folder, the primary one first."""
+    extension = PurePosixPath(name).suffix
+    found = find(source, extension) if source.length else []
+    return [form for form, by in found if by == "content" or _is_model(name)]
+
+
+def is_lacking(form: Found, name: str) -> bool:
+    """Whether something is missed without this file, which has no reader: a model, or where code may hide."""
+    return _is_model(name) if form.name == refused.POINTER else form.name not in refused.INERT
+
+
+def _is_model(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in _INSIDE
 
 
 def find(source: Source, extension: str) -> list[tuple[Found, str]]:

@@ -15,6 +15,8 @@ ARCHIVES = {
     "keras": "Keras archive",
 }
 
+POINTER = "git-lfs"
+
 # name, title, offset, magic
 _MAGICS = (
     ("hdf5", "HDF5 or Keras file", 0, b"\x89HDF\r\n\x1a\n"),
@@ -24,7 +26,13 @@ _MAGICS = (
     ("7z", "7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("rar", "RAR archive", 0, b"Rar!\x1a\x07"),
     ("tflite", "TensorFlow Lite file", 4, b"TFL3"),
+    (POINTER, "Git LFS pointer", 0, b"version https://git-lfs.github.com/spec/"),
 )
+# What is said of those that wait for no reader.
+_WHY = {
+    "safetensors": "it is safetensors already",
+    POINTER: "only a Git LFS pointer to it is here; git lfs pull fetches the file",
+}
 
 # Those that hold nothing which whoever loads them would run.
 INERT = frozenset({"safetensors", "gguf", "ggml", "tflite", "onnx", "tensorflow-index", "tensorflow-data"})
@@ -38,6 +46,11 @@ BUNDLE_DATA = Found("tensorflow-data", "tensorflow-data", None, None, "TensorFlo
 
 
 NEMO = Found("nemo", "tar", None, None, "NeMo archive")
+
+
+def why(form: Found) -> str:
+    """Why it isn't read."""
+    return _WHY.get(form.name, f"{form.title}: not supported yet")
 
 
 def archive(flavour: str, directory: Directory) -> Found:

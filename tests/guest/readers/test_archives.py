@@ -150,6 +150,37 @@ def test_an_archive_without_a_model_says_so(pack: Callable[[dict[str, bytes]], b
     assert read(inner).end.reason == "there is no model in it; m.gguf: GGUF file: not supported yet"
 
 
+SENTENCEPIECE = b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02" * 9
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_a_tokenizer_or_a_table_beside_a_model_is_no_broken_pickle(
+    pack: Callable[[dict[str, bytes]], bytes], read: Read
+) -> None:
+    others = {
+        "tokenizer.model": SENTENCEPIECE,
+        "table.dat": b"1 2 3\n",
+        "plot.png": POINTER,
+        ".DS_Store": b"\0\0\0\1Bud1",
+    }
+    result = read(pack({"m.pt": MODEL, **others}))
+    assert result.end.complete
+    assert result["ODDITY"] == []
+
+
+def test_a_member_that_should_be_a_model_and_is_none_is_incomplete(read: Read) -> None:
+    assert not read(tarred({"m.pt": MODEL, "n.pt": SENTENCEPIECE})).end.complete
+    reason = read(tarred({"m.pt": MODEL, "n.bin": POINTER})).end.reason
+    assert reason == "n.bin: only a Git LFS pointer to it is here; git lfs pull fetches the file"
+
+
+def test_a_payload_behind_more_than_is_tried_for_a_format_is_read(read: Read) -> None:
+    payload = (b"U\xff" + b"a" * 255 + b"0") * 70_000 + b"cos\nsystem\n(S'true'\ntR."
+    result = read(tarred({"m.pt": MODEL, "notes.txt": payload}))
+    assert "os.system" in {row.name for row in result["GLOBAL"]}
+
+
 def test_nemo_is_refused_by_name(read: Read) -> None:
     result = read(tarred({"./": b"", "./model_config.yaml": b"a: 1\n", "./model_weights.ckpt": MODEL}))
     assert result.formats == ["nemo"]
