@@ -14,6 +14,7 @@ from guest.readers.stream import CHUNK, Stream
 NAME = pickle_file.NAME
 FAMILY = "pickle"
 _TRIAL_NODES = 1_000_000
+_NAMING = ("reference", "extension")  # uses that do nothing yet; other formats begin as these opcodes, too
 _JOBLIB = b"joblib.numpy_pickle"
 _SOUGHT = 256 << 20  # bytes from the start
 
@@ -51,7 +52,7 @@ def recognise(source: Source, head: bytes, *, implied: bool) -> Found | None:
         return Found(torch_legacy.NAME, FAMILY, torch_legacy.read)
     if any(key[2] in joblib_pickle.WRAPPERS for key in trial.uses):
         return Found(joblib_pickle.NAME, FAMILY, joblib_pickle.read)
-    acted = any(key[3] != "reference" for key in trial.uses)
+    acted = any(key[3] not in _NAMING for key in trial.uses)
     begun = len(head) > 1 and head[0] == 0x80 and head[1] <= 5
     return Found(NAME, FAMILY, pickle_file.read) if stopped or acted or begun or implied else None
 

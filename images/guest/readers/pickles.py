@@ -58,7 +58,8 @@ class Unpickler(Machine):
 
 
 def _place(where: Where) -> str:
-    return f"{where.record or 'the pickle'}: {where.opcode or 'an opcode'} at {where.offset}"
+    at = f"{where.opcode} at {where.offset}" if where.opcode else "it begins as no format that is known here"
+    return f"{where.record or 'the pickle'}: {at}"
 
 
 def _unknown(code: int) -> tuple[str, Callable[[Machine], None]]:

@@ -94,6 +94,8 @@ REFUSED = {
     "zstd": b"\x28\xb5\x2f\xfd" + bytes(64),
     "7z": b"7z\xbc\xaf\x27\x1c" + bytes(64),
     "safetensors": (2).to_bytes(8, "little") + b"{}",
+    "flax": b"\x82\xa4bert\x81\xa1w\xc7" + bytes(20) + b"\xa3cls\xc0",
+    "mxnet": b"\x12\x01" + bytes(64),
     "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
 }
 SAID = {"safetensors": "it is safetensors already", "git-lfs": "git lfs pull fetches the file"}
