@@ -50,12 +50,9 @@ class _Noting(Session):
 class _Unwatched(Bundle):
     """The guest's code with the watch taken out."""
 
-    def write_code(self, folder: Path) -> str:
-        digest = super().write_code(folder)
-        for name, change in _UNWATCHED.items():
-            with (folder / name).open("a", encoding="utf-8") as file:
-                file.write(change)
-        return digest
+    def sources(self) -> dict[str, bytes]:
+        own = super().sources()
+        return own | {name: own[name] + change.encode() for name, change in _UNWATCHED.items()}
 
 
 def _options() -> argparse.Namespace:

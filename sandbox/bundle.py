@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,22 +31,28 @@ class Bundle:
     def lock(self) -> Path:
         return self.images / "requirements.lock"
 
-    def write_code(self, folder: Path) -> str:
-        """Lay out /code for a jail in an empty folder, readable by any uid; return the digest of all of it."""
+    def sources(self) -> dict[str, bytes]:
+        """The guest's code, by the names that it has in a jail."""
         guest = self.images / "guest"
-        sources = {"runner.py": self.root / "runner.py", "wire.py": _PACKAGE / "untrusted" / "wire.py"}
-        sources |= {
+        files = {"runner.py": self.root / "runner.py", "wire.py": _PACKAGE / "untrusted" / "wire.py"}
+        files |= {
             f"guest/{path.relative_to(guest).as_posix()}": path for path in (*guest.rglob("*.py"), *guest.glob(_TOOL))
         }
+        return {name: files[name].read_bytes() for name in sorted(files)}
+
+    def write_code(self, folder: Path) -> str:
+        """Lay out /code for a jail in an empty folder, readable by any uid; return the digest of all of it.
+
+        Byte-code comes beside it, made of these very sources by the jail's interpreter (jail/bytecode.py).
+        """
         digest = hashlib.sha256()
         folder.chmod(0o755)
-        for name in sorted(sources):
+        for name, content in self.sources().items():
             target = folder / name
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             target.parent.chmod(0o755)
-            shutil.copyfile(sources[name], target)
+            target.write_bytes(content)
             target.chmod(0o755 if name == f"guest/{_TOOL}" else 0o644)
-            content = target.read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
 

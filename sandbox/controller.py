@@ -31,7 +31,7 @@ from sandbox.facts import (
     TensorCount,
 )
 from sandbox.inside import everywhere, read_back
-from sandbox.jail import family
+from sandbox.jail import bytecode, family
 from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Mounted, Readiness
 from sandbox.jail.layers import Layer, having, layers
 from sandbox.judge.comparison import compare
@@ -243,11 +243,13 @@ class _Run:
             yield spec, digest, bool(unreadable)
 
     def _code(self, held: ExitStack) -> tuple[Path, str]:
-        """A private folder with the guest's code in it, and the digest of that. Raises HostError."""
+        """A private folder with the guest's code in it, and the digest of its sources. Raises HostError."""
         try:
             folder = held.enter_context(scratch())
             (folder / "code").mkdir()
-            return folder, self.bundle.write_code(folder / "code")
+            digest = self.bundle.write_code(folder / "code")
+            bytecode.add(folder / "code", digest)
+            return folder, digest
         except OSError as error:
             raise messages.error("scratch", why=error.strerror or error) from None
 

@@ -28,6 +28,9 @@ PRUNED = ("bin", "share", "torch/include", "torch/share", "torch/test")
 # torch/__init__ looks for this one program beside it and refuses to be imported without.
 KEPT_PROGRAM = "torch/bin/torch_shm_manager"
 
+# Begins the names of the files that bytecode.py keeps beside the packages.
+BYTECODE = "bytecode-"
+
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)((?:\s*\\\n\s*--hash=sha256:[0-9a-f]{64})+)", re.MULTILINE)
 
@@ -92,7 +95,7 @@ class Packages:
         self.place = place
         self._what = what
         self.digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-        self._base = (cache or _user_cache()) / "sandbox-load"
+        self._base = cache_base(cache)
         self._root = self._base / self.digest
 
     def ready(self) -> Path | None:
@@ -114,7 +117,7 @@ class Packages:
             raise messages.error("packages.failed", folder=self._root, why=error.strerror or error) from error
 
     def remove(self, progress: Progress) -> None:
-        """Remove what `prepare` made, for this lock and for those of earlier versions."""
+        """Remove what `prepare` made, for this lock and for those of earlier versions, and all byte-code."""
         if not self._base.is_dir():
             return
         with self._locked(progress):
@@ -122,6 +125,8 @@ class Packages:
                 if _DIGEST.fullmatch(folder.name):
                     progress(f"removing {folder}")
                     shutil.rmtree(folder)
+            for file in self._base.glob(f"{BYTECODE}*"):
+                file.unlink(missing_ok=True)
             self._lock_path.unlink()
         self._base.rmdir()
 
@@ -132,7 +137,7 @@ class Packages:
     @contextmanager
     def _locked(self, progress: Progress) -> Iterator[int]:
         """Hold the cache's lock. Its descriptor goes to pip too, so that an orphaned pip still holds it."""
-        _make_folder(self._base)
+        make_folder(self._base)
         while True:
             held = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -145,7 +150,7 @@ class Packages:
                 os.close(held)
 
     def _make(self, progress: Progress, pip: Pip) -> Path:
-        _make_folder(self._root)
+        make_folder(self._root)
         for stale in self._root.glob("tmp-*"):
             shutil.rmtree(stale)
         self._announce(progress)
@@ -183,12 +188,13 @@ class Packages:
             pip.download(package, one, wheels, scratch, progress)
 
 
-def _user_cache() -> Path:
+def cache_base(cache: Path | None) -> Path:
+    """Our folder in that cache, by default the user's."""
     named = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
+    return (cache or (Path(named) if Path(named).is_absolute() else Path.home() / ".cache")) / "sandbox-load"
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """A folder that other users may pass through, whatever the umask; those above it stay as they are."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from sandbox.bundle import find
 from sandbox.controller import evaluate
 from sandbox.facts import Report
 from sandbox.jail.layers import base
+from sandbox.jail.packages import BYTECODE, cache_base
 from sandbox.request import Request
 from tests.jail.payloads import running
 
@@ -28,9 +29,11 @@ def jail(request: pytest.FixtureRequest) -> str:
 
 
 def hide_layers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on a cache that has the base alone."""
+    """From now on a cache that has the base alone, and what byte-code there is."""
     environment = base(find()).ready()
-    (folder / "sandbox-load").mkdir()
+    (folder / "sandbox-load").mkdir(mode=0o755)
+    for file in cache_base(None).glob(f"{BYTECODE}*"):
+        (folder / "sandbox-load" / file.name).symlink_to(file)
     if environment:
         (folder / "sandbox-load" / environment.parent.name).symlink_to(environment.parent)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
