@@ -108,8 +108,8 @@ class TorchZip:
 _FLAVOURS: tuple[tuple[str, Callable[[set[str], set[str]], bool]], ...] = (
     ("torchscript", lambda under, _: "constants.pkl" in under or any(name.startswith("code/") for name in under)),
     ("torch-package", lambda under, _: ".data/extern_modules" in under),
-    ("torch-export", lambda under, names: "archive_format" in under or _EXPORTED in under | names),
-    (NAME, lambda under, _: any(zip_directory.fold(name) == "data.pkl" for name in under)),
+    ("torch-export", lambda under, names: "archive_format" in under or _EXPORTED in under or _EXPORTED in names),
+    (NAME, lambda under, _: "data.pkl" in under or any(zip_directory.fold(name) == "data.pkl" for name in under)),
     ("stable-baselines3", lambda _, names: {"data", "policy.pth"} <= names),
     ("keras", lambda _, names: "model.weights.h5" in names),
     ("npz", lambda _, names: all(name.endswith(".npy") for name in names)),
