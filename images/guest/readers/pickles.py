@@ -43,11 +43,11 @@ class Unpickler(Machine):
             raise UnreadableError(f"{_place(where)}: {type(error).__name__}") from None
 
     def _interpret(self, left: int) -> None:
-        """The loop that all time is spent in: locals, no call for an opcode's byte, a count that is settled at its end."""
+        """The loop that all time is spent in: no call for an opcode, and a count that is settled at its end."""
         where, stream, dispatch = self.where, self.stream, _DISPATCH
         nodes = 0
         try:
-            for nodes in range(1, left + 1):
+            for nodes in range(1, left + 1):  # noqa: B007 - settled below
                 if stream.at >= stream.limit:
                     where.offset = stream.tell()
                     stream.ready(1)

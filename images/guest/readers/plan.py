@@ -17,6 +17,7 @@ from guest.readers.tensors import Storage, TensorView
 
 COPIED, GATHERED, DECODED = "copied", "gathered", "decoded"
 _MAX_REASON = 256
+_LEAST_STEPS, _VISITS = 1_100_000, 4  # steps of the walk that every file has, and for each opcode
 
 
 @dataclass
@@ -72,7 +73,7 @@ def make(root: object, form: str, session: Session) -> Plan:
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
-        for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
+        for found in naming.walk(root, look, nodes=_steps(session), depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
             elif found.name in taken:
@@ -100,6 +101,12 @@ def make(root: object, form: str, session: Session) -> Plan:
             reason = found.value.why or found.left_out
             plan.left_out.append(wire.LeftOut(found.name, reason[:_MAX_REASON]))
     return plan
+
+
+def _steps(session: Session) -> int:
+    """How far the walk may go. An object is there by an opcode: only one that is shared is visited more often, and
+    lists of the same list, a hundred deep, would be visited 2^100 times."""
+    return min(session.bounds.nodes, max(_LEAST_STEPS, _VISITS * session.nodes))
 
 
 def _collide(first: naming.Named, second: naming.Named, form: str, session: Session) -> None:
