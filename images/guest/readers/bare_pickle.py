@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from guest.readers import joblib_pickle, pickle_file, torch_legacy
-from guest.readers.errors import UnreadableError
-from guest.readers.inert import Call
+from guest.readers.errors import BoundError, DisputedError, UnreadableError
+from guest.readers.inert import Call, Unresolved
 from guest.readers.interface import Found
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Bounds, Session, Where
 from guest.readers.source import Source
 from guest.readers.stream import Stream
+from guest.readers.zip_directory import LOCAL_MAGIC
 
 NAME = pickle_file.NAME
 FAMILY = "pickle"
 _TRIAL_NODES = 1_000_000
+_TRIAL_BYTES = 256 << 20  # of text: what stays in the file isn't counted
 
 
 class _Trial:
-    """Constructors for finding out what a stream is: they do nothing, and know no persistent id."""
+    """Constructors for finding out what a stream is: they do nothing."""
 
     def call(self, made: Call, _: Where) -> object:
         return made
@@ -31,13 +33,15 @@ class _Trial:
     def build(self, *_: object) -> None:
         return None
 
-    def persistent(self, *_: object) -> object:
-        raise UnreadableError("a persistent id, where nothing resolves it")
+    def persistent(self, pid: object, _: Where) -> object:
+        return Unresolved(pid)  # what reads on where nothing resolves it runs what follows
 
 
 def recognise(source: Source, head: bytes, *, implied: bool) -> Found | None:
     """What the stream at the front is. `implied`: the file's name says pickle, so whatever it is, it is read as one."""
-    trial = Session(Bounds(nodes=_TRIAL_NODES, pickle_bytes=_TRIAL_NODES * 16))
+    if head.startswith(LOCAL_MAGIC) and not implied:
+        return None  # to a pickle it begins with a persistent id, and no reader of archives looks for that
+    trial = Session(Bounds(nodes=_TRIAL_NODES, pickle_bytes=_TRIAL_BYTES))
     root, stopped = _try(source, trial)
     if stopped and type(root) is int and root == torch_legacy.MAGIC:
         return Found(torch_legacy.NAME, FAMILY, torch_legacy.read)
@@ -51,5 +55,7 @@ def recognise(source: Source, head: bytes, *, implied: bool) -> Found | None:
 def _try(source: Source, trial: Session) -> tuple[object, bool]:
     try:
         return Unpickler(Stream(source, trial), trial, _Trial(), NAME, "").load(), True
+    except (BoundError, DisputedError):
+        return None, True  # without a fault as far as it was followed, which is a pickle, too
     except UnreadableError:
-        return None, trial.nodes > _TRIAL_NODES  # so many opcodes without a fault are a pickle, too
+        return None, False

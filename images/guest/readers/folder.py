@@ -5,6 +5,7 @@ Whatever is no model is listed. An index and a configuration are looked into as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -28,6 +29,9 @@ CODE = ".py"
 # that a file by itself would be read for.
 _IMPLIED = frozenset({".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl", ".pickle", ".joblib", ".dill"})
 _ALREADY = "safetensors"
+_TELLING = ("config.json", shards.INDEX)  # ends of names: honest ones are never long
+# "auto_map", of which JSON may spell each letter by its number.
+_AUTO_MAP = re.compile(b'"' + b"".join(rb"(?:%c|\\u(?i:%04x))" % (byte, byte) for byte in b"auto_map") + b'"')
 _SHOWN = 3  # names in one sentence
 
 
@@ -110,12 +114,14 @@ class FolderReading(Reading):
             self._code(file, "a Python file")
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
-            if b'"auto_map"' in content:
+            if _AUTO_MAP.search(content):
                 named = shards.parse(content).get("auto_map")
                 self._code(file, f"auto_map names {ascii(named)[:512]}")
             found = shards.index(file.name, content) if file.name.endswith(shards.INDEX) else None
             if found:
                 self._indices[file.index] = found
+        elif path.name.endswith(_TELLING) and file.size:
+            self._session.incomplete(f"{file.name}: too long for what it is, so it was not looked into")
         self._session.file = 0
 
     def _code(self, file: File, detail: str) -> None:

@@ -6,7 +6,6 @@ would be opcodes. A file in which they do something as opcodes is odd.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from math import prod
 
 from guest.readers.constructors import KnownConstructors
@@ -34,7 +33,7 @@ _BESIDE = {
 }
 WRAPPERS = _INLINE | _BESIDE
 _ALIGNMENT = "numpy_array_alignment_bytes"
-_SECOND_LOOK = 1_000_000  # opcodes
+_SECOND_LOOK = 1_000_000  # opcodes beyond those that joblib itself comes to
 
 
 def read(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
@@ -53,10 +52,17 @@ def read(source: Source, session: Session, nested: NestedLoad, record: str = "")
 
 def _read_as_pickle(source: Source, session: Session, nested: NestedLoad, record: str) -> None:
     """What plain pickle.load would do with the same bytes, where that is more than joblib does."""
-    other = Session(Bounds(nodes=_SECOND_LOOK, pickle_bytes=_SECOND_LOOK * 16))
+    nodes, taken = session.nodes + _SECOND_LOOK, session.pickle_bytes + _SECOND_LOOK * 16
+    other = Session(Bounds(nodes=nodes, pickle_bytes=taken))
     known = KnownConstructors(other, source.origin, unresolved(other), nested)
-    with suppress(UnreadableError):
-        Unpickler(Stream(source, other), other, known, NAME, record).load()
+    unpickler = Unpickler(Stream(source, other), other, known, NAME, record)
+    try:
+        unpickler.load()
+        behind(unpickler, other)
+    except BoundError:
+        session.incomplete("what plain pickle makes of joblib's arrays was not followed to its end")
+    except UnreadableError:
+        pass
     used = {key[2] for key in session.uses}
     for name in dict.fromkeys(key[2] for key in other.uses):
         if name not in used:

@@ -32,7 +32,7 @@ class Unpickler(Machine):
             self._interpret(session.bounds.nodes - session.nodes)
             return self.stack.pop()
         except UnreadableError as error:
-            raise UnreadableError(f"{_place(where)}: {error}") from None
+            raise type(error)(f"{_place(where)}: {error}") from None
         except IndexError:
             raise UnreadableError(f"{_place(where)}: nothing on the stack") from None
         except _REFUSED as error:

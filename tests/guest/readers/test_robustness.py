@@ -92,6 +92,9 @@ REFUSED = {
     "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(64),
     "gguf": b"GGUF" + bytes(64),
     "zstd": b"\x28\xb5\x2f\xfd" + bytes(64),
+    "lz4-legacy": b"\x02\x21\x4c\x18" + bytes(64),
+    "lzip": b"LZIP\x01" + bytes(64),
+    "joblib-zfile": b"ZF0x20" + bytes(64),
     "7z": b"7z\xbc\xaf\x27\x1c" + bytes(64),
     "safetensors": (2).to_bytes(8, "little") + b"{}",
 }
