@@ -52,11 +52,16 @@ class TorchZip:
         """The record that torch reads for `name`."""
         return self._by_name.get(zip_directory.fold(f"{self.root}/{name}"))
 
-    def strangers(self) -> list[Entry]:
-        """What isn't in the folder. Some of torch.export's have none: beside them is what Stable-Baselines3 runs."""
-        if "/" in self.entries[0].name:
-            return [entry for entry in self.entries if not entry.name.startswith(f"{self.root}/")]
-        return [entry for entry in self.entries if entry.name == "data"]
+    def strangers(self, form: str) -> list[Entry]:
+        """What isn't in the folder, and what torch.export goes by in the archive of another.
+
+        Some of torch.export's have no folder: beside them is what Stable-Baselines3 runs.
+        """
+        if "/" not in self.entries[0].name:
+            return [entry for entry in self.entries if entry.name == "data"]
+        beside = [entry for entry in self.entries if not entry.name.startswith(f"{self.root}/")]
+        exported = self.find(_ARCHIVE_FORMAT) if form != "torch-export" else None
+        return [*beside, exported] if exported else beside
 
     def content(self, entry: Entry) -> Source:
         if entry.method == zip_directory.DEFLATED:
@@ -114,13 +119,19 @@ class TorchZip:
 _FLAVOURS: tuple[tuple[str, Callable[[set[str], set[str]], bool]], ...] = (
     ("torchscript", lambda under, _: "constants.pkl" in under or any(name.startswith("code/") for name in under)),
     ("torch-package", lambda under, _: ".data/extern_modules" in under),
-    ("torch-export", lambda under, names: "archive_format" in under or _EXPORTED in under | names),
+    (
+        "torch-export",
+        lambda under, names: (
+            any(zip_directory.fold(name) == _ARCHIVE_FORMAT for name in under) or _EXPORTED in under | names
+        ),
+    ),
     (NAME, lambda under, _: any(zip_directory.fold(name) == "data.pkl" for name in under)),
     ("stable-baselines3", lambda _, names: "data" in names),
     ("keras", lambda _, names: "model.weights.h5" in names),
     ("npz", lambda _, names: all(name.endswith(".npy") for name in names)),
     ("zip", lambda _, __: True),
 )
+_ARCHIVE_FORMAT = "archive_format"
 _EXPORTED = "serialized_exported_program.json"
 
 
@@ -203,8 +214,8 @@ def read_others(
     archive: TorchZip, done: tuple[Entry | None, ...], session: Session, nested: NestedLoad, form: str
 ) -> None:
     """The archive's other pickles, for the globals they use; and what lies where torch looks for nothing."""
-    for entry in archive.strangers():
-        session.oddity(form, "zip.stranger", "it lies beside the archive's folder, for another program", entry.name)
+    for entry in archive.strangers(form):
+        session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
         if entry in done or not zip_directory.fold(entry.name).endswith(".pkl"):
             continue

@@ -322,7 +322,8 @@ def respelled(checksum: Callable[[int], bytes], content: bytes) -> bytes:
 )
 def test_a_tar_is_what_tarfile_opens(checksum: Callable[[int], bytes], read: Read) -> None:
     content = respelled(checksum, tarred({"evil.pkl": PAYLOAD, "m.pt": MODEL}))
-    assert tarfile.open(fileobj=io.BytesIO(content)).getnames() == ["evil.pkl", "m.pt"]
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames() == ["evil.pkl", "m.pt"]
     assert read(content).uses("posix.system") == {"reduce"}
 
 
