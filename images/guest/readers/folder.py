@@ -136,6 +136,9 @@ class FolderReading(Reading):
             if missing:
                 detail = f"it names {_some(missing)}, which the folder doesn't hold"
                 self._odd(number, said, detail)
+            hidden = [shard for shard in missing if _is_unlisted(shard)]
+            if hidden:
+                self._session.incomplete(f"{said.name}: it names {_some(hidden)}, where nothing was looked at")
             # Of a set that isn't there at all nothing is lacking: only the other format's was fetched.
             if missing and len(missing) < len(said.shards):
                 self._session.incomplete(f"{said.name}: shards that it names are not there")
@@ -167,6 +170,11 @@ class FolderReading(Reading):
         self._session.file = number
         self._session.oddity(NAME, "folder.index", detail, said.name)
         self._session.file = 0
+
+
+def _is_unlisted(path: str) -> bool:
+    """Whether that could be there all the same: in a folder that isn't entered, or outside of this one."""
+    return path.startswith("/") or any(part.startswith(".") for part in path.split("/"))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -125,6 +125,14 @@ def test_an_index_of_shards_that_were_not_fetched_leaves_nothing_lacking(sharded
     assert result.end.complete, result.end.reason
 
 
+@pytest.mark.parametrize("place", [".cache/evil.bin", "../evil.bin", "/evil.bin", "a/../.b/evil.bin"])
+def test_an_index_of_shards_where_nothing_is_looked_at(place: str, tmp_path: Path) -> None:
+    """Not even where it names no other: whoever loads the set opens them."""
+    torch.save(A, tmp_path / "model.bin")
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"enc.w": place}}))
+    assert "where nothing was looked at" in read_folder(tmp_path).end.reason
+
+
 def test_several_members_with_tensors_have_their_paths_in_the_names(tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     torch.save(A, tmp_path / "unet" / "model.bin")
