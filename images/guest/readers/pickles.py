@@ -18,7 +18,7 @@ from guest.readers.opcodes import ACTIONS
 from guest.readers.session import Where
 
 # What the real unpickler would raise too, one way or another.
-_REFUSED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+_REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class Unpickler(Machine):
@@ -35,6 +35,8 @@ class Unpickler(Machine):
             raise type(error)(f"{_place(where)}: {error}") from None
         except IndexError:
             raise UnreadableError(f"{_place(where)}: nothing on the stack") from None
+        except MemoryError:  # where the reader has less of it than who loads the file
+            raise BoundError(f"{_place(where)}: out of memory") from None
         except _REFUSED as error:
             raise UnreadableError(f"{_place(where)}: {type(error).__name__}") from None
 

@@ -115,6 +115,16 @@ def test_an_array_whose_bytes_are_opcodes(read: Read) -> None:
     assert result.uses("os.system") == {"reduce"}
 
 
+def test_an_array_whose_bytes_are_several_pickles(read: Read) -> None:
+    result = read(wrapped(b"N.cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
+    assert result.uses("os.system") == {"reduce"}
+
+
+def test_an_array_of_more_opcodes_than_are_followed(read: Read) -> None:
+    result = read(wrapped(b"N0" * 600_000 + b"0cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
+    assert not result.end.complete
+
+
 def test_an_array_inside_of_a_frame(read: Read) -> None:
     """joblib's unpickler takes a frame out of the file before it looks for the array behind it."""
     body = wrapped(b"abc", b".")[2:]
