@@ -168,7 +168,7 @@ def as_bytes(value: object, origin: tuple[int, int]) -> Source | None:
 
 def as_shape(value: object) -> tuple[int, ...] | None:
     """A tuple of ints. A list won't do: it could change after the call."""
-    if isinstance(value, tuple) and len(value) <= 64 and all(type(size) is int for size in value):
+    if isinstance(value, tuple) and len(value) <= 64 and {*map(type, value)} <= {int}:
         return value
     return None
 

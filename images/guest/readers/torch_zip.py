@@ -122,10 +122,12 @@ _FLAVOURS: tuple[tuple[str, Callable[[set[str], set[str]], bool]], ...] = (
     (
         "torch-export",
         lambda under, names: (
-            any(zip_directory.fold(name) == _ARCHIVE_FORMAT for name in under) or _EXPORTED in under | names
+            any(zip_directory.fold(name) == _ARCHIVE_FORMAT for name in under)
+            or _EXPORTED in under
+            or _EXPORTED in names
         ),
     ),
-    (NAME, lambda under, _: any(zip_directory.fold(name) == "data.pkl" for name in under)),
+    (NAME, lambda under, _: "data.pkl" in under or any(zip_directory.fold(name) == "data.pkl" for name in under)),
     ("stable-baselines3", lambda _, names: "data" in names),
     ("keras", lambda _, names: "model.weights.h5" in names),
     ("npz", lambda _, names: all(name.endswith(".npy") for name in names)),
