@@ -45,7 +45,7 @@ def objects(path: Path) -> Expected:
     """A dictionary of arrays, which np.save pickles inside of an array without dimensions."""
     weights = {"conv1": {"weights": _grid(), "biases": np.zeros(4, np.float32)}}
     np.save(path, np.array(weights, dtype=object), allow_pickle=True)
-    return named({"0.conv1.weights": _grid(), "0.conv1.biases": np.zeros(4, np.float32)})
+    return named({"conv1.weights": _grid(), "conv1.biases": np.zeros(4, np.float32)})
 
 
 @FAMILY.layout("npy_structured")

@@ -30,6 +30,14 @@ def array(node: Any) -> Leaf | Branch | None:
     return None if dtype.kind in "SUV" else Leaf(node)
 
 
+def only_object(node: Any) -> object | None:
+    """What an array without dimensions wraps, which is how numpy saves one object; None when it is no such array."""
+    if node.shape or node.dtype != object:
+        return None
+    held: object = node.item()
+    return None if isinstance(held, sys.modules["numpy"].ndarray) else held
+
+
 def asked(node: object) -> Branch | None:
     """The parts of a framework's object; None when it is none, or doesn't say."""
     kind = type(node)

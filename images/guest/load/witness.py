@@ -70,7 +70,8 @@ def look(node: Any) -> Leaf | Branch | None:
     if torch and isinstance(node, torch.Tensor):
         return _tensor(node)
     if numpy and isinstance(node, numpy.ndarray):
-        return numpy_look.array(node)
+        only = numpy_look.only_object(node)
+        return numpy_look.array(node) if only is None else look(only)
     for inside in (torchscript.inside, exported.inside):
         held = inside(node)
         if held is not None:

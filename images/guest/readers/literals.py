@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import isinf
 from typing import Protocol
 
-from guest.readers.errors import UnreadableError
+from guest.readers.errors import DisputedError, UnreadableError
 from guest.readers.inert import Bytes, Text
 from guest.readers.source import Memory
 from guest.readers.stream import Stream
@@ -68,12 +68,13 @@ def _long(reading: Reading) -> int:
 
 def _float(reading: Reading) -> float:
     """As C's strtod: without the blanks and underscores that Python's float() takes, and no number too large."""
-    found = _FLOAT.fullmatch(cut(reading.stream.line()))
+    line = cut(reading.stream.line())
+    value = float(line)
+    found = _FLOAT.fullmatch(line)
     if found is None:
-        raise UnreadableError("a FLOAT that is no number")
-    value = float(found[0])
+        raise DisputedError("a FLOAT that is no number to C")
     if isinf(value) and found["digits"]:
-        raise UnreadableError("a FLOAT that is too large")
+        raise DisputedError("a FLOAT that is too large")
     return value
 
 

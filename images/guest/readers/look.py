@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from guest import made
-from guest.naming import Branch, Leaf, Members, Shards, attributes_branch, is_module, shards_branch
+from guest.naming import MAX_NAME, Branch, Leaf, Members, Shards, attributes_branch, is_module, shards_branch
 from guest.readers.exported import INPUTS, Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
@@ -47,7 +47,11 @@ def _array(node: NumpyArray) -> Leaf | Branch | None:
         return Leaf(node.view)
     if node.parts is not None:
         return look(node.parts)
-    return Branch(enumerate(node.objects)) if node.objects is not None else None
+    if node.objects is None:
+        return None
+    if node.shape == () and len(node.objects) == 1 and not isinstance(node.objects[0], NumpyArray):
+        return look(node.objects[0])  # numpy's way to save one object: whoever loads it takes it out
+    return Branch(enumerate(node.objects))
 
 
 def _storage(node: Storage) -> Branch:
@@ -117,7 +121,15 @@ def _key(key: Any) -> Any:
         return tuple(_key(part) for part in key[:17]) if len(key) <= 16 else key[:16]
     if isinstance(key, Global | Call):
         return f"<{key.name[:256]}>"
-    return "<text>" if isinstance(key, Text) else key
+    return _long_key(key) if isinstance(key, Text) else key
+
+
+def _long_key(key: Text) -> str:
+    """A key that may be short enough for a name in letters, though not in bytes."""
+    try:
+        return key.value(4 * MAX_NAME) or "<text>"
+    except UnicodeDecodeError:  # no unpickler takes it
+        return "<text>"
 
 
 _SEEN: dict[type, Any] = {

@@ -18,7 +18,7 @@ from guest.readers.opcodes import ACTIONS
 from guest.readers.session import Where
 
 # What the real unpickler would raise too, one way or another.
-_REFUSED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+_REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 Row = tuple[str, Callable[[Any], object], bool]  # an opcode's name, what it does, and whether it pushes what that gives
@@ -36,14 +36,16 @@ class Unpickler(Machine):
             self._interpret(session.bounds.nodes - session.nodes)
             return self.stack.pop()
         except UnreadableError as error:
-            raise UnreadableError(f"{_place(where)}: {error}") from None
+            raise type(error)(f"{_place(where)}: {error}") from None
         except IndexError:
             raise UnreadableError(f"{_place(where)}: nothing on the stack") from None
+        except MemoryError:  # where the reader has less of it than who loads the file
+            raise BoundError(f"{_place(where)}: out of memory") from None
         except _REFUSED as error:
             raise UnreadableError(f"{_place(where)}: {type(error).__name__}") from None
 
     def _interpret(self, left: int) -> None:
-        """The loop that all time is spent in: no call for an opcode, and a count that is settled at its end."""
+        """The loop that all time is spent in: no call for an opcode's byte, and a count that is settled at its end."""
         where, stream, dispatch = self.where, self.stream, _DISPATCH
         nodes = 0
         try:
@@ -69,7 +71,8 @@ class Unpickler(Machine):
 
 
 def _place(where: Where) -> str:
-    return f"{where.record or 'the pickle'}: {where.opcode} at {where.offset}"
+    at = f"{where.opcode} at {where.offset}" if where.opcode else "it begins as no format that is known here"
+    return f"{where.record or 'the pickle'}: {at}"
 
 
 def _unknown(code: int) -> Row:

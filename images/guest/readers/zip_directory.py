@@ -31,6 +31,7 @@ _ENTRY = struct.Struct("<4s6H3I5H2I")
 _ENTRY_MAGIC = b"PK\x01\x02"
 _LOCAL = struct.Struct("<4s5H3I2H")
 _U64 = struct.Struct("<Q")
+_UNICODE_PATH = 0x7075
 _USUAL_EXTRA = 128  # torch pads with the extra field, to 64 bytes
 _FULL32, _FULL16 = 0xFFFFFFFF, 0xFFFF
 _ENCRYPTED, _DESCRIPTOR = 0x0001, 0x0008
@@ -176,11 +177,14 @@ def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report)
     name_length, extra_length, comment_length = values[10:13]
     raw = body[:name_length]
     name = raw.decode("utf-8", "surrogateescape")
+    extra = body[name_length : name_length + extra_length]
+    other = _other_name(extra, raw) if extra else None
+    if other is not None:
+        report("zip.name", f"a second name, {other[:256]!a}, which some readers take", name)
     if comment_length:
         report("zip.comment", f"a record with a comment of {comment_length} bytes", name)
     if b"\0" in raw:
         report("zip.name", "a name with a zero byte, where some readers end it", name)
-    extra = body[name_length : name_length + extra_length]
     size, compressed, header = _widened(extra, size, compressed, values[16])
     if method == STORED and size != compressed:
         report("zip.stored_size", f"{compressed} bytes that are stored as they are, and called {size}", name)
@@ -208,6 +212,18 @@ def _wide(extra: bytes) -> list[int]:
             return [_U64.unpack_from(field, place)[0] for place in range(0, len(field) - 7, 8)]
         at += 4 + length
     return []
+
+
+def _other_name(extra: bytes, raw: bytes) -> bytes | None:
+    """The name in the field for names in UTF-8, where the first isn't in an alphabet that needs one."""
+    at = 0
+    while at + 4 <= len(extra):
+        ident, length = struct.unpack_from("<HH", extra, at)
+        name = extra[at + 9 : at + 4 + length]  # behind a version and a checksum
+        if ident == _UNICODE_PATH and raw.isascii() and name != raw:
+            return name
+        at += 4 + length
+    return None
 
 
 def _check_local(source: Source, raw: bytes, entry: Entry, report: Report) -> int:

@@ -30,6 +30,12 @@ def test_two_tensors_of_one_name(read: Read) -> None:
     assert "'1'" in result.end.reason
 
 
+@pytest.mark.parametrize("key", ["\u6a21" * 2000, "a" * 4096, "\U0001f600" * 4096])
+def test_a_key_of_many_bytes_and_few_letters_keeps_its_name(read: Read, key: str) -> None:
+    (tensor,) = read(save({key: torch.ones(2)}))["TENSOR"]
+    assert tensor.name == key
+
+
 @pytest.mark.parametrize("name", ["", "__metadata__", "a\0b%", "\ud800", "\ud800\udc00"])
 def test_a_name_that_safetensors_cannot_hold_is_escaped_and_the_sidecar_tells_the_original(
     name: str, read: Read
