@@ -45,8 +45,8 @@ _CALLER: _Texts = {
     "input.empty": ("it is empty", "fetch it again"),
     "folder.empty": ("the folder holds no file with anything in it", "check the path"),
     "folder.link": (
-        "{name} in it is a link to {target}, and only a cache's own links to its blobs are followed",
-        "put the file itself there",
+        "{name} in it is a link to {target}, and only those of a Hugging Face snapshot to its blobs are followed",
+        "put the file itself there, or name the snapshot's own folder",
     ),
     "folder.special": ("{name} in it is neither a file nor a folder", "take it out"),
     "folder.unopened": ("{name} in it can't be opened ({why})", "check its permissions"),

@@ -225,7 +225,7 @@ def test_folders_by_any_name(
     here.mkdir()
     (here / "link").symlink_to("model.pt")
     monkeypatch.chdir(here)
-    assert "link in it is a link to model.pt, and only a cache's own links" in refused([word], capsys)
+    assert "link in it is a link to model.pt, and only those of a Hugging Face snapshot" in refused([word], capsys)
 
 
 def test_another_digest_is_a_mismatch_and_starts_nothing(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,25 +27,23 @@ _COLOURS = {
     Verdict.CLEAN: "1;32",
 }
 
-_BESIDE = {"inside": "holding "}  # of a format that is not the file's first
-
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{neutral(name, 40)} {number}" for name, number in sorted(counts.items()))
 
 
 def _format(fact: FormatFact) -> str:
-    how = "" if fact.primary else _BESIDE.get(fact.by, "also ")
+    how = "" if fact.primary else "also "
     return how + neutral(fact.name, 64) + ("" if fact.supported else " (not supported yet)")
 
 
 def _formats(facts: Sequence[FormatFact]) -> Iterator[str]:
-    """Each once: a folder's files have the same ones."""
+    """Each once. Of a folder each file's is told, of an archive each format that is in it, however often."""
     counted = Counter(map(_format, (fact for fact in facts if fact.by != "inside")))
     inside = Counter(neutral(fact.name, 64) for fact in facts if fact.by == "inside")
     yield from counted
     if inside:
-        yield "with " + ", ".join(f"{number} {name}" for name, number in inside.items())
+        yield "with " + ", ".join(f"{number} {name}" if number > 1 else name for name, number in inside.items())
 
 
 def _file(report: Report, _verbose: int) -> Lines:

@@ -9,12 +9,13 @@ import pickle
 from pathlib import Path
 
 import pytest
+import torch
 
 from sandbox.controller import evaluate
 from sandbox.facts import Report, Verdict
 from sandbox.request import Request
 from tests.jail.payloads import running
-from tests.zoo_archives import tarred, zipped
+from tests.zoo_archives import saved, tarred, zipped
 
 pytestmark = [pytest.mark.jail, pytest.mark.one_jail]
 
@@ -51,6 +52,16 @@ def test_among_the_settings_of_stable_baselines(payload: bytes, tmp_path: Path) 
     assert report.verdict == Verdict.MALICIOUS
     assert "data!lr_schedule offset" in evidence(report)
     assert "net.connect" in {event.kind for event in report.dynamic.events}
+
+
+def test_what_the_reader_did_not_come_to_is_not_loaded(tmp_path: Path) -> None:
+    """torch, imported only then, would start threads and ask for CPUs, which looks like an attack."""
+    content = saved({"w": torch.ones(2)})
+    for _ in range(10):
+        content = gzip.compress(content)
+    report = report_of(content, tmp_path)
+    assert report.verdict == Verdict.INCONCLUSIVE
+    assert "more than 8 deep" in report.summary
 
 
 def test_a_bomb_writes_nothing(tmp_path: Path) -> None:

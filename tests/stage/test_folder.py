@@ -122,7 +122,9 @@ def test_a_blobs_folder_that_is_a_link_is_none(snapshot: Path) -> None:
 @pytest.mark.parametrize("target", ["pytorch_model.bin", "../outside", "unet", f"../../blobs/{DIGEST}"])
 def test_elsewhere_no_link_is_followed(repository: Path, target: str) -> None:
     (repository / "link").symlink_to(target)
-    with pytest.raises(CallerError, match=rf"link in it is a link to {target}, and only a cache's own links"):
+    with pytest.raises(
+        CallerError, match=rf"link in it is a link to {target}, and only those of a Hugging Face snapshot"
+    ):
         stage(repository)
 
 

@@ -16,7 +16,7 @@ def load(codec: str, load_as: LoadAs, supported: Container[str], place: Place) -
     """What it holds; None where that is nothing that has a loader. Raises UnreadableError, as the reader did."""
     held = place.content()
     content = inflate(Memory(memoryview(held), (0, len(held))), CODECS[codec], place.session)
-    found = formats.find(content, "") if content.length else []
-    if not found or found[0][0].name not in supported:
+    found = formats.inside(content, "")
+    if not found or found[0].name not in supported:
         return None
-    return load_as(found[0][0].name, place.inside(bytes(content.data)))
+    return load_as(found[0].name, place.inside(bytes(content.data)))

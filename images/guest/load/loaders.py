@@ -20,6 +20,7 @@ from guest.load import (
 )
 from guest.load.place import Place
 from guest.readers.compressed import CODECS
+from guest.readers.errors import UnreadableError
 
 Loader = Callable[[Place], Any]
 
@@ -60,7 +61,12 @@ def _compiled(method: str) -> type | None:
 
 
 def load(name: str, place: Place) -> Any:
-    """The loaded object. A class that refuses the state it is given counts as absent, and the load begins anew."""
+    """The loaded object. A class that refuses the state it is given counts as absent, and the load begins anew.
+
+    Raises UnreadableError for what the reader stopped before: importing its framework now would look like an attack.
+    """
+    if place.formats is not None and name not in place.formats:
+        raise UnreadableError(f"{name} inside of it, which the reader did not come to")
     while True:
         try:
             return LOADERS[name](place)

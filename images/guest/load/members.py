@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from pathlib import PurePosixPath
 from typing import Any
 
 from guest.load.place import Place
@@ -19,7 +18,7 @@ def load(members: Iterable[tuple[str, Place]], load_as: LoadAs, supported: Conta
     loaded = Members()
     for name, place in members:
         source = Memory(memoryview(place.content()), (0, 0))
-        found = formats.find(source, PurePosixPath(name).suffix) if source.length else []
-        if found and found[0][0].name in supported:
-            loaded[name] = load_as(found[0][0].name, place)
+        found = formats.inside(source, name)
+        if found and found[0].name in supported:
+            loaded[name] = load_as(found[0].name, place)
     return loaded

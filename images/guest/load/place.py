@@ -12,12 +12,16 @@ from guest.readers.session import Bounds, Session
 
 @dataclass(frozen=True)
 class Place:
-    """`data` is None for a file of its own. `mapped`: whether torch may map it. `session`: what was inflated so far."""
+    """`data` is None for a file of its own. `mapped`: whether torch may map it. `session`: what was inflated so far.
+
+    `formats`: those that the reader told of, whose frameworks are imported; None for any.
+    """
 
     path: str
     data: bytes | None = None
     mapped: bool = False
     session: Session = field(default_factory=lambda: Session(Bounds()))
+    formats: frozenset[str] | None = None
 
     def inside(self, data: bytes) -> Place:
         """What was taken out of it."""

@@ -79,11 +79,15 @@ def _arm(order: dict[str, Any]) -> None:
         sys.exit(0)
 
 
-def _loaded(order: dict[str, Any], files: list[tuple[int, str, bool]]) -> object:
+def _loaded(order: dict[str, Any], told: dict[str, Any]) -> object:
     """What the file holds; of a folder what all files hold, one after another. Raises what the loaders raise."""
     session = Session(Bounds.of(order["bounds"]))
-    named = order["files"]
-    models = [(named[at][1], form, Place(named[at][0], mapped=mapped, session=session)) for at, form, mapped in files]
+    named, files = order["files"], told["files"]
+    formats = frozenset([*(form for _, form, _ in files), *told["inside"]])
+    models = [
+        (named[at][1], form, Place(named[at][0], mapped=mapped, session=session, formats=formats))
+        for at, form, mapped in files
+    ]
     if order["folder"]:
         return folder.load(named, models)
     (_, form, place), *_ = models
@@ -95,7 +99,7 @@ def _load(order: dict[str, Any], told: dict[str, Any]) -> tuple[object, bool]:
     started = time.monotonic()
     result, error = None, ""
     try:
-        result = _loaded(order, told["files"])
+        result = _loaded(order, told)
     except BaseException as problem:
         error = hints.describe(problem)
     if order["code"]:

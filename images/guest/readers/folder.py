@@ -5,6 +5,7 @@ Whatever is no model is listed. An index and a configuration are looked into as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -24,10 +25,9 @@ from guest.readers.source import File, whole
 NAME = "folder"
 INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
 CODE = ".py"
-# What torch.load or pickle.load is used on whatever the content. Tokenizers and others use the rest of the extensions
-# that a file by itself would be read for.
-_IMPLIED = frozenset({".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl", ".pickle", ".joblib", ".dill"})
-_ALREADY = "safetensors"
+_TELLING = ("config.json", shards.INDEX)  # ends of names: honest ones are never long
+# "auto_map", of which JSON may spell each letter by its number.
+_AUTO_MAP = re.compile(b'"' + b"".join(rb"(?:%c|\\u(?i:%04x))" % (byte, byte) for byte in b"auto_map") + b'"')
 _SHOWN = 3  # names in one sentence
 
 
@@ -66,10 +66,7 @@ class FolderReading(Reading):
     def _object(self, file: File) -> object:
         """What the file holds, by the first format that its content is; by the others it is read, too."""
         source = whole(file)
-        found = formats.find(source, PurePosixPath(file.name).suffix) if source.length else []
-        if PurePosixPath(file.name).suffix.lower() not in _IMPLIED:
-            found = [row for row in found if row[1] == "content"]
-        forms = [form for form, _ in found]
+        forms = formats.inside(source, file.name)
         if len({form.family for form in forms}) > 1:
             names = " and ".join(form.name for form in forms)
             self._session.oddity(forms[0].name, "format.polyglot", f"the same bytes are {names}")
@@ -97,10 +94,9 @@ class FolderReading(Reading):
 
     def _unread(self, form: Found, file: File) -> None:
         """A format without a reader is no reason to leave the other files, unless code may hide in it."""
-        why = "it is safetensors already" if form.name == _ALREADY else f"{form.title}: not supported yet"
-        self._session.unread[file.name[: wire.MAX_NAME]] = why
-        if form.name not in refused.INERT:
-            self._session.incomplete(f"{file.name}: {form.title}, not supported yet")
+        self._session.unread[file.name[: wire.MAX_NAME]] = refused.why(form)
+        if formats.is_lacking(form, file.name):
+            self._session.incomplete(f"{file.name}: {refused.why(form)}")
 
     def _look_into(self, file: File) -> None:
         """Notes what is code, what says which code, and what says where the tensors are."""
@@ -110,12 +106,14 @@ class FolderReading(Reading):
             self._code(file, "a Python file")
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
-            if b'"auto_map"' in content:
+            if _AUTO_MAP.search(content):
                 named = shards.parse(content).get("auto_map")
                 self._code(file, f"auto_map names {ascii(named)[:512]}")
             found = shards.index(file.name, content) if file.name.endswith(shards.INDEX) else None
             if found:
                 self._indices[file.index] = found
+        elif path.name.endswith(_TELLING) and file.size:
+            self._session.incomplete(f"{file.name}: too long for what it is, so it was not looked into")
         self._session.file = 0
 
     def _code(self, file: File, detail: str) -> None:
@@ -130,6 +128,9 @@ class FolderReading(Reading):
             if missing:
                 detail = f"it names {_some(missing)}, which the folder doesn't hold"
                 self._odd(number, said, detail)
+            hidden = [shard for shard in missing if _is_unlisted(shard)]
+            if hidden:
+                self._session.incomplete(f"{said.name}: it names {_some(hidden)}, where nothing was looked at")
             # Of a set that isn't there at all nothing is lacking: only the other format's was fetched.
             if missing and len(missing) < len(said.shards):
                 self._session.incomplete(f"{said.name}: shards that it names are not there")
@@ -161,6 +162,11 @@ class FolderReading(Reading):
         self._session.file = number
         self._session.oddity(NAME, "folder.index", detail, said.name)
         self._session.file = 0
+
+
+def _is_unlisted(path: str) -> bool:
+    """Whether that could be there all the same: in a folder that isn't entered, or outside of this one."""
+    return path.startswith("/") or any(part.startswith(".") for part in path.split("/"))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from guest.readers.known import NestedLoad
 from guest.readers.session import Session
@@ -22,10 +21,3 @@ class Found:
     read: Callable[[Source, Session, NestedLoad], object] | None  # None: recognised, and not supported yet
     globals_only: Callable[[Source, Session, NestedLoad], object] | None = None  # of one that isn't supported
     title: str = ""  # for the sentence that says so
-
-
-class Format(Protocol):
-    """A format, or a family that only the content tells apart."""
-
-    def recognise(self, source: Source, head: bytes, session: Session) -> Found | None:
-        """By content. Reads as little as it can; notes nothing in the session. Raises nothing."""

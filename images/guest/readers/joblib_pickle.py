@@ -6,7 +6,6 @@ would be opcodes. A file in which they do something as opcodes is odd.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from math import prod
 
 from guest.readers.constructors import KnownConstructors
@@ -17,7 +16,7 @@ from guest.readers.numpy_dtypes import NumpyDtype
 from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.pickle_file import behind, unresolved
 from guest.readers.pickles import Unpickler
-from guest.readers.session import Bounds, Session, Where
+from guest.readers.session import Session, Where
 from guest.readers.source import Source
 from guest.readers.stream import Stream
 from guest.readers.tensors import HUGE, missing
@@ -34,7 +33,6 @@ _BESIDE = {
 }
 WRAPPERS = _INLINE | _BESIDE
 _ALIGNMENT = "numpy_array_alignment_bytes"
-_SECOND_LOOK = 1_000_000  # opcodes
 
 
 def read(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
@@ -53,10 +51,16 @@ def read(source: Source, session: Session, nested: NestedLoad, record: str = "")
 
 def _read_as_pickle(source: Source, session: Session, nested: NestedLoad, record: str) -> None:
     """What plain pickle.load would do with the same bytes, where that is more than joblib does."""
-    other = Session(Bounds(nodes=_SECOND_LOOK, pickle_bytes=_SECOND_LOOK * 16))
+    other = Session(session.bounds)
     known = KnownConstructors(other, source.origin, unresolved(other), nested)
-    with suppress(UnreadableError):
-        Unpickler(Stream(source, other), other, known, NAME, record).load()
+    unpickler = Unpickler(Stream(source, other), other, known, NAME, record)
+    try:
+        unpickler.load()
+        behind(unpickler, other)
+    except BoundError:
+        session.incomplete("what plain pickle makes of joblib's arrays was not followed to its end")
+    except UnreadableError:
+        pass
     used = {key[2] for key in session.uses}
     for name in dict.fromkeys(key[2] for key in other.uses):
         if name not in used:

@@ -26,13 +26,6 @@ class NestedLoad(Protocol):
         """What a compressed file holds, whatever it is. Raises UnreadableError for what is no model."""
 
 
-class Buildable(Protocol):
-    """A value that takes a state by BUILD, once."""
-
-    def build(self, state: object, record: Record) -> None:
-        """Raises ArgumentsError."""
-
-
 @dataclass
 class Record:
     """One pickle record: where it lies, what its persistent ids mean, how a file inside of it is read."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from guest.readers import bare_pickle, formats, pickle_file, refused, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
@@ -39,17 +37,16 @@ class Nested:
         if self._too_deep():
             return Unresolved(name)
         with self._session.within(name) as path:
-            return self._read(source, PurePosixPath(name).suffix, path)
+            return self._read(source, formats.inside(source, name), path)
 
     def content(self, source: Source) -> object:
         """What was compressed stands where the compressed file stood: the same name, the same path."""
         if self._too_deep():
             return Unresolved("compressed")
-        return self._read(source, "", self._session.member)
+        return self._read(source, formats.inside(source, ""), self._session.member)
 
-    def _read(self, source: Source, extension: str, path: str) -> object:
+    def _read(self, source: Source, found: list[Found], path: str) -> object:
         session = self._session
-        found = [form for form, _ in formats.find(source, extension)] if source.length else []
         if len({form.family for form in found}) > 1:
             names = " and ".join(form.name for form in found)
             session.oddity(found[0].name, "format.polyglot", f"the same bytes are {names}")
@@ -74,9 +71,9 @@ class Nested:
     def _unread(self, form: Found, path: str) -> None:
         """A member in a format without a reader is no reason to leave the others, unless code may hide in it."""
         if len(self._session.unread) < MAX_UNREAD:
-            self._session.unread.setdefault(path or "its content", f"{form.title}: not supported yet")
-        if form.name not in refused.INERT:
-            self._session.incomplete(f"{path or 'its content'}: {form.title}, not supported yet")
+            self._session.unread.setdefault(path or "its content", refused.why(form))
+        if formats.is_lacking(form, path):
+            self._session.incomplete(f"{path or 'its content'}: {refused.why(form)}")
 
     def _too_deep(self) -> bool:
         deepest = self._session.bounds.archives

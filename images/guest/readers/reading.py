@@ -8,7 +8,7 @@ from typing import Any
 
 import wire
 
-from guest.readers import formats, members, plan
+from guest.readers import formats, members, plan, refused
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.nested import Nested
@@ -113,7 +113,7 @@ class Reading:
         source = whole(self._file)
         if form.read is not None:
             return form.read(source, self._session, self._nested)
-        self._session.incomplete(f"{form.title}: not supported yet")
+        self._session.incomplete(refused.why(form))
         if form.globals_only is not None:
             form.globals_only(source, self._session, self._nested)
         return None

@@ -52,6 +52,14 @@ def test_arrays_are_as_joblib_loads_them(compress: Any, protocol: int, tmp_path:
     }
 
 
+def test_arrays_behind_more_than_is_tried_for_a_format_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "vectorizer.joblib"
+    joblib.dump({"vocabulary": [f"{number:0255}" for number in range(70_000)], "idf": np.arange(9.0)}, path)
+    result = read_file(path)
+    assert result.end.reason == ""
+    assert [row.name for row in result["TENSOR"]] == ["idf"]
+
+
 def test_an_uncompressed_array_is_copied_from_behind_its_padding(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump({"w": np.arange(8.0)}, path)
@@ -105,6 +113,16 @@ def test_an_array_whose_bytes_are_opcodes(read: Read) -> None:
     result = read(wrapped(b"0cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
     assert "joblib.opcodes" in result.oddities
     assert result.uses("os.system") == {"reduce"}
+
+
+def test_an_array_whose_bytes_are_several_pickles(read: Read) -> None:
+    result = read(wrapped(b"N.cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
+    assert result.uses("os.system") == {"reduce"}
+
+
+def test_an_array_of_more_opcodes_than_are_followed(read: Read) -> None:
+    result = read(wrapped(b"N0" * 600_000 + b"0cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
+    assert not result.end.complete
 
 
 def test_an_array_inside_of_a_frame(read: Read) -> None:
