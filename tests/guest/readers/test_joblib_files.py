@@ -12,8 +12,8 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from guest.readers.session import Bounds
 from guest.load import joblib_file, unpickler, witness
+from guest.readers.session import Bounds
 
 from tests.guest.readers.reading_results import Result, read_file
 from tests.zoo_numpy import arrays
