@@ -102,6 +102,7 @@ def test_the_installed_command_is_of_this_version(installed: Path) -> None:
 
 
 @pytest.mark.jail
+@pytest.mark.one_jail
 def test_the_installed_command_evaluates_from_the_root_folder(installed: Path, tmp_path: Path) -> None:
     model = tmp_path / "numbers.pkl"
     model.write_bytes(pickle.dumps({"epoch": 3, "step": 1200}, protocol=4))

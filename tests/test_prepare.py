@@ -26,6 +26,7 @@ def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.jail
+@pytest.mark.one_jail
 @pytest.mark.usefixtures("without_engine")
 def test_auto_prepares_the_lightest_and_undoes_it(case: Case) -> None:
     jails = (Docker(case.packages, IMAGES), Bubblewrap(case.packages))

@@ -16,7 +16,7 @@ import wire
 # Beyond their rows such events are counted, and nothing is lost by that. Their rows are their own: a late import would
 # use up those of a payload's looks.
 HARMLESS = frozenset({"file.read", "file.probe", "memory.library"})
-INSTALLED = ("/usr/", "/lib", "/env", "/code", "/sys/devices/system/", "/home/user")
+INSTALLED = ("/usr/", "/lib", "/env", "/code", "/layers/", "/model/", "/sys/devices/system/", "/home/user")
 FIRST = "load"  # phase
 _LATER = 4  # times fewer rows in each of the later ones, which are short
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,24 @@ Evaluate = Callable[..., Report]
 def jail(request: pytest.FixtureRequest) -> str:
     """The jail's name. An ordinary user's run names those it may use in SANDBOX_LOAD_TEST_JAILS."""
     return str(request.param)
+
+
+def in_one_jail(test: Callable[..., None]) -> Callable[..., None]:
+    """For a test of what no jail could change: it runs in bubblewrap, once."""
+    return pytest.mark.one_jail(pytest.mark.parametrize("jail", ["bubblewrap"])(test))
+
+
+def parametrize_jails(metafunc: pytest.Metafunc, wherever: Container[str]) -> None:
+    """A module's tests in bubblewrap and in gVisor, whose observers and kernels differ.
+
+    Docker has bubblewrap's, and so has a bubblewrap that root starts. The tests that are named, without `test_`, show
+    what mounts, users and limits could change, so they run in those, too.
+    """
+    if "jail" in metafunc.fixturenames:
+        named = metafunc.function.__name__.removeprefix("test_") in wherever
+        once = () if named else (pytest.mark.one_jail,)
+        jails = [jail for jail in JAILS if named or jail != "docker"]
+        metafunc.parametrize("jail", [pytest.param(jail, marks=once if jail == "bubblewrap" else ()) for jail in jails])
 
 
 def hide_layers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

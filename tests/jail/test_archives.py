@@ -17,7 +17,7 @@ from sandbox.request import Request
 from tests.jail.payloads import running
 from tests.zoo_archives import saved, tarred, zipped
 
-pytestmark = pytest.mark.jail
+pytestmark = [pytest.mark.jail, pytest.mark.one_jail]
 
 CONNECT = "import socket; socket.create_connection(('203.0.113.7', 4444), 1)"
 HARMLESS = pickle.dumps({"step": 1}, 4)

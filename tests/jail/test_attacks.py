@@ -8,9 +8,29 @@ import signal
 import pytest
 
 from sandbox.facts import Report, Verdict
-from tests.jail.conftest import Evaluate
+from tests.jail.conftest import Evaluate, parametrize_jails
 
 pytestmark = pytest.mark.jail
+
+IN_EVERY_JAIL = [
+    "every_thread_carries_the_filter",
+    "calls_of_a_foreign_abi_are_denied_and_recorded",
+    "an_interrupt_of_i386_is_denied_and_recorded",
+    "pid_1_is_out_of_reach",
+    "the_environment_of_pid_1_tells_nothing",
+    "own_executable_memory_is_refused",
+    "nothing_of_the_host_is_there",
+    "no_package_of_the_host_can_be_imported",
+    "nothing_outside_the_jail_s_own_tmp_can_be_written",
+    "a_flood_of_output_is_bounded",
+    "a_memory_bomb_ends_the_load_and_not_the_evaluation",
+    "a_load_that_never_ends_is_ended",
+    "what_happens_at_exit_is_watched",
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    parametrize_jails(metafunc, IN_EVERY_JAIL)
 
 
 def printed(report: Report) -> str:

@@ -79,7 +79,7 @@ def holds_both(output: Path) -> bool:
     return held.keys() == {**A, **B}.keys() and all(torch.equal(held[name], {**A, **B}[name]) for name in held)
 
 
-@pytest.mark.parametrize("jail", [name for name in JAILS if name in ("bubblewrap", "docker")])
+@pytest.mark.parametrize("jail", JAILS)
 def test_shards_of_a_cache_become_one_file_beside_it(jail: str, tmp_path: Path) -> None:
     snapshot = cached(tmp_path)
     report = evaluated(snapshot, jail)
@@ -94,6 +94,7 @@ def test_shards_of_a_cache_become_one_file_beside_it(jail: str, tmp_path: Path) 
     assert not report.dynamic.conversations
 
 
+@pytest.mark.one_jail
 def test_a_conversion_is_verified_against_the_folder(tmp_path: Path) -> None:
     root = repository(tmp_path / "repo")
     output = tmp_path / "repo.safetensors"
@@ -112,6 +113,7 @@ def test_a_conversion_is_verified_against_the_folder(tmp_path: Path) -> None:
     assert f"'{ONE}' is in the manifest and not in the source" in check(output, root, replan=False, jail="auto").text
 
 
+@pytest.mark.one_jail
 def test_a_shard_that_acts_is_named(tmp_path: Path) -> None:
     root = repository(tmp_path / "repo")
     bare(call("posix", "system", "id"), root / TWO)
@@ -122,6 +124,7 @@ def test_a_shard_that_acts_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "repo.safetensors").exists()
 
 
+@pytest.mark.one_jail
 def test_a_shard_that_is_not_there_is_no_clean_model(tmp_path: Path) -> None:
     root = repository(tmp_path / "repo")
     (root / TWO).unlink()
@@ -131,6 +134,7 @@ def test_a_shard_that_is_not_there_is_no_clean_model(tmp_path: Path) -> None:
     assert not (tmp_path / "repo.safetensors").exists()
 
 
+@pytest.mark.one_jail
 def test_its_code_runs_under_detonate_alone_and_shows_in_the_story(tmp_path: Path) -> None:
     root = repository(tmp_path / "repo")
     torch.save(A, root / "extra.bin")
@@ -144,6 +148,7 @@ def test_its_code_runs_under_detonate_alone_and_shows_in_the_story(tmp_path: Pat
     assert report.comparison.agree == 6  # the members' paths in front, in the file and in memory
 
 
+@pytest.mark.one_jail
 def test_an_output_inside_of_the_input_is_refused(tmp_path: Path) -> None:
     root = repository(tmp_path / "repo")
     with pytest.raises(Exception, match="would be inside the folder that is the input"):

@@ -12,12 +12,11 @@ import pytest
 from guest.detonation import require_no_network
 
 from sandbox.facts import Report, Verdict
-from tests.jail.conftest import JAILS, Evaluate
+from tests.jail.conftest import Evaluate, parametrize_jails
 
 pytestmark = pytest.mark.jail
 
-# docker has bubblewrap's observer and kernel. What its own mounts, user and limits could change is tried in it, too.
-IN_DOCKER = [
+IN_EVERY_JAIL = [
     "a_fork_bomb_ends_at_the_limit",
     "files_that_are_none_do_not_make_pid_1_wait",
     "nothing_leaves_while_everything_is_answered",
@@ -28,9 +27,7 @@ IN_DOCKER = [
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "jail" in metafunc.fixturenames:
-        named = metafunc.function.__name__.removeprefix("test_")
-        metafunc.parametrize("jail", [jail for jail in JAILS if jail != "docker" or named in IN_DOCKER])
+    parametrize_jails(metafunc, IN_EVERY_JAIL)
 
 
 _LIBC = """

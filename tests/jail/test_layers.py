@@ -216,15 +216,20 @@ with open(sys.argv[2], "wb") as file:
 """
 
 
+@pytest.fixture(scope="module")
+def scikit_learn() -> None:
+    """Its layer, which is made when it isn't there."""
+    prepare.setup("bubblewrap", print, ["sklearn"])
+
+
 def made(program: str, path: Path) -> Path:
     """A pickle, by the layer's own scikit-learn."""
-    prepare.setup("bubblewrap", print, ["sklearn"])
     subprocess.run([sys.executable, "-B", "-c", program, given(LAYERS["sklearn"]).folder, path], check=True)
     return path
 
 
 @pytest.fixture(scope="module")
-def estimators(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def estimators(scikit_learn: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three fitted estimators in a pickle."""
     return made(MAKE, tmp_path_factory.mktemp("estimators") / "estimators.pkl")
 
@@ -232,13 +237,14 @@ def estimators(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def judged(model: Path) -> tuple[Report, bytes]:
     """A clean report, whose every tensor is in memory as in the file, and the weights."""
     output = model.parent / "out.safetensors"
-    report = evaluate(Request(model, jail=JAILS[0], output=output, force=True, timeout=60))
+    report = evaluate(Request(model, jail="bubblewrap", output=output, force=True, timeout=60))
     assert (report.verdict, report.dynamic.load_error) == (Verdict.CLEAN, ""), (report.summary, report.findings)
     assert (report.comparison.differ, report.comparison.missing, report.comparison.extra) == ((), (), ())
     return report, output.read_bytes()
 
 
 @pytest.mark.jail
+@pytest.mark.one_jail
 def test_with_its_layer_a_class_is_there_and_without_it_the_weights_are_the_same(
     estimators: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +265,8 @@ def test_with_its_layer_a_class_is_there_and_without_it_the_weights_are_the_same
 
 
 @pytest.mark.jail
-def test_classes_that_have_gone_or_changed_are_absent_and_no_alarm(tmp_path: Path) -> None:
+@pytest.mark.one_jail
+def test_classes_that_have_gone_or_changed_are_absent_and_no_alarm(scikit_learn: None, tmp_path: Path) -> None:
     report, _ = judged(made(MAKE_OLD, tmp_path / "old.pkl"))
     absent = {row.name: (row.reason, row.layer) for row in report.dynamic.absent}
     assert absent.keys() == {"sklearn.ensemble.forest.RandomForestClassifier", "sklearn.tree._tree.Tree"}
@@ -268,8 +275,9 @@ def test_classes_that_have_gone_or_changed_are_absent_and_no_alarm(tmp_path: Pat
 
 
 @pytest.mark.jail
-@pytest.mark.usefixtures("estimators")
-def test_nobody_writes_to_a_layer(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("scikit_learn")
+@pytest.mark.parametrize("jail", JAILS)
+def test_a_layer_is_there_and_nobody_writes_to_it(jail: str, tmp_path: Path) -> None:
     source = """
         import os, threadpoolctl
         print("from", threadpoolctl.__file__)
@@ -280,7 +288,7 @@ def test_nobody_writes_to_a_layer(tmp_path: Path) -> None:
                 print("denied")
         """
     model = running(source, tmp_path / "model.pkl")
-    report = evaluate(Request(model, jail=JAILS[0], write=False, timeout=60))
+    report = evaluate(Request(model, jail=jail, write=False, timeout=60))
     printed = "".join(text for _, text, _ in report.dynamic.printed)
     assert printed.split() == ["from", "/layers/sklearn/threadpoolctl.py", *["denied"] * 3]
     assert not (given(LAYERS["sklearn"]).folder / "new").exists()

@@ -17,7 +17,7 @@ from sandbox.request import Request
 from sandbox.verification import check
 from sandbox.weights.verify import load_manifest
 
-pytestmark = pytest.mark.jail
+pytestmark = [pytest.mark.jail, pytest.mark.one_jail]
 JAIL = "bubblewrap"
 
 

@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 
 from sandbox.facts import Event, Report, Verdict
-from tests.jail.conftest import Evaluate
+from tests.jail.conftest import Evaluate, parametrize_jails
 
 pytestmark = pytest.mark.jail
+
+IN_EVERY_JAIL = [
+    "a_trap_acts_when_it_is_touched",
+    "an_object_that_keeps_the_exercise_waiting_runs_out_of_time",
+    "a_time_bomb_goes_off_on_another_day",
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    parametrize_jails(metafunc, IN_EVERY_JAIL)
 
 
 class _Made:

@@ -11,25 +11,21 @@ import torch
 from sandbox.controller import evaluate
 from sandbox.facts import Report, Verdict
 from sandbox.request import Request
-from tests.jail.conftest import JAILS
 from tests.zoo_programs import dynamic_program
 
 pytestmark = [
     pytest.mark.jail,
+    # What torch does with its programs is the same in each.
+    pytest.mark.one_jail,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
 
-# One jail, the one that starts fastest: what torch does with its programs is the same in each.
-in_one = pytest.mark.parametrize("jail", JAILS[:1])
+def loaded(path: Path) -> Report:
+    return evaluate(Request(path, write=False, jail="bubblewrap"))
 
 
-def loaded(path: Path, jail: str) -> Report:
-    return evaluate(Request(path, write=False, jail=jail))
-
-
-@in_one
-def test_code_in_a_size_is_seen_by_the_reader_and_by_the_watch(jail: str, tmp_path: Path) -> None:
+def test_code_in_a_size_is_seen_by_the_reader_and_by_the_watch(tmp_path: Path) -> None:
     honest, evil = tmp_path / "honest.pt2", tmp_path / "model.pt2"
     dynamic_program(honest)
     with zipfile.ZipFile(honest) as old, zipfile.ZipFile(evil, "w") as new:
@@ -39,7 +35,7 @@ def test_code_in_a_size_is_seen_by_the_reader_and_by_the_watch(jail: str, tmp_pa
                 before, after = content.split(b'"expr_str": "', 1)
                 content = before + b"\"expr_str\": \"__import__('os').system('id')" + after[after.index(b'"') :]
             new.writestr(name, content)
-    report = loaded(evil, jail)
+    report = loaded(evil)
     assert report.verdict is Verdict.MALICIOUS
     assert {"event.program", "oddity.expression"} <= {finding.rule for finding in report.findings}
 
@@ -64,10 +60,9 @@ class Thief(torch.nn.Module):
         return self.weight
 
 
-@in_one
-def test_a_script_that_unpacks_something_else_is_caught(jail: str, tmp_path: Path) -> None:
+def test_a_script_that_unpacks_something_else_is_caught(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     torch.jit.script(Thief()).save(str(path))
-    report = loaded(path, jail)
+    report = loaded(path)
     assert report.verdict is Verdict.MALICIOUS
     assert {"event.decoy", "weights.differ"} <= {finding.rule for finding in report.findings}

@@ -27,7 +27,7 @@ from sandbox.weights.header import layout
 from sandbox.weights.plan import Caps, PlanCheck, is_contiguous
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 10
+SECONDS = 5
 SEED = os.environ.get("SANDBOX_LOAD_FUZZ_SEED", "ci")
 
 

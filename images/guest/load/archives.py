@@ -37,7 +37,7 @@ def taken(archive: tarfile.TarFile, entry: tarfile.TarInfo | str) -> bytes:
 def zipped(load_as: LoadAs, supported: Container[str], place: Place) -> Any:
     """Its files."""
     with place.open() as file, zipfile.ZipFile(file) as archive:
-        entries = (entry for entry in archive.infolist() if not entry.is_dir())
+        entries = (entry for entry in archive.infolist() if not is_folder(entry))
         found = ((entry.filename, place.inside(inflated(archive, entry, place))) for entry in entries)
         return members.load(found, load_as, supported)
 
@@ -47,7 +47,7 @@ def stable_baselines(load_as: LoadAs, supported: Container[str], place: Place) -
     with place.open() as file, zipfile.ZipFile(file) as archive:
         data = settings(inflated(archive, archive.getinfo(DATA), place))
         loaded = Members({DATA: _unpickled(data)})
-        others = (entry for entry in archive.infolist() if not entry.is_dir() and entry.filename != DATA)
+        others = (entry for entry in archive.infolist() if not is_folder(entry) and entry.filename != DATA)
         found = ((entry.filename, place.inside(inflated(archive, entry, place))) for entry in others)
         loaded.update(members.load(found, load_as, supported))
         return loaded
@@ -61,6 +61,11 @@ def _unpickled(data: dict[str, Any]) -> dict[str, Any]:
             with contextlib.suppress(RuntimeError, TypeError):
                 objects[key] = unpickler.load(io.BytesIO(value))
     return objects
+
+
+def is_folder(entry: zipfile.ZipInfo) -> bool:
+    """One with content is a file to whoever reads it by its name."""
+    return entry.is_dir() and not entry.file_size
 
 
 def inflated(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Place) -> bytes:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from guest.readers import joblib_pickle, pickle_file, torch_legacy
-from guest.readers.errors import BoundError, UnreadableError
-from guest.readers.inert import Call
+from guest.readers.errors import BoundError, DisputedError, UnreadableError
+from guest.readers.inert import Call, Unresolved
 from guest.readers.interface import Found
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Bounds, Session, Where
 from guest.readers.source import Source
 from guest.readers.stream import CHUNK, Stream
+from guest.readers.zip_directory import LOCAL_MAGIC
 
 NAME = pickle_file.NAME
 FAMILY = "pickle"
 _TRIAL_NODES = 1_000_000
+_TRIAL_BYTES = 256 << 20  # of text: what stays in the file isn't counted
 _NAMING = ("reference", "extension")  # uses that do nothing yet; other formats begin as these opcodes, too
 _JOBLIB = b"joblib.numpy_pickle"
 _SOUGHT = 256 << 20  # bytes from the start
 
 
 class _Trial:
-    """Constructors for finding out what a stream is: they do nothing, and know no persistent id."""
+    """Constructors for finding out what a stream is: they do nothing."""
 
     def call(self, made: Call, _: Where) -> object:
         return made
@@ -34,18 +36,20 @@ class _Trial:
     def build(self, *_: object) -> None:
         return None
 
-    def persistent(self, *_: object) -> object:
-        raise UnreadableError("a persistent id, where nothing resolves it")
+    def persistent(self, pid: object, _: Where) -> object:
+        return Unresolved(pid)  # what reads on where nothing resolves it runs what follows
 
 
 def recognise(source: Source, head: bytes, *, implied: bool) -> Found | None:
     """What the stream at the front is. `implied`: the file's name says pickle, so whatever it is, it is read as one."""
-    trial = Session(Bounds(nodes=_TRIAL_NODES, pickle_bytes=_TRIAL_NODES * 16))
+    if head.startswith(LOCAL_MAGIC) and not implied:
+        return None  # to a pickle it begins with a persistent id, and no reader of archives looks for that
+    trial = Session(Bounds(nodes=_TRIAL_NODES, pickle_bytes=_TRIAL_BYTES))
     root, stopped = None, False
     try:
         root, stopped = _trial_object(source, trial), True
-    except BoundError:
-        return _too_long(source)
+    except (BoundError, DisputedError):
+        return _undecided(source)
     except UnreadableError:
         pass
     if stopped and type(root) is int and root == torch_legacy.MAGIC:
@@ -61,8 +65,8 @@ def _trial_object(source: Source, trial: Session) -> object:
     return Unpickler(Stream(source, trial), trial, _Trial(), NAME, "").load()
 
 
-def _too_long(source: Source) -> Found:
-    """So many opcodes without a fault are a pickle; joblib's names its module before the first array."""
+def _undecided(source: Source) -> Found:
+    """What has no fault as far as it was followed is a pickle; joblib's names its module before the first array."""
     for at in range(0, min(source.length, _SOUGHT), CHUNK):
         if _JOBLIB in source.at(at, min(CHUNK + len(_JOBLIB), source.length - at)):
             return Found(joblib_pickle.NAME, FAMILY, joblib_pickle.read)

@@ -67,11 +67,12 @@ class Codec:
 
 
 def _starts(codec: Callable[[], _Inflater]) -> Callable[[bytes], bool]:
-    """For formats with a weak mark: whether the beginning can be inflated."""
+    """For formats with a weak mark: whether the beginning can be inflated. A stream may be empty: another follows."""
 
     def begins(head: bytes) -> bool:
+        inflater = codec()
         try:
-            return bool(codec().decompress(head, 1))
+            return bool(inflater.decompress(head, 1)) or inflater.eof
         except _BROKEN:
             return False
 
@@ -81,6 +82,19 @@ def _starts(codec: Callable[[], _Inflater]) -> Callable[[bytes], bool]:
 def _is_zlib(head: bytes) -> bool:
     """The header that joblib and most writers make: a window of 32 KiB, no dictionary, its own checksum."""
     return head[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda") and _starts(_zlib)(head)
+
+
+def _is_lzma(head: bytes) -> bool:
+    """The mark that joblib goes by; without it, what Python's lzma takes for this format: its header has none."""
+    form = lzma.FORMAT_ALONE if head.startswith(b"\x5d\x00") else lzma.FORMAT_AUTO
+    inflater = lzma.LZMADecompressor(form, memlimit=_XZ_MEMORY)
+    try:
+        made = inflater.decompress(head, 1)
+    except (lzma.LZMAError, EOFError) as error:
+        return "Memory" in str(error)  # of a header that is right, and asks for too much
+    if made or not inflater.eof:
+        return bool(made)
+    return form == lzma.FORMAT_ALONE or _is_lzma(inflater.unused_data)  # nothing, and then another stream
 
 
 def _zlib() -> _Inflater:
@@ -108,7 +122,7 @@ CODECS = {
         Codec("gzip", lambda head: head.startswith(b"\x1f\x8b"), _gzip, several=True, padded=True),
         Codec("bzip2", lambda head: head[:3] == b"BZh" and head[4:10] in _BZIP2_BLOCKS, bz2.BZ2Decompressor, True),
         Codec("xz", lambda head: head.startswith(b"\xfd7zXZ\x00"), _xz, several=True, padded=True),
-        Codec("lzma", lambda head: head.startswith(b"\x5d\x00\x00") and _starts(_lzma)(head), _lzma),
+        Codec("lzma", _is_lzma, _lzma),
         Codec("zlib", _is_zlib, _zlib),
         Codec("lz4", lambda head: head.startswith(MAGIC), Lz4Decompressor, several=True),
     )

@@ -66,9 +66,9 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
     if len(items) % 2:
         raise UnreadableError("an odd number of keys and values")
     if isinstance(target, dict):
-        for at in range(0, len(items), 2):
-            check_key(items[at])
-            target[items[at]] = items[at + 1]
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            check_key(key)
+            target[key] = value
     elif isinstance(target, Call):
         target.pairs.extend(zip(items[::2], items[1::2], strict=True))
         _acted(reader, target, "extend", items)

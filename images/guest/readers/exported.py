@@ -38,6 +38,7 @@ _SCALARS = {
     9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16", 29: "float8_e4m3fn",
     30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz", 33: "float8_e8m0fnu", 34: "uint32", 35: "uint64",
 }  # fmt: skip
+_OPAQUE = "opaque_obj_"  # torch unpickles those, whatever else is said of them
 _OLD = "serialized_exported_program.json"
 _OLD_TENSORS = ("serialized_state_dict", "serialized_constants")
 _OLD_ENDS = (".pt", ".json")
@@ -62,10 +63,16 @@ def read(directory: Directory, session: Session, nested: NestedLoad) -> object:
     archive = _Archive(directory, session, nested)
     read_others(TorchZip(directory.source, directory.entries, session), (), session, nested, NAME)
     if archive.find(_OLD):
+        if any(name.rpartition("/")[2].lower() == "archive_format" for name in archive.names("")):
+            session.oddity(NAME, "export.versions", "a program of each of torch.export's formats")
+            session.incomplete("two programs in one archive: torch's versions differ in which one they load")
         return _old(archive)
     if archive.names(_NATIVE):
         session.incomplete("machine code of AOTInductor, which loading the file runs")
     models = [name.removesuffix(".json") for name in archive.names(_MODELS) if name.endswith(".json")]
+    if len(models) < len(archive.names(_MODELS)):
+        session.oddity(NAME, "export.model", "a program that isn't called one, which torch loads all the same")
+        session.incomplete("a program under a name that no program has")
     if not models:
         raise UnreadableError("a torch.export archive without a program")
     return Members({model: _program(archive, model) for model in models})
@@ -148,7 +155,7 @@ def _payload(archive: _Archive, folder: str, config: str, legacy: str) -> dict[s
 
 def _row(archive: _Archive, folder: str, row: Any, storages: dict[str, Storage]) -> object:
     path = folder + row["path_name"]
-    if row["use_pickle"]:
+    if row["use_pickle"] or row["path_name"].startswith(_OPAQUE):
         return archive.nested(path)
     meta = row["tensor_meta"]
     dtype = TORCH.get(_SCALARS.get(meta["dtype"], ""))

@@ -1,20 +1,25 @@
-"""Sizes that a program computes: texts that torch.export has sympy evaluate, as Python, while it loads.
+"""What of a program's JSON torch.export runs while it loads: sizes, which sympy evaluates as Python, and imports.
 
 An honest one names symbols and calls sympy's functions. Strings but for symbols' names, attributes, subscripts and
-calls of anything else are what code is made of.
+calls of anything else are what code is made of. The shapes of its arguments, JSON in texts, may name a module and what
+of it an empty place is filled with, or an enumeration: those modules are imported.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from guest.readers.errors import BoundError
+from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.session import Session
 
 ODDITY = "export.expression"
+IMPORT = "export.import"
 
 _KEY = "expr_str"
+_SPECS = ("in_spec", "out_spec", "context")
+_FACTORY = "default_factory_module"
 _TOKEN = re.compile(
     r"""\s+
     | (?:[A-Z][A-Za-z0-9]* (?: _[A-Za-z0-9]+ )* | floor | ceiling | sqrt | log | exp) [(]  # a call
@@ -51,4 +56,26 @@ def check(program: Any, record: str, form: str, session: Session) -> None:
             text = node.get(_KEY)
             if isinstance(text, str) and not is_plain(text):
                 session.oddity(form, ODDITY, f"a size is {text[:200]!a}", record)
+            imported = _imported(node)
+            if imported is not None:
+                session.oddity(form, IMPORT, f"it has {imported} imported", record)
             todo += node.values()
+            todo += [_parsed(node[key], session) for key in _SPECS if isinstance(node.get(key), str)]
+
+
+def _imported(node: dict[str, Any]) -> str | None:
+    """The module that torch imports for it, but for those whose types are everywhere."""
+    if "__enum__" in node:
+        return ascii(node.get("fqn"))[:200]
+    module = node.get(_FACTORY)
+    return ascii(module)[:200] if _FACTORY in node and module not in ("builtins", "collections") else None
+
+
+def _parsed(text: str, session: Session) -> Any:
+    session.spend_bytes(len(text))
+    try:
+        return json.loads(text)  # as torch does: of two values of one key the last
+    except ValueError:
+        return None
+    except RecursionError:
+        raise UnreadableError("the shape of an argument, nested beyond reason") from None

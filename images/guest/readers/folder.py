@@ -5,6 +5,7 @@ Whatever is no model is listed. An index and a configuration are looked into as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -24,6 +25,9 @@ from guest.readers.source import File, whole
 NAME = "folder"
 INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
 CODE = ".py"
+_TELLING = ("config.json", shards.INDEX)  # ends of names: honest ones are never long
+# "auto_map", of which JSON may spell each letter by its number.
+_AUTO_MAP = re.compile(b'"' + b"".join(rb"(?:%c|\\u(?i:%04x))" % (byte, byte) for byte in b"auto_map") + b'"')
 _SHOWN = 3  # names in one sentence
 
 
@@ -102,12 +106,14 @@ class FolderReading(Reading):
             self._code(file, "a Python file")
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
-            if b'"auto_map"' in content:
+            if _AUTO_MAP.search(content):
                 named = shards.parse(content).get("auto_map")
                 self._code(file, f"auto_map names {ascii(named)[:512]}")
             found = shards.index(file.name, content) if file.name.endswith(shards.INDEX) else None
             if found:
                 self._indices[file.index] = found
+        elif path.name.endswith(_TELLING) and file.size:
+            self._session.incomplete(f"{file.name}: too long for what it is, so it was not looked into")
         self._session.file = 0
 
     def _code(self, file: File, detail: str) -> None:
@@ -122,6 +128,9 @@ class FolderReading(Reading):
             if missing:
                 detail = f"it names {_some(missing)}, which the folder doesn't hold"
                 self._odd(number, said, detail)
+            hidden = [shard for shard in missing if _is_unlisted(shard)]
+            if hidden:
+                self._session.incomplete(f"{said.name}: it names {_some(hidden)}, where nothing was looked at")
             # Of a set that isn't there at all nothing is lacking: only the other format's was fetched.
             if missing and len(missing) < len(said.shards):
                 self._session.incomplete(f"{said.name}: shards that it names are not there")
@@ -153,6 +162,11 @@ class FolderReading(Reading):
         self._session.file = number
         self._session.oddity(NAME, "folder.index", detail, said.name)
         self._session.file = 0
+
+
+def _is_unlisted(path: str) -> bool:
+    """Whether that could be there all the same: in a folder that isn't entered, or outside of this one."""
+    return path.startswith("/") or any(part.startswith(".") for part in path.split("/"))
 
 
 def _some(names: Sequence[str]) -> str:

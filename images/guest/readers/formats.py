@@ -55,6 +55,8 @@ _FLAVOURS = {
     stable_baselines.NAME: stable_baselines.found,
     zips.NAME: zips.found,
 }
+_TORCH = (torch_zip.NAME, torchscript.NAME, exported.NAME)
+_NUMPY = ".npz"
 _NEMO = "model_config.yaml"
 
 
@@ -77,11 +79,13 @@ def _is_model(name: str) -> bool:
 def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     """Each format with how it was found, "content" or "extension"; the primary one first."""
     head = source.at(0, min(HEAD, source.length))
-    found = _archives(source, head)
+    found = _archives(source, head, extension)
     found += [_tar(source)] if tars.is_tar(head) else []
     readable = (bare_pickle.recognise(source, head, implied=False), npy.recognise(head), compressed.recognise(head))
     found += [form for form in readable if form]
     found += refused.recognise(source, head)
+    if all(form.name in refused.INERT for form in found):
+        found += _archive(torch_zip.amid(source))
     found.sort(key=lambda form: form.family == torch_zip.FAMILY and not head.startswith(LOCAL_MAGIC))
     if not found and extension.startswith(".data-"):
         found = [refused.BUNDLE_DATA]
@@ -101,11 +105,18 @@ def _tar(source: Source) -> Found:
     return refused.NEMO if _NEMO in names else tars.FOUND
 
 
-def _archives(source: Source, head: bytes) -> list[Found]:
+def _archives(source: Source, head: bytes, extension: str) -> list[Found]:
     try:
         directory = torch_zip.recognise(source, head)
     except UnreadableError:
         return [torch_zip.BROKEN]
+    found = _archive(directory)
+    # numpy goes by what an archive begins with, and leaves its kind to whoever named it.
+    as_numpy = extension.lower() == _NUMPY and found and found[0].name in _TORCH
+    return [*found, npy.found_among(directory)] if directory and as_numpy else found
+
+
+def _archive(directory: torch_zip.Directory | None) -> list[Found]:
     if directory is None:
         return []
     flavour = torch_zip.flavour(directory.entries)

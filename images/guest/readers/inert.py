@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.readers.errors import UnreadableError
+from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.source import Memory, Source
 
 DESCRIPTION = 1000  # characters of a printed argument list; the wire takes 1024
@@ -138,7 +138,7 @@ def check_key(key: object) -> None:
         part = todo.pop()
         seen += 1
         if seen > 1000:
-            raise UnreadableError("a dictionary key of more than 1000 parts")
+            raise BoundError("a dictionary key of more than 1000 parts")
         if isinstance(part, tuple):
             todo.extend(part[:1001])
         elif isinstance(part, list | dict) or (isinstance(part, Bag) and not part.frozen):
@@ -168,7 +168,7 @@ def as_bytes(value: object, origin: tuple[int, int]) -> Source | None:
 
 def as_shape(value: object) -> tuple[int, ...] | None:
     """A tuple of ints. A list won't do: it could change after the call."""
-    if isinstance(value, tuple) and len(value) <= 64 and all(type(size) is int for size in value):
+    if isinstance(value, tuple) and len(value) <= 64 and {*map(type, value)} <= {int}:
         return value
     return None
 

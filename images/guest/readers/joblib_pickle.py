@@ -6,7 +6,6 @@ would be opcodes. A file in which they do something as opcodes is odd.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from math import prod
 
 from guest.readers.constructors import KnownConstructors
@@ -54,8 +53,14 @@ def _read_as_pickle(source: Source, session: Session, nested: NestedLoad, record
     """What plain pickle.load would do with the same bytes, where that is more than joblib does."""
     other = Session(session.bounds)
     known = KnownConstructors(other, source.origin, unresolved(other), nested)
-    with suppress(UnreadableError):
-        Unpickler(Stream(source, other), other, known, NAME, record).load()
+    unpickler = Unpickler(Stream(source, other), other, known, NAME, record)
+    try:
+        unpickler.load()
+        behind(unpickler, other)
+    except BoundError:
+        session.incomplete("what plain pickle makes of joblib's arrays was not followed to its end")
+    except UnreadableError:
+        pass
     used = {key[2] for key in session.uses}
     for name in dict.fromkeys(key[2] for key in other.uses):
         if name not in used:

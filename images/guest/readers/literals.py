@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import isinf
 from typing import Protocol
 
-from guest.readers.errors import UnreadableError
+from guest.readers.errors import DisputedError, UnreadableError
 from guest.readers.inert import Bytes, Text
 from guest.readers.source import Memory
 from guest.readers.stream import Stream
@@ -19,7 +19,6 @@ SMALL = 4096
 
 _I32 = struct.Struct("<i")
 _U16 = struct.Struct("<H")
-_U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _F64 = struct.Struct(">d")
 
@@ -69,12 +68,13 @@ def _long(reading: Reading) -> int:
 
 def _float(reading: Reading) -> float:
     """As C's strtod: without the blanks and underscores that Python's float() takes, and no number too large."""
-    found = _FLOAT.fullmatch(cut(reading.stream.line()))
+    line = cut(reading.stream.line())
+    value = float(line)
+    found = _FLOAT.fullmatch(line)
     if found is None:
-        raise UnreadableError("a FLOAT that is no number")
-    value = float(found[0])
+        raise DisputedError("a FLOAT that is no number to C")
     if isinf(value) and found["digits"]:
-        raise UnreadableError("a FLOAT that is too large")
+        raise DisputedError("a FLOAT that is too large")
     return value
 
 
@@ -83,32 +83,24 @@ def _long1(reading: Reading) -> int:
 
 
 def _long4(reading: Reading) -> int:
-    count = _signed(reading)
+    count = _signed(reading.stream)
     if count < 0:
         raise UnreadableError("a LONG4 of negative length")
     return int.from_bytes(reading.stream.take(count), "little", signed=True)
 
 
-def _signed(reading: Reading) -> int:
-    return int(_I32.unpack(reading.stream.take(4))[0])
+def _signed(stream: Stream) -> int:
+    return int(_I32.unpack(stream.take(4))[0])
 
 
-def length4(reading: Reading) -> int:
-    return int(_U32.unpack(reading.stream.take(4))[0])
+def length8(stream: Stream) -> int:
+    return int(_U64.unpack(stream.take(8))[0])
 
 
-def length8(reading: Reading) -> int:
-    return int(_U64.unpack(reading.stream.take(8))[0])
-
-
-def _length1(reading: Reading) -> int:
-    return reading.stream.byte()
-
-
-def _bytes(length: Callable[[Reading], int], kind: str = "bytes") -> Callable[[Reading], object]:
+def _bytes(length: Callable[[Stream], int], kind: str = "bytes") -> Callable[[Reading], object]:
     def read(reading: Reading) -> Bytes:
-        count = length(reading)
         stream = reading.stream
+        count = length(stream)
         if count > SMALL:
             return Bytes(stream.leave(count), kind)
         stream.need(count)
@@ -118,21 +110,22 @@ def _bytes(length: Callable[[Reading], int], kind: str = "bytes") -> Callable[[R
     return read
 
 
-def _text(length: Callable[[Reading], int]) -> Callable[[Reading], object]:
+def _text(length: Callable[[Stream], int]) -> Callable[[Reading], object]:
     def read(reading: Reading) -> str | Text:
-        count = length(reading)
+        stream = reading.stream
+        count = length(stream)
         if count > SMALL:
-            return Text(reading.stream.leave(count))
-        return str(reading.stream.take(count), "utf-8", "surrogatepass")
+            return Text(stream.leave(count))
+        return str(stream.take(count), "utf-8", "surrogatepass")
 
     return read
 
 
-def _string(length: Callable[[Reading], int]) -> Callable[[Reading], object]:
+def _string(length: Callable[[Stream], int]) -> Callable[[Reading], object]:
     """Python 2's str: text if it decodes, else bytes; numpy keeps its arrays in these."""
 
     def read(reading: Reading) -> str | Bytes:
-        count = length(reading)
+        count = length(reading.stream)
         if count < 0:
             raise UnreadableError("a string of negative length")
         if count > SMALL:
@@ -169,8 +162,8 @@ LITERALS: dict[str, Callable[[Reading], object]] = {
     "NEWTRUE": lambda _: True,
     "NEWFALSE": lambda _: False,
     "INT": _int,
-    "BININT": _signed,
-    "BININT1": _length1,
+    "BININT": lambda reading: _signed(reading.stream),
+    "BININT1": lambda reading: reading.stream.byte(),
     "BININT2": lambda reading: _U16.unpack(reading.stream.take(2))[0],
     "LONG": _long,
     "LONG1": _long1,
@@ -179,14 +172,14 @@ LITERALS: dict[str, Callable[[Reading], object]] = {
     "BINFLOAT": lambda reading: _F64.unpack(reading.stream.take(8))[0],
     "STRING": _quoted,
     "BINSTRING": _string(_signed),
-    "SHORT_BINSTRING": _string(_length1),
-    "BINBYTES": _bytes(length4),
-    "SHORT_BINBYTES": _bytes(_length1),
+    "SHORT_BINSTRING": _string(Stream.byte),
+    "BINBYTES": _bytes(Stream.u32),
+    "SHORT_BINBYTES": _bytes(Stream.byte),
     "BINBYTES8": _bytes(length8),
     "BYTEARRAY8": _bytes(length8, "bytearray"),
     "UNICODE": lambda reading: str(reading.stream.line(), "raw-unicode-escape"),
-    "BINUNICODE": _text(length4),
-    "SHORT_BINUNICODE": _text(_length1),
+    "BINUNICODE": _text(Stream.u32),
+    "SHORT_BINUNICODE": _text(Stream.byte),
     "BINUNICODE8": _text(length8),
     "EMPTY_TUPLE": lambda _: (),
     "EMPTY_LIST": lambda _: [],

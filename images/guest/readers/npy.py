@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
+from dataclasses import replace
 from math import prod
 
 from guest.readers import zip_directory
@@ -44,6 +45,23 @@ def recognise(head: bytes) -> Found | None:
 def found_archive(directory: Directory) -> Found:
     """The row of an archive whose records are all arrays."""
     return Found(ARCHIVE, "zip", lambda _, session, nested: _read_archive(directory, session, nested))
+
+
+def found_among(directory: Directory) -> Found:
+    """The row of what else numpy finds in an archive: records that are arrays, whatever they are called."""
+
+    def read_some(_: Source, session: Session, nested: NestedLoad) -> object:
+        arrays = [entry for entry in directory.entries if _is_array(directory.source, entry)]
+        return _read_archive(replace(directory, entries=arrays), session, nested)
+
+    return Found(ARCHIVE, ARCHIVE, read_some)
+
+
+def _is_array(source: Source, entry: zip_directory.Entry) -> bool:
+    """One that is compressed is taken for one: its content says whether it is, when it is read."""
+    if entry.method != zip_directory.STORED:
+        return True
+    return source.at(entry.start, min(entry.compressed, len(MAGIC))) == MAGIC
 
 
 def read(source: Source, session: Session, nested: NestedLoad) -> object:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Bytes, Global, check_key
-from guest.readers.literals import cut, length4, length8
+from guest.readers.literals import cut, length8
 from guest.readers.machine import Machine
+from guest.readers.stream import Stream
 
 HIGHEST_PROTOCOL = 5
 _LAST_PLACE = (1 << 63) - 1  # of C's Py_ssize_t
@@ -22,7 +23,7 @@ def _proto(reader: Machine) -> None:
 
 def _frame(reader: Machine) -> None:
     # The C unpickler asks no more of a frame than that its bytes are there.
-    reader.stream.frame(length8(reader))
+    reader.stream.frame(length8(reader.stream))
 
 
 def _mark(reader: Machine) -> None:
@@ -57,7 +58,7 @@ def _tuple(count: int) -> Callable[[Machine], None]:
     def act(reader: Machine) -> None:
         if len(reader.stack) < count:
             raise UnreadableError("nothing on the stack")
-        reader.stack[-count:] = [tuple(reader.stack[-count:])]
+        reader.stack[-count:] = (tuple(reader.stack[-count:]),)
 
     return act
 
@@ -82,9 +83,9 @@ def _bag(frozen: bool) -> Callable[[Machine], None]:
     return act
 
 
-def _put(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
+def _put(index: Callable[[Stream], int]) -> Callable[[Machine], None]:
     def act(reader: Machine) -> None:
-        number = index(reader)
+        number = index(reader.stream)
         if not 0 <= number <= _LAST_PLACE:
             raise UnreadableError("a place of the memo that can't be")
         reader.memo[number] = reader.stack[-1]
@@ -92,9 +93,9 @@ def _put(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
     return act
 
 
-def _get(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
+def _get(index: Callable[[Stream], int]) -> Callable[[Machine], None]:
     def act(reader: Machine) -> None:
-        number = index(reader)
+        number = index(reader.stream)
         if number not in reader.memo:
             raise UnreadableError(f"nothing was put at {number}")
         found = reader.memo[number]
@@ -105,12 +106,8 @@ def _get(index: Callable[[Machine], int]) -> Callable[[Machine], None]:
     return act
 
 
-def _byte(reader: Machine) -> int:
-    return reader.stream.byte()
-
-
-def _line_number(reader: Machine) -> int:
-    return int(cut(reader.stream.line()))
+def _line_number(stream: Stream) -> int:
+    return int(cut(stream.line()))
 
 
 def _global(reader: Machine) -> None:
@@ -202,12 +199,12 @@ ACTIONS: dict[str, Callable[[Machine], None]] = {
     "EMPTY_SET": _bag(False),
     "FROZENSET": _bag(True),
     "PUT": _put(_line_number),
-    "BINPUT": _put(_byte),
-    "LONG_BINPUT": _put(length4),
+    "BINPUT": _put(Stream.byte),
+    "LONG_BINPUT": _put(Stream.u32),
     "MEMOIZE": _memoize,
     "GET": _get(_line_number),
-    "BINGET": _get(_byte),
-    "LONG_BINGET": _get(length4),
+    "BINGET": _get(Stream.byte),
+    "LONG_BINGET": _get(Stream.u32),
     "GLOBAL": _global,
     "STACK_GLOBAL": _stack_global,
     "EXT1": _extension(1),

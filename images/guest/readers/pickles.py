@@ -18,7 +18,11 @@ from guest.readers.opcodes import ACTIONS
 from guest.readers.session import Where
 
 # What the real unpickler would raise too, one way or another.
-_REFUSED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+_REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+Row = tuple[str, Callable[[Any], object], bool]  # an opcode's name, what it does, and whether it pushes what that gives
+_ACTIONS = {**ACTIONS, **CONTAINERS}
 
 
 class Unpickler(Machine):
@@ -35,22 +39,31 @@ class Unpickler(Machine):
             raise type(error)(f"{_place(where)}: {error}") from None
         except IndexError:
             raise UnreadableError(f"{_place(where)}: nothing on the stack") from None
+        except MemoryError:  # where the reader has less of it than who loads the file
+            raise BoundError(f"{_place(where)}: out of memory") from None
         except _REFUSED as error:
             raise UnreadableError(f"{_place(where)}: {type(error).__name__}") from None
 
     def _interpret(self, left: int) -> None:
-        """The loop that all time is spent in: locals, and a count that is settled at its end."""
-        where, byte, tell, dispatch = self.where, self.stream.byte, self.stream.tell, _DISPATCH
+        """The loop that all time is spent in: no call for an opcode's byte, and a count that is settled at its end."""
+        where, stream, dispatch = self.where, self.stream, _DISPATCH
         nodes = 0
         try:
-            while not self.done:
-                where.offset = tell()
-                code = byte()
-                nodes += 1
-                if nodes > left:
-                    raise BoundError(f"more than {self.session.bounds.nodes} pickle opcodes and objects")
-                where.opcode, act = dispatch.get(code) or _unknown(code)
-                act(self)
+            for nodes in range(1, left + 1):  # noqa: B007 - settled below
+                if stream.at >= stream.limit:
+                    where.offset = stream.tell()
+                    stream.ready(1)
+                at = stream.at
+                where.offset = stream.base + at
+                stream.at = at + 1
+                where.opcode, act, pushes = dispatch.get(stream.buffer[at]) or _unknown(stream.buffer[at])
+                if pushes:
+                    self.stack.append(act(self))
+                else:
+                    act(self)
+                    if self.done:
+                        return
+            raise BoundError(f"more than {self.session.bounds.nodes} pickle opcodes and objects")
         finally:
             self.session.nodes += nodes
             self.tell_handed()
@@ -62,19 +75,13 @@ def _place(where: Where) -> str:
     return f"{where.record or 'the pickle'}: {at}"
 
 
-def _unknown(code: int) -> tuple[str, Callable[[Machine], None]]:
+def _unknown(code: int) -> Row:
     raise UnreadableError(f"no opcode of pickle: 0x{code:02x}")
 
 
-def _pushing(read: Callable[[Any], object]) -> Callable[[Machine], None]:
-    def act(reader: Machine) -> None:
-        reader.stack.append(read(reader))
-
-    return act
-
-
-_ACTIONS = {**ACTIONS, **CONTAINERS}
-_DISPATCH: dict[int, tuple[str, Callable[[Machine], None]]] = {
-    ord(opcode.code): (opcode.name, _ACTIONS.get(opcode.name) or _pushing(LITERALS[opcode.name]))
+_DISPATCH: dict[int, Row] = {
+    ord(opcode.code): (opcode.name, LITERALS[opcode.name], True)
+    if opcode.name in LITERALS
+    else (opcode.name, _ACTIONS[opcode.name], False)
     for opcode in pickletools.opcodes
 }

@@ -17,6 +17,7 @@ from guest.readers.tensors import Storage, TensorView
 
 COPIED, GATHERED, DECODED = "copied", "gathered", "decoded"
 _MAX_REASON = 256
+_LEAST_STEPS, _VISITS = 1_100_000, 4  # steps of the walk that every file has, and for each opcode
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Planned:
     label: str
     offset: int
     length: int
+    span: tuple[int, int] = (0, 0)  # of its storage, in bytes
     file: int = 0
     alias: int = -1
     twin: int = -1
@@ -71,7 +73,7 @@ def make(root: object, form: str, session: Session) -> Plan:
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
-        for found in naming.walk(root, look, nodes=bounds.nodes, depth=bounds.depth):
+        for found in naming.walk(root, look, nodes=_steps(session), depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
             elif found.name in taken:
@@ -101,6 +103,12 @@ def make(root: object, form: str, session: Session) -> Plan:
     return plan
 
 
+def _steps(session: Session) -> int:
+    """How far the walk may go. An object is there by an opcode: only one that is shared is visited more often, and
+    lists of the same list, a hundred deep, would be visited 2^100 times."""
+    return min(session.bounds.nodes, max(_LEAST_STEPS, _VISITS * session.nodes))
+
+
 def _collide(first: naming.Named, second: naming.Named, form: str, session: Session) -> None:
     ways = " and ".join(" > ".join(ascii(part) for part in found.path)[:256] for found in (first, second))
     session.oddity(form, "name.collision", f"two tensors, {ways}, are both called {first.name}")
@@ -108,45 +116,55 @@ def _collide(first: naming.Named, second: naming.Named, form: str, session: Sess
 
 
 def _add(plan: Plan, name: str, view: TensorView, form: str, session: Session) -> None:
-    fault = _fault(view)
-    if fault:
+    fault = _misshapen(view)
+    span = None if fault else view.span()
+    fault = fault or _misplaced(view, span)
+    if fault or span is None:
         record = view.storage.record if view.storage else ""
         session.oddity(form, "tensor.out_of_bounds", f"{name}: {fault}", record)
         session.incomplete(f"the tensor {name[:256]!a} {fault}")
         return
-    if plan.nbytes + view.nbytes > session.bounds.output_bytes:
+    nbytes = view.nbytes
+    if plan.nbytes + nbytes > session.bounds.output_bytes:
         raise BoundError(f"tensors of more than {session.bounds.output_bytes} bytes")
-    plan.nbytes += view.nbytes
+    plan.nbytes += nbytes
     plan.names.setdefault(id(view), name)
-    plan.tensors.append(_planned(name, view))
+    plan.tensors.append(_planned(name, view, span, nbytes))
 
 
-def _fault(view: TensorView) -> str:
+def _misshapen(view: TensorView) -> str:
+    """Why its numbers are not to be reckoned with, "" if they are."""
+    if len(view.shape) > wire.MAX_RANK or view.storage is None:
+        return "has no storage, or too many dimensions"
+    if max(map(abs, (*view.shape, *view.strides)), default=0) > wire.MAX_SIZE:
+        return "has sizes or strides beyond any file"
+    return ""
+
+
+def _misplaced(view: TensorView, span: tuple[int, int] | None) -> str:
     """Why the tensor can't be taken from its storage, "" if it can."""
     storage = view.storage
-    if len(view.shape) > wire.MAX_RANK or storage is None:
-        return "has no storage, or too many dimensions"
-    if any(abs(number) > wire.MAX_SIZE for number in (*view.shape, *view.strides)):
-        return "has sizes or strides beyond any file"
-    if view.span() is None:
+    if span is None or storage is None:
         return "reaches outside of its storage"
-    if view.nbytes and (storage.source is None or storage.source.length < storage.nbytes):
+    source = storage.source
+    if view.nbytes and (source is None or source.length < storage.nbytes):
         return "has a storage whose bytes are not in the file"
     if _swapped(storage) and view.dtype.swap != storage.dtype.swap:
         return "has numbers of another size than those whose bytes are in reverse order"
     return ""
 
 
-def _planned(name: str, view: TensorView) -> Planned:
-    storage, span = view.storage, view.span()
-    if storage is None or span is None or storage.source is None or view.nbytes == 0:
-        return Planned(name, view, COPIED, 0, 0)
-    start, length = storage.source.origin
-    file = file_of(storage.source)
-    as_is = storage.source.placed and not view.conj and not view.neg and not _swapped(storage)
+def _planned(name: str, view: TensorView, span: tuple[int, int], nbytes: int) -> Planned:
+    storage = view.storage
+    source = storage.source if storage else None
+    if storage is None or source is None or nbytes == 0:
+        return Planned(name, view, COPIED, 0, 0, span)
+    start, length = source.origin
+    file = file_of(source)
+    as_is = source.placed and not view.conj and not view.neg and not _swapped(storage)
     if as_is and view.contiguous:
-        return Planned(name, view, COPIED, start + span[0], view.nbytes, file)
-    return Planned(name, view, GATHERED if as_is else DECODED, start, length, file)
+        return Planned(name, view, COPIED, start + span[0], nbytes, span, file)
+    return Planned(name, view, GATHERED if as_is else DECODED, start, length, span, file)
 
 
 def _swapped(storage: Storage) -> bool:
@@ -157,12 +175,14 @@ def _alias(tensors: list[Planned]) -> None:
     """Number the groups of tensors whose bytes overlap in one storage."""
     by_storage: dict[int, list[tuple[int, int, Planned]]] = {}
     for tensor in tensors:
-        span, storage = tensor.view.span(), tensor.view.storage
-        if span and storage and span[1] > span[0]:
-            low, high = span[0] + storage.shift, span[1] + storage.shift
+        (low, high), storage = tensor.span, tensor.view.storage
+        if storage and high > low:
+            low, high = low + storage.shift, high + storage.shift
             by_storage.setdefault(id(storage.root), []).append((low, high, tensor))
     number = 0
     for spans in by_storage.values():
+        if len(spans) == 1:
+            continue
         for group in _overlapping(sorted(spans, key=lambda item: item[:2])):
             if len(group) > 1:
                 for tensor in group:

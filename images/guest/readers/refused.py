@@ -25,6 +25,10 @@ _MAGICS = (
     ("gguf", "GGUF file", 0, b"GGUF"),
     ("ggml", "GGML file", 0, b"lmgg"),
     ("zstd", "zstd-compressed file", 0, b"\x28\xb5\x2f\xfd"),
+    ("zstd", "zstd-compressed file", 1, b"\x2a\x4d\x18"),  # a frame to skip, in front
+    ("lz4-legacy", "lz4-compressed file of its first version", 0, b"\x02\x21\x4c\x18"),
+    ("lzip", "lzip-compressed file", 0, b"LZIP"),
+    ("joblib-zfile", "compressed file of joblib before 0.10", 0, b"ZF0x"),
     ("7z", "7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("rar", "RAR archive", 0, b"Rar!\x1a\x07"),
     ("tflite", "TensorFlow Lite file", 4, b"TFL3"),

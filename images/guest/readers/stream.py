@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import struct
+
 from guest.readers.errors import UnreadableError
 from guest.readers.session import Session
 from guest.readers.source import Source
 
 CHUNK = 1 << 16
 
+_U32 = struct.Struct("<I")
+
 
 class Stream:
     """Reads forward. `tell` is the offset from the start of the source.
+
+    `buffer`, `at`, `limit` and `base` are there for the interpreter's loop, which takes its opcodes out itself.
 
     A frame is no more than a promise here. What is read across its end is `torn`: the C unpickler, when it reads from
     a file, forgets the part before that end, so it may see another name than stands there.
@@ -19,15 +25,15 @@ class Stream:
     def __init__(self, source: Source, session: Session, start: int = 0) -> None:
         self.source = source
         self._session = session
-        self._base = start  # where the buffer begins in the source
-        self._buffer = b""
-        self._at = 0
-        self._limit = 0  # how far of the buffer may be read without a thought: to its end, or the frame's
+        self.base = start  # where the buffer begins in the source
+        self.buffer = b""
+        self.at = 0  # in the buffer
+        self.limit = 0  # how far of the buffer may be read without a thought: to its end, or the frame's
         self._frame = 0  # where the frame ends, in the source
         self.torn = False
 
     def tell(self) -> int:
-        return self._base + self._at
+        return self.base + self.at
 
     @property
     def left(self) -> int:
@@ -61,58 +67,66 @@ class Stream:
     def _bound(self) -> None:
         if self._frame < self.tell():
             self._frame = 0
-        most = self._frame - self._base if self._frame else len(self._buffer)
-        self._limit = min(len(self._buffer), most)
+        most = self._frame - self.base if self._frame else len(self.buffer)
+        self.limit = min(len(self.buffer), most)
 
     def _cross(self, end: int) -> None:
         """The next bytes, up to `end`, are one piece."""
         self.torn = self.torn or self.tell() < self._frame < end
 
-    def _ready(self, count: int) -> None:
+    def ready(self, count: int) -> None:
         """Have so many bytes in the buffer, of the frame or behind it."""
         self.need(count)
         self._cross(self.tell() + count)
         if self.tell() + count > self._frame:
             self._frame = 0
-        if self._at + count > len(self._buffer):
+        if self.at + count > len(self.buffer):
             self._fill(count)
         self._bound()
 
     def _fill(self, count: int) -> None:
-        held = self._buffer[self._at :]
+        held = self.buffer[self.at :]
         more = min(max(count, CHUNK), self.left) - len(held)
         self._session.spend_bytes(more)
-        self._base += self._at
-        self._at = 0
-        self._buffer = held + self.source.at(self._base + len(held), more)
+        self.base += self.at
+        self.at = 0
+        self.buffer = held + self.source.at(self.base + len(held), more)
 
     def byte(self) -> int:
-        if self._at >= self._limit:
-            self._ready(1)
-        value = self._buffer[self._at]
-        self._at += 1
-        return value
+        if self.at >= self.limit:
+            self.ready(1)
+        at = self.at
+        self.at = at + 1
+        return self.buffer[at]
+
+    def u32(self) -> int:
+        """Four bytes, the lowest first."""
+        if self.at + 4 > self.limit:
+            self.ready(4)
+        at = self.at
+        self.at = at + 4
+        return int(_U32.unpack_from(self.buffer, at)[0])
 
     def take(self, count: int) -> bytes:
         """Exactly `count` bytes."""
-        if self._at + count > self._limit:
-            self._ready(count)
-        data = self._buffer[self._at : self._at + count]
-        self._at += count
-        return data
+        if self.at + count > self.limit:
+            self.ready(count)
+        at = self.at
+        self.at = end = at + count
+        return self.buffer[at:end]
 
     def line(self) -> bytes:
         """Up to the next newline, without it."""
         size = 256
-        while (end := self._buffer.find(b"\n", self._at, self._limit)) < 0:
-            held = self._limit - self._at
+        while (end := self.buffer.find(b"\n", self.at, self.limit)) < 0:
+            held = self.limit - self.at
             if held >= self.left:
                 raise UnreadableError("the stream ends inside a line")
             size = max(size, held) * 2
             framed = self._frame - self.tell()
-            self._ready(min(size, self.left, framed if framed > held else size))
-        data = self._buffer[self._at : end]
-        self._at = end + 1
+            self.ready(min(size, self.left, framed if framed > held else size))
+        data = self.buffer[self.at : end]
+        self.at = end + 1
         return data
 
     def leave(self, count: int) -> Source:
@@ -120,11 +134,11 @@ class Stream:
         self.need(count)
         part = self.source.part(self.tell(), count)
         self._cross(self.tell() + count)
-        if self._at + count <= len(self._buffer):
-            self._at += count
+        if self.at + count <= len(self.buffer):
+            self.at += count
         else:
-            self._base = self.tell() + count
-            self._buffer = b""
-            self._at = 0
+            self.base = self.tell() + count
+            self.buffer = b""
+            self.at = 0
         self._bound()
         return part

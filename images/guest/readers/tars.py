@@ -50,16 +50,15 @@ class _Headers(io.RawIOBase):
 
 
 def is_tar(head: bytes) -> bool:
-    """The header's checksum is right, its own field taken as spaces, bytes signed or not."""
+    """As tarfile takes it: the header's checksum is right, however it is spelled, bytes signed or not."""
     block = head[:BLOCK]
-    if len(block) < BLOCK or not block[0]:
+    if len(block) < BLOCK:
         return False
     try:
-        said = int(block[148:156].strip(b" \0") or b"x", 8)
-    except ValueError:
+        said = tarfile.nti(block[148:156])  # type: ignore[attr-defined]
+    except tarfile.TarError:
         return False
-    other = block[:148] + b" " * 8 + block[156:]
-    return said in (sum(other), sum(byte - 256 if byte > 127 else byte for byte in other))
+    return said in tarfile.calc_chksums(block)  # type: ignore[attr-defined]
 
 
 def first_names(source: Source) -> set[str]:

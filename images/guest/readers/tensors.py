@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from operator import mul
 
 from guest.readers.dtypes import DType
 from guest.readers.source import Source
@@ -81,17 +82,19 @@ class TensorView:
 
     def span(self) -> tuple[int, int] | None:
         """First byte and end of what the view touches of its storage; None when it reaches outside of it."""
-        if self.storage is None or len(self.shape) != len(self.strides):
+        storage, shape, strides, offset = self.storage, self.shape, self.strides, self.offset
+        if storage is None or len(shape) != len(strides):
             return None
-        if min(self.shape, default=0) < 0 or min(self.strides, default=0) < 0 or self.offset < 0:
+        if min(shape, default=0) < 0 or min(strides, default=0) < 0 or offset < 0:
             return None
-        if 0 in self.shape:
+        if 0 in shape:
             return 0, 0
-        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
-        end = (last + 1) * self.dtype.itemsize
-        if self.numel > HUGE or end > self.storage.nbytes:
+        itemsize = self.dtype.itemsize
+        last = offset - sum(strides) + sum(map(mul, shape, strides))  # size - 1 steps of each stride
+        end = (last + 1) * itemsize
+        if prod(shape) > HUGE or end > storage.nbytes:
             return None
-        return self.offset * self.dtype.itemsize, end
+        return offset * itemsize, end
 
     @property
     def contiguous(self) -> bool:

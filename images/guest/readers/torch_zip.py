@@ -52,6 +52,17 @@ class TorchZip:
         """The record that torch reads for `name`."""
         return self._by_name.get(zip_directory.fold(f"{self.root}/{name}"))
 
+    def strangers(self, form: str) -> list[Entry]:
+        """What isn't in the folder, and what torch.export goes by in the archive of another.
+
+        Some of torch.export's have no folder: beside them is what Stable-Baselines3 runs.
+        """
+        if "/" not in self.entries[0].name:
+            return [entry for entry in self.entries if entry.name == "data"]
+        beside = [entry for entry in self.entries if not entry.name.startswith(f"{self.root}/")]
+        exported = self.find(_ARCHIVE_FORMAT) if form != "torch-export" else None
+        return [*beside, exported] if exported else beside
+
     def content(self, entry: Entry) -> Source:
         if entry.method == zip_directory.DEFLATED:
             self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
@@ -108,13 +119,21 @@ class TorchZip:
 _FLAVOURS: tuple[tuple[str, Callable[[set[str], set[str]], bool]], ...] = (
     ("torchscript", lambda under, _: "constants.pkl" in under or any(name.startswith("code/") for name in under)),
     ("torch-package", lambda under, _: ".data/extern_modules" in under),
-    ("torch-export", lambda under, names: "archive_format" in under or _EXPORTED in under | names),
-    (NAME, lambda under, _: any(zip_directory.fold(name) == "data.pkl" for name in under)),
-    ("stable-baselines3", lambda _, names: {"data", "policy.pth"} <= names),
+    (
+        "torch-export",
+        lambda under, names: (
+            any(zip_directory.fold(name) == _ARCHIVE_FORMAT for name in under)
+            or _EXPORTED in under
+            or _EXPORTED in names
+        ),
+    ),
+    (NAME, lambda under, _: "data.pkl" in under or any(zip_directory.fold(name) == "data.pkl" for name in under)),
+    ("stable-baselines3", lambda _, names: "data" in names),
     ("keras", lambda _, names: "model.weights.h5" in names),
     ("npz", lambda _, names: all(name.endswith(".npy") for name in names)),
     ("zip", lambda _, __: True),
 )
+_ARCHIVE_FORMAT = "archive_format"
 _EXPORTED = "serialized_exported_program.json"
 
 
@@ -154,6 +173,14 @@ def recognise(source: Source, head: bytes) -> Directory | None:
         return None
 
 
+def amid(source: Source) -> Directory | None:
+    """An archive with something before and behind it: Python's zipfile reads it, wherever it stands at the end."""
+    try:
+        return Directory.parse(source) if zip_directory.find_end(source) is not None else None
+    except UnreadableError:
+        return None
+
+
 def read(source: Source, session: Session, nested: NestedLoad) -> object:
     """The model's object, of an archive that nobody has looked at yet."""
     return read_directory(Directory.parse(source), session, nested)
@@ -188,7 +215,9 @@ BROKEN = Found(NAME, FAMILY, read)  # it begins like an archive; reading it says
 def read_others(
     archive: TorchZip, done: tuple[Entry | None, ...], session: Session, nested: NestedLoad, form: str
 ) -> None:
-    """The archive's other pickles, for the globals they use."""
+    """The archive's other pickles, for the globals they use; and what lies where torch looks for nothing."""
+    for entry in archive.strangers(form):
+        session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
         if entry in done or not zip_directory.fold(entry.name).endswith(".pkl"):
             continue

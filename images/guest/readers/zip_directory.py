@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.session import Session
@@ -30,6 +31,7 @@ _ENTRY = struct.Struct("<4s6H3I5H2I")
 _ENTRY_MAGIC = b"PK\x01\x02"
 _LOCAL = struct.Struct("<4s5H3I2H")
 _U64 = struct.Struct("<Q")
+_UNICODE_PATH = 0x7075
 _USUAL_EXTRA = 128  # torch pads with the extra field, to 64 bytes
 _FULL32, _FULL16 = 0xFFFFFFFF, 0xFFFF
 _ENCRYPTED, _DESCRIPTOR = 0x0001, 0x0008
@@ -38,8 +40,7 @@ _DESCRIPTORS = frozenset({0, 12, 16, 20, 24})  # bytes after a record's data: no
 Report = Callable[[str, str, str], None]  # id, detail, record
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One record, as the central directory has it. `start` is where its data begins."""
 
     name: str
@@ -160,11 +161,11 @@ def _entries(source: Source, end: _End, report: Report) -> list[Entry]:
         values = _ENTRY.unpack_from(data, at)
         if values[0] != _ENTRY_MAGIC:
             raise UnreadableError("an archive whose directory is not one")
-        lengths = values[10:13]
-        body = data[at + _ENTRY.size : at + _ENTRY.size + sum(lengths)]
-        if len(body) != sum(lengths):
+        begin = at + _ENTRY.size
+        at = begin + sum(values[10:13])  # the lengths of name, extra field and comment
+        if at > len(data):
             raise UnreadableError("an archive whose directory is too short")
-        at += _ENTRY.size + len(body)
+        body = data[begin:at]
         entries.append(_entry(source, values, body, report))
     if at != len(data):
         report("zip.directory", f"{len(data) - at} bytes in the directory behind its last record", "")
@@ -176,20 +177,29 @@ def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report)
     name_length, extra_length, comment_length = values[10:13]
     raw = body[:name_length]
     name = raw.decode("utf-8", "surrogateescape")
+    extra = body[name_length : name_length + extra_length]
+    other = _other_name(extra, raw) if extra else None
+    if other is not None:
+        report("zip.name", f"a second name, {other[:256]!a}, which some readers take", name)
     if comment_length:
         report("zip.comment", f"a record with a comment of {comment_length} bytes", name)
     if b"\0" in raw:
         report("zip.name", "a name with a zero byte, where some readers end it", name)
-    wide = _wide(body[name_length : name_length + extra_length])
-    size, wide = _widen(size, wide)
-    compressed, wide = _widen(compressed, wide)
-    header, wide = _widen(values[16], wide)
+    size, compressed, header = _widened(extra, size, compressed, values[16])
     if method == STORED and size != compressed:
         report("zip.stored_size", f"{compressed} bytes that are stored as they are, and called {size}", name)
     if values[13] not in (0, _FULL16):
         report("zip.disks", "a record of another disk", name)
-    start = _check_local(source, raw, header, Entry(name, flags, method, crc, compressed, size, header, 0), report)
-    return Entry(name, flags, method, crc, compressed, size, header, start)
+    entry = Entry(name, flags, method, crc, compressed, size, header, 0)
+    return Entry(*entry[:-1], _check_local(source, raw, entry, report))
+
+
+def _widened(extra: bytes, *values: int) -> list[int]:
+    """Sizes and offset of a header, each as the zip64 field has it where its own place is full."""
+    if _FULL32 not in values:
+        return list(values)
+    wide = iter(_wide(extra))
+    return [next(wide, value) if value == _FULL32 else value for value in values]
 
 
 def _wide(extra: bytes) -> list[int]:
@@ -204,14 +214,21 @@ def _wide(extra: bytes) -> list[int]:
     return []
 
 
-def _widen(value: int, wide: list[int]) -> tuple[int, list[int]]:
-    if value != _FULL32 or not wide:
-        return value, wide
-    return wide[0], wide[1:]
+def _other_name(extra: bytes, raw: bytes) -> bytes | None:
+    """The name in the field for names in UTF-8, where the first isn't in an alphabet that needs one."""
+    at = 0
+    while at + 4 <= len(extra):
+        ident, length = struct.unpack_from("<HH", extra, at)
+        name = extra[at + 9 : at + 4 + length]  # behind a version and a checksum
+        if ident == _UNICODE_PATH and raw.isascii() and name != raw:
+            return name
+        at += 4 + length
+    return None
 
 
-def _check_local(source: Source, raw: bytes, header: int, entry: Entry, report: Report) -> int:
+def _check_local(source: Source, raw: bytes, entry: Entry, report: Report) -> int:
     """Where the data begins: only the local header knows. What else it says must agree with the directory."""
+    header = entry.header
     ahead = source.at(header, min(_LOCAL.size + len(raw) + _USUAL_EXTRA, source.length - header))
     magic, _, flags, method, _, _, crc, compressed, size, name_length, extra_length = _LOCAL.unpack_from(ahead)
     if magic != LOCAL_MAGIC:
@@ -225,9 +242,7 @@ def _check_local(source: Source, raw: bytes, header: int, entry: Entry, report: 
         report("zip.encrypted_flag", "it is marked as encrypted", entry.name)
     if method != entry.method:
         report("zip.local_method", f"its own header says method {method}, the directory {entry.method}", entry.name)
-    wide = _wide(local[name_length:])
-    size, wide = _widen(size, wide)
-    compressed, wide = _widen(compressed, wide)
+    size, compressed = _widened(local[name_length:], size, compressed)
     said = (crc, compressed, size)
     if said != (entry.crc, entry.compressed, entry.size) and not (flags & _DESCRIPTOR and said[1:] == (0, 0)):
         report("zip.local_size", "its own header has another size or checksum than the directory", entry.name)
@@ -255,7 +270,7 @@ def _check_names(entries: list[Entry], session: Session, report: Report) -> None
 
 def fold(name: str) -> str:
     """As miniz compares names: A to Z without case."""
-    return name.translate(_FOLD)
+    return name.lower() if name.isascii() else name.translate(_FOLD)
 
 
 _FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

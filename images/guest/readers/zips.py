@@ -32,8 +32,8 @@ def files(directory: Directory, session: Session, form: str) -> Iterator[tuple[s
     """Every file by its name. One that can't be had is left out, and that is said."""
     for entry in directory.entries:
         name = _name(entry)
-        if name.endswith("/"):
-            continue
+        if name.endswith("/") and not entry.size:
+            continue  # a folder; one with content is a file to whoever reads it by its name
         try:
             yield name, _content(directory.source, entry, name, session, form)
         except UnreadableError as error:

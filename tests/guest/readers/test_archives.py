@@ -336,3 +336,88 @@ def test_a_link_in_the_place_of_a_stream(read: Read) -> None:
 def test_model_archives_need_no_name_of_their_weights(read: Read) -> None:
     content, tensors = model_archive()
     assert {row.name for row in read(content)["TENSOR"]} == set(tensors)
+
+
+# What one reader finds, and another overlooks
+
+
+def respelled(checksum: Callable[[int], bytes], content: bytes) -> bytes:
+    """A tar whose first header tells its checksum in another way."""
+    blank = content[:148] + b" " * 8 + content[156:]
+    return content[:148] + checksum(sum(blank[:512])) + content[156:]
+
+
+@pytest.mark.parametrize(
+    "checksum",
+    [lambda total: b"\x80" + total.to_bytes(7, "big"), lambda total: b"%o\0" % total + b"z" * (7 - len(b"%o" % total))],
+)
+def test_a_tar_is_what_tarfile_opens(checksum: Callable[[int], bytes], read: Read) -> None:
+    content = respelled(checksum, tarred({"evil.pkl": PAYLOAD, "m.pt": MODEL}))
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames() == ["evil.pkl", "m.pt"]
+    assert read(content).uses("posix.system") == {"reduce"}
+
+
+def test_old_torch_behind_many_other_members(read: Read) -> None:
+    content, _ = old_torch()
+    with tarfile.open(fileobj=io.BytesIO(content)) as old:
+        parts = {name: old.extractfile(name).read() for name in old.getnames()}  # type: ignore[union-attr]
+    parts["pickle"] = b"P1\n0" + pickle.dumps(Calls(os.system, "x"), 0)
+    result = read(tarred({f"{number}.txt": b"" for number in range(20)} | parts | {"m.pt": MODEL}))
+    assert result.uses("posix.system") == {"reduce"}
+
+
+def test_a_folder_with_content_is_a_file(read: Read) -> None:
+    array = io.BytesIO()
+    np.save(array, np.array([Calls(os.system, "x")], dtype=object), allow_pickle=True)
+    content = zipped({"m.pt": MODEL, "evil/": array.getvalue()})
+    assert read(content, ".npz").uses("posix.system") == {"reduce"}
+
+
+def test_settings_without_a_policy_are_settings(read: Read) -> None:
+    data = {"x": {":serialized:": base64.b64encode(PAYLOAD).decode()}}
+    result = read(zipped({"data": json.dumps(data).encode(), "m.pt": MODEL}))
+    assert result.formats[0] == "stable-baselines3"
+    assert result.uses("posix.system") == {"reduce"}
+
+
+def test_settings_beside_torchs_own_folder(read: Read) -> None:
+    held = io.BytesIO(MODEL)
+    with zipfile.ZipFile(held, "a") as archive:
+        archive.writestr("data", "{}")
+    assert read(held.getvalue(), ".zip").oddities == {"zip.stranger"}
+
+
+@pytest.mark.parametrize("stored_as_tensor", [True, False])
+def test_torchs_archive_that_numpy_opens(stored_as_tensor: bool, read: Read) -> None:
+    array = io.BytesIO()
+    np.save(array, np.array([Calls(os.system, "x")], dtype=object), allow_pickle=True)
+    held = io.BytesIO(MODEL)
+    if stored_as_tensor:
+        held = io.BytesIO(saved({"w": torch.frombuffer(bytearray(array.getvalue()), dtype=torch.uint8)}))
+    else:
+        with zipfile.ZipFile(held, "a") as archive:
+            archive.writestr("archive/evil", array.getvalue())
+    result = read(held.getvalue(), ".npz")
+    assert result.formats == ["torch-zip", "npz"]
+    assert result.oddities == {"format.polyglot"}
+    assert result.uses("posix.system") == {"reduce"}
+
+
+@pytest.mark.parametrize("before", [b"hello", (2).to_bytes(8, "little") + b"{}"])
+def test_an_archive_amid_other_bytes_is_what_zipfile_opens(before: bytes, read: Read) -> None:
+    content = before + zipped({"evil.pkl": PAYLOAD}) + b"\n"
+    assert zipfile.ZipFile(io.BytesIO(content)).namelist() == ["evil.pkl"]
+    result = read(content, ".x")
+    assert not result.end.complete
+    assert result.uses("posix.system") == {"reduce"}
+
+
+def test_a_second_name_of_a_zip_member(read: Read) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        info = zipfile.ZipInfo("notes")
+        info.extra = struct.pack("<HHBI", 0x7075, 9, 1, 0) + b"data"
+        archive.writestr(info, "{}")
+        archive.writestr("m.pt", MODEL)
+    assert "zip.name" in read(held.getvalue(), ".zip").oddities

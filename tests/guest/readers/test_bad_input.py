@@ -197,7 +197,7 @@ class Skipping(pickle._Unpickler):
         return []
 
 
-MILLION, MANY = 1_000_000, 100_000
+MILLION, MANY = 200_000, 40_000
 DEEP = {
     "lists": b"\x80\x02" + b"]" * MILLION + b"a" * (MILLION - 1) + b".",
     "tuples": b"\x80\x02)" + b"\x85" * MANY + b".",

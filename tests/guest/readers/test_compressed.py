@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import pickle
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +22,7 @@ from tests.zoo_archives import PACKERS as ARCHIVE_PACKERS
 
 Read = Callable[..., Result]
 WEIGHTS = torch.arange(3000.0)
+PAYLOAD = pickle.dumps(Calls(os.system, "x"), 2)
 SMALL = Bounds(inflated_base=1 << 16, inflated_per_byte=50)
 
 PACKERS = {name: pack for name, (_, pack) in ARCHIVE_PACKERS.items()}
@@ -129,3 +132,32 @@ def test_what_holds_no_model_says_so(read: Read) -> None:
     assert read(gzip.compress(b"hello world\n"), ".gz").end.reason == "there is no model in it"
     result = read(gzip.compress(b"GGUF" + bytes(64)), ".gz")
     assert result.end.reason == "there is no model in it; its content: GGUF file: not supported yet"
+
+
+LZMA1 = {"id": lzma.FILTER_LZMA1}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [LZMA1 | {"dict_size": 4352}, LZMA1 | {"lc": 0, "pb": 0, "dict_size": 1 << 16}, LZMA1 | {"lc": 1}],
+)
+def test_lzma_is_what_pythons_reader_takes(filters: dict[str, int], read: Read) -> None:
+    content = lzma.compress(PAYLOAD, lzma.FORMAT_ALONE, filters=[filters])
+    assert read(content, ".x").uses("posix.system") == {"reduce"}
+
+
+@pytest.mark.parametrize("packer", ["zlib", "lzma"])
+def test_an_empty_stream_in_front_hides_nothing(packer: str, read: Read) -> None:
+    pack = {"zlib": zlib.compress, "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE)}[packer]
+    result = read(pack(b"") + pack(PAYLOAD), ".x")
+    assert (result.formats[:1], result.oddities) == ([packer], {"compressed.trailing"})
+
+
+def test_lzma_that_asks_for_too_much_is_lzma_all_the_same(read: Read) -> None:
+    result = read(b"\x5d\x00\x00\x00\x40" + lzma.compress(PAYLOAD, lzma.FORMAT_ALONE)[5:], ".x")
+    assert (result.formats, result.end.complete) == (["lzma"], False)
+
+
+def test_zeros_are_no_lzma(read: Read) -> None:
+    for length in (18, 100, 5000):
+        assert read(bytes(length), ".x").formats == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from guest.readers.expressions import check, is_plain
 from guest.readers.session import Bounds, Session
@@ -54,3 +56,24 @@ def test_every_expression_of_a_program_is_looked_at() -> None:
     session = Session(Bounds())
     check({"a": [{"expr_str": "s0", "b": {"c": [{"expr_str": "f(x)"}]}}]}, "model.json", "torch-export", session)
     assert [row.detail for row in session.oddities] == ["a size is 'f(x)'"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"default_factory_module": "antigravity", "default_factory_name": "fly", "dict_context": []},
+        json.dumps({"__enum__": True, "fqn": "antigravity:fly", "name": "x"}),
+    ],
+)
+def test_a_module_that_a_shape_names_is_told(context: object) -> None:
+    session = Session(Bounds())
+    spec = json.dumps([1, {"type": "x", "context": context, "children_spec": []}])
+    check({"signature": {"in_spec": spec.replace("_", "\\u005f")}}, "model.json", "torch-export", session)
+    assert [row.id for row in session.oddities] == ["export.import"]
+
+
+def test_what_every_dictionary_is_filled_with_is_no_import() -> None:
+    session = Session(Bounds())
+    spec = json.dumps({"context": {"default_factory_module": "builtins", "default_factory_name": "list"}})
+    check({"out_spec": spec}, "model.json", "torch-export", session)
+    assert session.oddities == []

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from guest import shards
 from guest.readers.folder import FolderReading
 from guest.readers.reading import Sink
 from guest.readers.session import Bounds, Session
 from guest.readers.source import File, Ledger
 
 from tests.guest.readers.reading_results import Result, collect
+from tests.guest.readers.test_pickles import Calls
 from tests.malicious.pickles import bare, call
 
 A = {"enc.w": torch.arange(12.0).reshape(3, 4), "enc.b": torch.ones(3)}
@@ -123,6 +125,14 @@ def test_an_index_of_shards_that_were_not_fetched_leaves_nothing_lacking(sharded
     assert result.end.complete, result.end.reason
 
 
+@pytest.mark.parametrize("place", [".cache/evil.bin", "../evil.bin", "/evil.bin", "a/../.b/evil.bin"])
+def test_an_index_of_shards_where_nothing_is_looked_at(place: str, tmp_path: Path) -> None:
+    """Not even where it names no other: whoever loads the set opens them."""
+    torch.save(A, tmp_path / "model.bin")
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"enc.w": place}}))
+    assert "where nothing was looked at" in read_folder(tmp_path).end.reason
+
+
 def test_several_members_with_tensors_have_their_paths_in_the_names(tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     torch.save(A, tmp_path / "unet" / "model.bin")
@@ -180,6 +190,33 @@ def test_code_is_listed(tmp_path: Path) -> None:
         ("modeling_x.py", "a Python file"),
     ]
     assert result.end.complete
+
+
+def test_code_is_listed_however_json_spells_it(tmp_path: Path) -> None:
+    torch.save(A, tmp_path / "pytorch_model.bin")
+    (tmp_path / "config.json").write_bytes(rb'{"auto\u005fm\u0061p": {"AutoModel": "other/repository--x.Model"}}')
+    (tmp_path / "adapter_config.json").write_bytes(b" " * (shards.MOST_JSON + 1))
+    result = read_folder(tmp_path)
+    assert [(row.record, row.id) for row in result["ODDITY"]] == [("config.json", "folder.code")]
+    assert "adapter_config.json" in result.end.reason
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"V" + b"a" * (17 << 20) + b"\n0",  # more text than a first look takes
+        b"P1\n0",  # a persistent id
+        b"}(" + b"I1\n" * 2000 + b"tNs0",  # a key that is too long for an honest one
+        b"F1_0\n0",  # a number to Python's unpickler, which is joblib's
+        b"F1e999\n0",
+    ],
+)
+def test_a_pickle_is_one_however_it_begins(before: bytes, tmp_path: Path) -> None:
+    torch.save(A, tmp_path / "pytorch_model.bin")
+    (tmp_path / "notes.dat").write_bytes(before + pickle.dumps(Calls(os.system, "x"), 0))
+    result = read_folder(tmp_path)
+    assert "pickle" in result.formats
+    assert result.uses("posix.system") or not result.end.complete
 
 
 def test_what_is_broken_in_one_file_leaves_the_others(sharded: Path) -> None:

@@ -64,7 +64,7 @@ def test_whole_programs_are_read_completely_and_are_the_same() -> None:
 PLANTS = {
     "an import": "was = Machine.refer\n"
     "Machine.refer = lambda self, module, name: (__import__('this'), was(self, module, name))[1]",
-    "a wrong number": "pickles._DISPATCH[ord('K')] = 'BININT1', lambda self: self.stack.append(self.stream.byte() ^ 1)",
+    "a wrong number": "pickles._DISPATCH[ord('K')] = 'BININT1', lambda self: self.stream.byte() ^ 1, True",
     "a bound that is not kept": "Session.spend_bytes = lambda self, count: setattr(self, 'pickle_bytes', 1 << 40)",
     "an error that leaves": "Reading._guard = lambda self, doing, act, *given: act(*given)",
 }

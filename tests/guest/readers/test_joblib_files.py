@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pytest
 from guest.load import joblib_file, unpickler, witness
+from guest.readers.session import Bounds
 
 from tests.guest.readers.reading_results import Result, read_file
 from tests.zoo_numpy import arrays
@@ -113,6 +114,17 @@ def test_an_array_whose_bytes_are_opcodes(read: Read) -> None:
     result = read(wrapped(b"0cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
     assert "joblib.opcodes" in result.oddities
     assert result.uses("os.system") == {"reduce"}
+
+
+def test_an_array_whose_bytes_are_several_pickles(read: Read) -> None:
+    result = read(wrapped(b"N.cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
+    assert result.uses("os.system") == {"reduce"}
+
+
+def test_an_array_of_a_million_opcodes_is_followed_as_far_as_the_bound_lets(read: Read) -> None:
+    content = wrapped(b"N0" * 600_000 + b"0cos\nsystem\n(S'x'\ntR.", b".")
+    assert read(content, ".pkl").uses("os.system") == {"reduce"}
+    assert not read(content, ".pkl", Bounds(nodes=1_000_000)).end.complete
 
 
 def test_an_array_inside_of_a_frame(read: Read) -> None:

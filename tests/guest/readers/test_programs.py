@@ -239,3 +239,27 @@ def test_several_programs_are_named_by_their_own_names(read: Read, records: dict
     assert result.end.complete, result.end.reason
     names = {row.name for row in result["TENSOR"]}
     assert {"model.linear.weight", "other.linear.weight"} <= names
+
+
+def test_a_program_under_another_name_is_never_taken_for_complete(read: Read, records: dict[str, bytes]) -> None:
+    """torch takes every record in that folder for one."""
+    root = next(iter(records)).partition("/")[0]
+    assert not read(archive(**records, **{f"{root}/models/other-xxxx": b"{}"})).end.complete
+
+
+def test_constants_that_torch_unpickles_are_read_as_pickles(read: Read, records: dict[str, bytes]) -> None:
+    (name,) = (name for name in records if name.endswith("model_weights_config.json"))
+    root = name.partition("/")[0]
+    table = records[name].replace(b'"weight_0"', b'"opaque_obj_0"', 1)
+    content = archive(**{**records, name: table, f"{root}/data/weights/opaque_obj_0": pickle.dumps(Calls(), 2)})
+    assert "reduce" in read(content).uses("posix.system")
+
+
+def test_a_program_beside_another_kind_of_model_is_odd(read: Read, tmp_path: Path) -> None:
+    for name in ("script_module", "exported_old"):
+        path = tmp_path / f"{name}.pt"
+        ZOO[name](path) if name in ZOO else LAYOUTS[name][1](path)
+        with zipfile.ZipFile(path, "a") as held:
+            root = held.namelist()[0].partition("/")[0]
+            held.writestr(f"{root}/Archive_format" if name in ZOO else "archive/archive_format", "pt2")
+        assert read(path.read_bytes()).oddities & {"zip.stranger", "export.versions"}, name

@@ -87,7 +87,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=JSON, copies=st.integers(1, 3000))
+@given(value=JSON, copies=st.integers(1, 1000))
 def test_always_a_document_within_its_bound(read: Read, value: Any, copies: int) -> None:
     result = read(pickle.dumps([value] * copies, 4), ".pkl", Bounds(metadata_bytes=1 << 17))
     assert len(result.metadata) <= 1 << 17
