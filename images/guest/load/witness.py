@@ -32,6 +32,7 @@ from guest.naming import (
 
 Form = tuple[str, tuple[int, ...], str]  # of a tensor: dtype, shape, digest
 
+_AT_ONCE = 1 << 18  # bytes of rows in one write
 _NODES, _DEPTH = 5_000_000, 1_000
 _NOT_ENTERED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, str, bytes, int, float)
 _SET_REASON = "an element of a set: it has no place, so no name"
@@ -180,10 +181,14 @@ def testify(root: object, send: Callable[[bytes], None], known: list[str] | None
     """
     plan, rows, made, gap = set(known or ()), 0, 0, ""
     sent: dict[str, Form] = {}
+    held = bytearray()
     try:
         for name, dtype, shape, buffer in _tensors(root, budget):
             digest = blake3.blake3(buffer).hexdigest()
-            send(wire.encode(wire.Kind.WITNESS, wire.Witness(name, dtype, shape, digest)))
+            held += wire.encode(wire.Kind.WITNESS, wire.Witness(name, dtype, shape, digest))
+            if len(held) > _AT_ONCE or known is not None:
+                send(bytes(held))
+                held.clear()
             rows += 1
             sent[name] = (dtype, shape, digest)
             if known is not None and name not in plan:
@@ -192,7 +197,7 @@ def testify(root: object, send: Callable[[bytes], None], known: list[str] | None
                 made += 1
     except (NamingError, RecursionError) as error:
         gap = str(error)[:512] or "the object is nested too deeply"
-    send(wire.encode(wire.Kind.TESTIFIED, wire.Testified(rows, gap)))
+    send(bytes(held) + wire.encode(wire.Kind.TESTIFIED, wire.Testified(rows, gap)))
     return sent
 
 
