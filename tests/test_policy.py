@@ -74,7 +74,7 @@ def test_the_default_policy_says_what_the_design_says(policy: Policy) -> None:
     assert policy.name == "evaluate"
     assert (policy.limits.memory_base, policy.limits.memory_per_byte) == (2 << 30, 2.2)
     assert policy.limits.memory_share_of_ram == 0.75
-    assert (policy.limits.wall_base, policy.limits.linger) == (60.0, 2.0)
+    assert (policy.limits.wall_base, policy.limits.linger) == (120.0, 2.0)
     assert policy.limits.wall_per_byte * 50_000_000 == pytest.approx(1.0)
     assert (policy.write.total_per_byte, policy.write.total_base) == (4.0, 1 << 30)
 
