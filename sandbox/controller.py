@@ -298,7 +298,9 @@ class _Run:
         lacking = [layer for layer, given in self.layers.items() if not given]
         return replace(
             facts,
-            witnesses=tuple(replace(row, name=stripped(row.name, prefix)) for row in facts.witnesses),
+            witnesses=tuple(
+                replace(row, name=stripped(row.name, prefix)) if prefix else row for row in facts.witnesses
+            ),
             absent=tuple(replace(row, layer=having(lacking, row.name)) for row in facts.absent),
         )
 

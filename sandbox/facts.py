@@ -49,7 +49,7 @@ class Label(StrEnum):
     RETURNED = "returned"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # one for each tensor
 class Tensor:
     """A tensor of the plan after the host's check: sizes agree, the name is writable, the range lies in the file."""
 
@@ -130,7 +130,7 @@ class Event:
     detail: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # one for each tensor
 class Witness:
     """A tensor as the loader, hostile ground, says it stands in memory."""
 

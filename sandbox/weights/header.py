@@ -42,7 +42,7 @@ class Layout:
     size: int  # of the whole file
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A tensor of a finished file. Offsets are from the start of the file."""
 
