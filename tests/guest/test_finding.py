@@ -46,7 +46,7 @@ def order(code: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     told.for_finder = lambda *args: Order.for_finder(told, *args)
     before = set(os.listdir("/proc/self/fd"))
     yield told
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before  # what others left may go meanwhile
 
 
 def looked(order: Any, blobs: list[bytes], wall: float = 60.0) -> tuple[list[Found], str]:

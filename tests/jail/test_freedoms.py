@@ -120,7 +120,7 @@ except OSError as error:
     print((started, error.errno), flush=True)
 """,
         policy="detonate",
-        timeout=60,
+        timeout=150,
         linger=0.5,
     )
     started, error = printed(report)
