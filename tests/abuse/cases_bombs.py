@@ -18,7 +18,6 @@ _GIB = 1 << 30
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
-_SHORT = 5.0  # seconds; a walk up to the bound of 20,000,000 nodes takes longer
 _HOST_MAY_GROW = 96 << 20
 
 
@@ -115,7 +114,7 @@ def _recursion(bench: Bench) -> Evidence:
 
 
 def _billion(bench: Bench) -> Evidence:
-    return _bounded(_evaluated(bench, "model.pkl", _laughs(), timeout=_SHORT))
+    return _bounded(_evaluated(bench, "model.pkl", _laughs(), static=True))
 
 
 CASES = (
