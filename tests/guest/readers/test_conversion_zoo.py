@@ -11,20 +11,11 @@ from bench.conversion.zoo import ZOO, spine
 from tests.guest.readers.reading_results import read_file
 from tests.guest.readers.test_folder import read_folder, tensors
 
-# What can't be read yet, and why. One that can be read fails its test until it is taken out.
-PENDING: dict[str, str] = {}
+# test_layouts.py has those of the tests' own zoo.
+LAYOUTS = [name for name, layout in ZOO.items() if layout.family != spine.FAMILY.name]
 
 
-def _layouts() -> list[object]:
-    """test_layouts.py has those of the tests' own zoo."""
-    names = [name for name, layout in ZOO.items() if layout.family != spine.FAMILY.name]
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=PENDING[name])) if name in PENDING else name
-        for name in names
-    ]
-
-
-@pytest.mark.parametrize("name", _layouts())
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_layout(name: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -38,7 +29,3 @@ def test_layout(name: str, tmp_path: Path) -> None:
         }
     else:
         assert result.tensors(path.read_bytes()) == expected
-
-
-def test_nothing_is_pending_that_is_not_there() -> None:
-    assert set(PENDING) <= set(ZOO)
