@@ -7,16 +7,12 @@ and numpy's own.
 from __future__ import annotations
 
 import argparse
-import bz2
 import collections
-import gzip
 import io
-import lzma
 import pickle
 import random
 import tarfile
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +22,7 @@ import numpy as np
 import torch
 
 from tests.zoo import TORCH_DTYPES, Expected, expected
+from tests.zoo_archives import PACKERS
 
 
 @dataclass(frozen=True)
@@ -292,13 +289,6 @@ CONTAINERS: dict[str, Callable[[random.Random], Written]] = {
     "npy": _npy,
     "joblib": _joblib,
     "tar": _tar,
-}
-PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "gzip": (".gz", gzip.compress),
-    "bzip2": (".bz2", bz2.compress),
-    "xz": (".xz", lzma.compress),
-    "lzma": (".lzma", lambda content: lzma.compress(content, lzma.FORMAT_ALONE)),
-    "zlib": (".z", zlib.compress),
 }
 
 
