@@ -28,8 +28,6 @@ _ROW_FIXED = 250  # keys, label, dtype and digest
 _ESCAPED_FIXED = 40  # keys of the row that tells an original name
 _ROW_NUMBERS = 4  # file, offset, length, alias
 
-_GIB = 1 << 30
-
 
 @dataclass(frozen=True)
 class Caps:
@@ -39,11 +37,6 @@ class Caps:
     tensors: int = 1_000_000
     header_bytes: int = LIBRARY_MAX_HEADER
     metadata_bytes: int = 64 << 20
-
-
-def default_total(input_size: int) -> int:
-    """The default cap on the output's bytes: room for inflated and widened tensors, not for amplification."""
-    return 4 * input_size + _GIB
 
 
 def show(untrusted_name: str) -> str:
