@@ -1,0 +1,1 @@
+"""Weights that are changed while the file is loaded."""

@@ -1,0 +1,1 @@
+"""Attacks that are publicly known, by their class."""
