@@ -41,7 +41,7 @@ from sandbox.judge.story import account
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
-from sandbox.policy import Policy, load, read_table
+from sandbox.policy import Policy, load, read_folder, read_table
 from sandbox.release import Release, may_write
 from sandbox.request import Request
 from sandbox.scratch import scratch
@@ -99,7 +99,7 @@ def _keeper(request: Request, held: ExitStack) -> Callable[[Report], None]:
 
 def rules(bundle: Bundle) -> Rules:
     """The judge's tables."""
-    return parse_rules(read_table(bundle.configs / "rules.toml"), read_table(bundle.configs / "globals.toml"))
+    return parse_rules(read_table(bundle.configs / "rules.toml"), read_folder(bundle.configs / "globals"))
 
 
 def _check_digest(request: Request, staged: Staged) -> None:

@@ -200,6 +200,24 @@ def read_table(path: Path) -> dict[str, Any]:
         raise messages.error("configuration.unread", file=path.name, why=error.strerror) from None
 
 
+def read_folder(folder: Path) -> dict[str, Any]:
+    """The TOML files of a folder as one table, in their names' order: lists are joined, tables united.
+
+    Raises CallerError when two files give one key different things.
+    """
+    whole: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.toml")):
+        for key, value in read_table(path).items():
+            held = whole.setdefault(key, type(value)())
+            if isinstance(value, list) and isinstance(held, list):
+                held += value
+            elif isinstance(value, dict) and isinstance(held, dict) and not held.keys() & value.keys():
+                held |= value
+            else:
+                raise messages.error("configuration.twice", file=path.name, key=key)
+    return whole
+
+
 def parse_size(text: str) -> int:
     """ "512 MiB", "4G" or "1000000" -> bytes. Raises CallerError."""
     number = text.strip().rstrip("BKMGTi ").strip()

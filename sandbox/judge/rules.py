@@ -31,8 +31,8 @@ PLACEHOLDERS = frozenset({"subject", "detail", "does", "count"})
 class GlobalWhen:
     """Conditions on one use of one global."""
 
-    classes: tuple[str, ...] = ()  # of globals.toml
-    names: re.Pattern[str] | None = None  # written as a list of globs, as in globals.toml
+    classes: tuple[str, ...] = ()  # of configs/globals/
+    names: re.Pattern[str] | None = None  # written as a list of globs, as in configs/globals/
     uses: tuple[str, ...] = ()
     indirect: bool | None = None
     arguments: str = ""  # "none", "word": how much the file could say through them
@@ -112,7 +112,7 @@ class Match:
 
 
 def parse_rules(rules_table: Mapping[str, Any], globals_table: Mapping[str, Any]) -> Rules:
-    """The tables of rules.toml and globals.toml as `Rules`. Raises CallerError, naming the row."""
+    """The tables of rules.toml and configs/globals/ as `Rules`. Raises CallerError, naming the row."""
     unknown = rules_table.keys() - FAMILIES.keys() - {"formats"}
     if unknown:
         raise messages.error("rules.family", names=", ".join(sorted(unknown)), families=", ".join(FAMILIES))

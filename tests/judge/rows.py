@@ -21,10 +21,11 @@ from sandbox.facts import (
     StaticFacts,
 )
 from sandbox.judge import parse_rules
+from sandbox.policy import read_folder
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 RULES_TABLE = tomllib.loads((CONFIGS / "rules.toml").read_text(encoding="utf-8"))
-GLOBALS_TABLE = tomllib.loads((CONFIGS / "globals.toml").read_text(encoding="utf-8"))
+GLOBALS_TABLE = read_folder(CONFIGS / "globals")
 RULES = parse_rules(RULES_TABLE, GLOBALS_TABLE)
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCY"
