@@ -88,6 +88,7 @@ _CALLER: _Texts = {
     "policy.keys": ("{where}: missing or unknown: {keys}", _POLICIES),
     "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
     "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),
+    "configuration.twice": ("{file}: another file of its folder has {key}, too", "leave it in one of them"),
     "size": ("{text!r} is not a size", "write it like 512M or 4GiB"),
     "clock": (
         "{text!r} is no shift of the clock, or too far a one",

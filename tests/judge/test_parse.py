@@ -90,3 +90,16 @@ def test_malformed_globals(key: str, value: object) -> None:
     table = copy.deepcopy(GLOBALS_TABLE) | {key: value}
     with pytest.raises(CallerError):
         parse_rules(RULES_TABLES, table, FORMATS)
+
+
+def test_a_name_in_two_classes_is_an_error_that_names_both() -> None:
+    group = {"class": "resolver", "does": "looks up", "names": ["posix.nothing torch.device"]}
+    table = GLOBALS_TABLE | {"group": [*GLOBALS_TABLE["group"], group]}
+    with pytest.raises(CallerError, match=r"torch\.device stands twice, in constructor and in resolver"):
+        parse_rules(RULES_TABLES, table, FORMATS)
+
+
+def test_the_order_of_the_groups_is_of_no_matter() -> None:
+    names = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS).names
+    turned = parse_rules(RULES_TABLES, GLOBALS_TABLE | {"group": GLOBALS_TABLE["group"][::-1]}, FORMATS).names
+    assert (names.exact, names.globs) == (turned.exact, turned.globs)
