@@ -192,12 +192,23 @@ def _freedoms(value: object, file: str) -> frozenset[str]:
 
 def read_table(path: Path) -> dict[str, Any]:
     """A TOML file. Raises CallerError when it is none."""
+    return parse_table(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A configuration file's. Raises CallerError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise messages.error("configuration.not_toml", file=path.name, why=error) from None
+        return path.read_bytes()
     except OSError as error:
         raise messages.error("configuration.unread", file=path.name, why=error.strerror) from None
+
+
+def parse_table(path: Path, content: bytes) -> dict[str, Any]:
+    """What such a file holds. Raises CallerError when that is no TOML."""
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise messages.error("configuration.not_toml", file=path.name, why=error) from None
 
 
 def parse_size(text: str) -> int:
