@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.measure import ROOT
-from sandbox import controller
+from sandbox import rulebook
 from sandbox.bundle import find
 from sandbox.exchange import Exchange
 from sandbox.facts import Comparison, Evidence, Input, Judgement, Limit, Verdict
@@ -66,7 +66,7 @@ def spoiling(path: Path) -> frozenset[str]:
 @cache
 def rules() -> Rules:
     """The judge's own."""
-    return controller.rules(find())
+    return rulebook.read(find()).rules
 
 
 @cache
