@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from bench.measure import ROOT
 from sandbox.jail.packages import cache_base
 
 LOCK = Path(__file__).parent / "requirements.txt"
-SECONDS = 60  # for one file
+SECONDS = 120  # for one file
 _HOME = "/tmp/home"  # in there
 
 
@@ -67,7 +66,10 @@ class Scanner:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(str(path)), file=self._process.stdin, flush=True)
-        told = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.peer.name} ended")
+        told = json.loads(line)
         return Answer(Outcome.ERROR, told["why"]) if told["why"] else self.peer.answer(told["code"], told["said"])
 
     def __enter__(self) -> Scanner:

@@ -13,7 +13,7 @@ _CLEAN, _UNSAFE, _ERROR = 0, 1, 2
 
 
 class Fickling(Peer):
-    """A folder is asked about file by file: what has the extension of a pickle, as its own scan of repositories does."""
+    """Of a folder each file is asked about that has the extension of a pickle, as in its own scan of repositories."""
 
     name = package = "fickling"
     command = ("fickling", "--check-safety", "-p")
