@@ -220,6 +220,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.alarm": (
+        events(event("other.denied", "setitimer")),
+        (events(event("other.denied", "timer_gettime")),),
+    ),
     "event.other.harmless": (events(event("other.denied", "uname")), (events(event("other.denied", "vhangup")),)),
     "event.other": (events(event("other.denied", "vhangup")), (events(event("other.denied", "uname")),)),
     "event.unknown": (events(event("new.kind")), (events(event("file.read", path="/usr/lib")),)),
