@@ -13,7 +13,7 @@ import wire
 
 from guest import shards
 from guest.naming import Members, Shards
-from guest.readers import formats, members, plan, refused
+from guest.readers import disguise, formats, members, plan, refused
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -81,7 +81,9 @@ class FolderReading(Reading):
         if len({form.family for form in forms}) > 1:
             names = " and ".join(form.name for form in forms)
             self._session.oddity(forms[0].name, "format.polyglot", f"the same bytes are {names}")
+        uses = len(self._session.uses)
         objects = [self._read_as(form, file) for form in forms]
+        disguise.note(forms, file.name, source.at(0, min(source.length, 1)), self._session, uses)
         held = objects[0] if objects else Listed(file.size)
         # What holds nothing to load, such as a compressed text, has no loader.
         loads = not isinstance(held, Listed) and not members.without_model(held)

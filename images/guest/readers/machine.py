@@ -55,11 +55,13 @@ class Machine:
 
     def reset(self) -> None:
         """As before the first opcode of a pickle."""
+        self.begun = self.stream.tell()
         self.proto = 0
         self.memo: dict[int, Any] = {}
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.done = False
+        self.dropped = ""
 
     def oddity(self, ident: str, detail: str) -> None:
         """At the present opcode."""
