@@ -88,6 +88,7 @@ _CALLER: _Texts = {
     "policy.keys": ("{where}: missing or unknown: {keys}", _POLICIES),
     "policy.number": ("{where}: {key} is not a number or a size", _POLICIES),
     "configuration.not_toml": ("{file} is not TOML ({why})", "mend it"),
+    "configuration.twice": ("{file}: another file of its folder has {key}, too", "leave it in one of them"),
     "size": ("{text!r} is not a size", "write it like 512M or 4GiB"),
     "clock": (
         "{text!r} is no shift of the clock, or too far a one",
@@ -108,6 +109,7 @@ _CALLER: _Texts = {
         "{file}: {table}: {rule} says what could not be looked at",
         "mend what is missing: that can't be tuned or silenced",
     ),
+    "rules.techniques": ("techniques: {why}", "correct the table"),
     "rules.formats": ("formats: [formats] is not a table of texts", "write name = 'what a person calls it'"),
     "rules.rows": ("rules: {family} is not a list of rows", "write [[{family}]]"),
     "rules.row": ("{where}: {why}", "correct the row"),

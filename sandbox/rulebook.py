@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.bundle import Bundle
 from sandbox.facts import RuleFile
 from sandbox.judge import Rules, parse_rules, with_own
-from sandbox.policy import parse_table, read_bytes
+from sandbox.policy import parse_table, read_bytes, united
 
 OURS = "those of sandbox-load"
 
@@ -35,13 +35,18 @@ class _Shipped:
         self.digest.update(hashlib.sha256(content).digest())
         return parse_table(path, content)
 
+    def folder(self, path: Path) -> dict[str, dict[str, Any]]:
+        """Its files' tables, by the names of the files."""
+        return {file.stem: self.table(file) for file in sorted(path.glob("*.toml"))}
+
 
 def read(bundle: Bundle, own: Sequence[Path] = ()) -> Book:
     """All rules that an evaluation is judged by. Raises CallerError."""
     shipped = _Shipped()
-    tables = {file.stem: shipped.table(file) for file in sorted((bundle.configs / "rules").glob("*.toml"))}
+    tables = shipped.folder(bundle.configs / "rules")
     formats = shipped.table(bundle.configs / "formats.toml")["formats"]
-    rules = parse_rules(tables, shipped.table(bundle.configs / "globals.toml"), formats)
+    techniques = shipped.table(bundle.configs / "techniques.toml")
+    rules = parse_rules(tables, united(shipped.folder(bundle.configs / "globals")), formats, techniques)
     files = [RuleFile(OURS, shipped.digest.hexdigest())]
     for path in own:
         content = read_bytes(path)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sandbox.facts import Evidence, Finding, Silenced, Verdict
+from sandbox.judge import limits
 from sandbox.judge.rules import Match
 
 MAX_FILLED = 160  # characters of the attacker's text in a sentence
-
-# Formats that hold a program beside the weights, which no reader here understands.
-_PROGRAMS = {"torchscript": "a TorchScript program", "torch-export": "a torch.export program"}
 
 
 def summary(
@@ -42,7 +40,7 @@ def _ordinary(verdict: Verdict, evidence: Evidence) -> str:
 
 
 def _quiet(found: Sequence[Finding], evidence: Evidence) -> str:
-    programs = dict.fromkeys(_PROGRAMS[row.name] for row in evidence.static.formats if row.name in _PROGRAMS)
+    programs = limits.programs(evidence)
     if programs:
         return f"with {' and '.join(programs)} whose code was not read"
     if any(finding.rule == "folder.code" for finding in found):

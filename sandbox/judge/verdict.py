@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from sandbox.facts import NOWHERE, Cite, Completeness, Evidence, Finding, Judgement, Silenced, Verdict
-from sandbox.judge import comparison, completeness, dynamic, phases, second_look, spelling, static
+from sandbox.facts import NOWHERE, Cite, Completeness, Evidence, Finding, Judgement, Silenced, Technique, Verdict
+from sandbox.judge import comparison, completeness, dynamic, limits, phases, second_look, spelling, static
 from sandbox.judge.conditions import EventWhen, FactWhen
 from sandbox.judge.dynamic import Fact
 from sandbox.judge.rules import SEVERITIES, Match, Rule, Rules
@@ -25,7 +24,7 @@ _REACHING = frozenset({"net.connect", "net.send"})
 def judge(evidence: Evidence, rules: Rules) -> Judgement:
     """The judgement on one evaluation. Pure, and the same for the same evidence."""
     heard, silenced = _by_rule(rules, evidence)
-    found = [_finding(rule, heard[rule.id]) for rule in (*rules.rows, *rules.added) if rule.id in heard]
+    found = [_finding(rules, rule, heard[rule.id]) for rule in (*rules.rows, *rules.added) if rule.id in heard]
     found.sort(key=lambda finding: (WORST_FIRST.index(finding.verdict), SEVERITIES.index(finding.severity)))
     quiet = Verdict.CLEAN if evidence.dynamic.asked else Verdict.UNEXECUTED
     verdict = min((quiet, *(finding.verdict for finding in found)), key=WORST_FIRST.index)
@@ -37,7 +36,7 @@ def judge(evidence: Evidence, rules: Rules) -> Judgement:
         reasons[:MAX_REASONS],
         tuple(found),
         Completeness(not missing, missing),
-        tuple(_not_examined(evidence)),
+        limits.not_examined(evidence, rules),
         silenced,
     )
 
@@ -77,7 +76,7 @@ def _fact_matches(facts: Iterable[Fact], rows: Mapping[str, Rule]) -> Iterator[M
             yield Match(rows[fact], line, subject, detail, cite=cite)
 
 
-def _finding(rule: Rule, matches: list[Match]) -> Finding:
+def _finding(rules: Rules, rule: Rule, matches: list[Match]) -> Finding:
     lines = [cut(match.evidence, MAX_LINE) for match in matches[:MAX_EVIDENCE]]
     lines[:0] = _places(rule, matches)
     if len(matches) > MAX_EVIDENCE:
@@ -93,7 +92,7 @@ def _finding(rule: Rule, matches: list[Match]) -> Finding:
         explanation=filled(rule.explanation, matches),
         evidence=tuple(lines),
         cites=tuple(match.cite for match in matches[:MAX_EVIDENCE] if match.cite != NOWHERE),
-        techniques=tuple(techniques),
+        techniques=tuple(rules.techniques.get(name, Technique(name)) for name in techniques),
         advice=rule.advice,
         reason=rule.reason,
     )
@@ -109,57 +108,3 @@ def _places(rule: Rule, matches: list[Match]) -> list[str]:
         return []
     more = f" and {len(places) - MAX_PLACES} more" if len(places) > MAX_PLACES else ""
     return [f"{len(places)} addresses: {', '.join(places[:MAX_PLACES])}{more}"]
-
-
-def _not_examined_of_a_folder(evidence: Evidence) -> Iterator[str]:
-    code = sorted({row.record for row in evidence.static.oddities if row.id == "folder.code" and row.record})
-    ran = evidence.dynamic.loaded is not None and bool(evidence.freedoms)  # the loader says so after it ran
-    if code:
-        named = ", ".join(cut(name, 60) for name in code[:MAX_REASONS]) + (", ..." if len(code) > MAX_REASONS else "")
-        yield f"What the folder's own code does {'when it is used' if ran else 'at all'} ({named}): " + (
-            "each Python file was run once, as an import runs it, as far as the packages that are here took it."
-            if ran
-            else "it was listed and not run (--policy detonate runs it)."
-        )
-    if evidence.input and evidence.input.skipped:
-        named = ", ".join(cut(name, 60) for name in evidence.input.skipped[:MAX_REASONS])
-        yield f"Folders in it whose names begin with a dot ({named}): they were not entered."
-
-
-# What a freedom of the policy doesn't show.
-_LEFT_OPEN = {
-    "programs": (
-        "What programs would have done that are not in the jail, and what decoy tools stand for: there are a shell, "
-        "some small programs, and tools that only connect and tell."
-    ),
-    "sinkhole": (
-        "What real peers would have answered: the sinkhole said little, hung up on silence, and read no TLS. Waits "
-        "that are no sleep (futex, poll, select) took their time."
-    ),
-}
-
-
-def _not_examined(evidence: Evidence) -> Iterator[str]:
-    yield (
-        "What the model does when it is used: code that runs later, and weights that were trained to misbehave, "
-        "were not looked at."
-    )
-    if not evidence.dynamic.asked:
-        yield "What the file does when it is loaded: it was only read."
-    else:
-        yield "What the file does on another system, Python, framework version or day: it was loaded once, here."
-        yield "What the load may have told without a packet: by how long it took, how it ended, how much it printed."
-        yield (
-            "What became of a recorded call's arguments afterwards: each was read once, from memory that the load can "
-            "change. What was refused was refused whatever they said."
-        )
-        yield from phases.not_examined(evidence.dynamic)
-        yield from (text for freedom, text in _LEFT_OPEN.items() if freedom in evidence.freedoms)
-    absent = Counter(row.name.split(".", 1)[0] for row in evidence.dynamic.absent)
-    if absent:
-        named = ", ".join(cut(name, 40) for name in sorted(absent)[:MAX_REASONS])
-        yield f"What the code of packages that are not installed here does ({named}): stand-ins took its place."
-    yield from _not_examined_of_a_folder(evidence)
-    unread = sorted({row.name for row in evidence.static.formats if not row.supported and row.by != "inside"})
-    if unread:
-        yield f"What the file is when it is opened as {', '.join(unread)}: that is not supported yet."
