@@ -29,7 +29,9 @@ _PRESENT: dict[str, Callable[[], Any]] = {
     "parameter_dict": lambda: nn.ParameterDict({"w": nn.Parameter(torch.ones(2)), "scale": torch.ones(1)}),
     "recurrent": lambda: nn.LSTM(2, 3, num_layers=2, bidirectional=True),
     "gru_cell": lambda: nn.GRUCell(2, 3),
-    "transformer": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, activation=F.gelu, batch_first=True), 1),
+    "transformer": lambda: nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(4, 2, 8, activation=F.gelu, batch_first=True), 1
+    ),
     "transformer_relu": lambda: nn.TransformerEncoderLayer(4, 2, 8, activation=torch.relu),
     "attention": lambda: nn.MultiheadAttention(4, 2),
     "embedding_bag": lambda: nn.EmbeddingBag(5, 3, padding_idx=0),
