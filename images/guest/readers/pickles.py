@@ -75,6 +75,7 @@ class Unpickler(Machine):
         finally:
             session.nodes += nodes
             self.tell_handed()
+            self.tell_kept()
             self.tell_torn()
             self.tell_strings()
 
