@@ -33,8 +33,8 @@ MEMBERS = sorted(
 WEAKER = [(re.compile("|".join(glob(name) for name in words(row["names"]))), row["verdict"]) for row in TABLE["weaker"]]
 
 
-def called(name: str) -> Verdict:
-    return judge(static(globals=(use(name, "reduce", "('x', 'y')"),)), RULES).verdict
+def called(name: str, arguments: str = "('x', 'y')") -> Verdict:
+    return judge(static(globals=(use(name, "reduce", arguments),)), RULES).verdict
 
 
 def accepted(name: str) -> set[str]:
@@ -49,3 +49,9 @@ def test_a_call_of_each_is_malicious_or_it_is_said_why_not() -> None:
 def test_most_are_malicious() -> None:
     malicious = [name for name in NAMES if called(name) is Verdict.MALICIOUS]
     assert len(malicious) / len(NAMES) > LEAST_MALICIOUS, (len(malicious), len(NAMES))
+
+
+def test_what_looks_up_is_malicious_when_it_is_told_what_attacks_look_up() -> None:
+    resolvers = [name for name in NAMES if RULES.names.named(name).cls in ("resolver", "applier", "binder")]
+    assert len(resolvers) > 20
+    assert {name for name in resolvers if called(name, "('system',)") is not Verdict.MALICIOUS} == set()
