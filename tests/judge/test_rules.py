@@ -220,6 +220,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.home.root": (
+        events(event("file.read", "openat", path="/home/user")),
+        (events(event("file.probe", "stat", path="/home/user")), events(event("file.read", path="/home/user/x"))),
+    ),
     "event.read.processes": (
         events(event("file.read", "openat", path="/proc")),
         (
