@@ -222,7 +222,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
     "event.read.processes": (
         events(event("file.read", "openat", path="/proc")),
-        (events(event("file.probe", "stat", path="/proc")), events(event("file.read", "openat", path="/proc/self/maps"))),
+        (
+            events(event("file.probe", "stat", path="/proc")),
+            events(event("file.read", "openat", path="/proc/self/maps")),
+        ),
     ),
     "event.trace.self": (
         events(event("process.trace", "ptrace", value="0x0", target="0x0")),
