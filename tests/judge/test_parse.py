@@ -95,8 +95,11 @@ def test_formats_that_are_no_texts() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("group", [{"class": "nice", "names": []}]),
-        ("group", [{"class": "code"}]),
+        ("group", [{"class": "nice", "source": "x", "names": []}]),
+        ("group", [{"class": "code", "source": "x"}]),
+        ("group", [{"class": "code", "names": ["a"]}]),
+        ("group", [{"class": "code", "names": ["a"], "source": ""}]),
+        ("group", [{"class": "code", "names": ["a"], "source": "x", "extra": 1}]),
         ("group", 3),
         ("core", "os"),
         ("aliases", []),
@@ -111,7 +114,7 @@ def test_malformed_globals(key: str, value: object) -> None:
 
 
 def test_a_name_in_two_classes_is_an_error_that_names_both() -> None:
-    group = {"class": "resolver", "does": "looks up", "names": ["posix.nothing torch.device"]}
+    group = {"class": "resolver", "does": "looks up", "source": "x", "names": ["posix.nothing torch.device"]}
     table = GLOBALS_TABLE | {"group": [*GLOBALS_TABLE["group"], group]}
     with pytest.raises(CallerError, match=r"torch\.device stands twice, in constructor and in resolver"):
         parse_rules(RULES_TABLES, table, FORMATS, TECHNIQUES)

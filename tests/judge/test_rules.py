@@ -220,6 +220,25 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.read.processes": (
+        events(event("file.read", "openat", path="/proc")),
+        (
+            events(event("file.probe", "stat", path="/proc")),
+            events(event("file.read", "openat", path="/proc/self/maps")),
+        ),
+    ),
+    "event.trace.self": (
+        events(event("process.trace", "ptrace", value="0x0", target="0x0")),
+        (events(event("process.trace", "ptrace", value="0x10", target="0x1")),),
+    ),
+    "event.watch.asked": (
+        events(event("watch.tamper", "prctl", value="0x15")),
+        (events(event("watch.tamper", "prctl", value="0x16")), events(event("watch.tamper", "seccomp", value="0x15"))),
+    ),
+    "event.alarm": (
+        events(event("other.denied", "setitimer")),
+        (events(event("other.denied", "timer_gettime")),),
+    ),
     "event.other.harmless": (events(event("other.denied", "uname")), (events(event("other.denied", "vhangup")),)),
     "event.other": (events(event("other.denied", "vhangup")), (events(event("other.denied", "uname")),)),
     "event.unknown": (events(event("new.kind")), (events(event("file.read", path="/usr/lib")),)),
