@@ -250,6 +250,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
     ),
+    "global.dangerous.array": (
+        uses(use("numpy.memmap", "subtype")),
+        (uses(use("numpy.memmap", "newobj")), uses(use("numpy.load", "subtype"))),
+    ),
     "global.dangerous.named": (
         uses(use("os.system", "reference", "")),
         (uses(use("torch.nn.init.constant_", "reference", "")),),
