@@ -211,7 +211,9 @@ class LeftOut:
 class GlobalUse:
     format: str = _text(64)
     name: str = _text(MAX_NAME)  # module.attribute as the stream spells it
-    use: str = _text(16)  # reference, reduce, newobj, obj, inst, build, extend (items), extension (a code), persistent
+    # reference, reduce, newobj, obj, inst, build, extend (items), extension (a code), persistent, subtype: the class of
+    # an array, which numpy doesn't call
+    use: str = _text(16)
     indirect: bool = _flag()  # what is called is the result of this global, not the global itself
     opcode: str = _text(24)
     record: str = _text(MAX_NAME)

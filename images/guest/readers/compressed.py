@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from guest.readers import padding
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
@@ -155,7 +156,7 @@ def inflate(source: Source, codec: Codec, session: Session) -> Memory:
             at = _behind_zeros(source, at)
         if not codec.several or at >= source.length or not codec.begins(source.at(at, min(16, source.length - at))):
             break
-    if at < source.length:
+    if at < source.length and not padding.note(source, ended, codec.name, session):
         detail = f"{source.length - ended} bytes behind the compressed data"
         session.oddity(codec.name, "compressed.trailing", detail, offset=ended)
     return Memory(memoryview(made), source.origin)

@@ -110,8 +110,8 @@ class Machine:
     def tell_torn(self) -> None:
         """At the end of a stream: something in it lies across the end of a frame, where unpicklers differ."""
         if self.stream.torn:
-            self.oddity("pickle.frame", "a frame that ends inside of an instruction: readers differ in what they see")
-            self.session.incomplete("a frame of the pickle ends inside of an instruction")
+            self.oddity("pickle.frame", "a frame that is cut off, or ends inside of an instruction")
+            self.session.incomplete("a frame of the pickle is cut off, or ends inside of an instruction")
             self.stream.torn = False
 
     def invoke(self, kind: str, callee: object, args: object, kwargs: object = None) -> object:
