@@ -118,7 +118,7 @@ def _names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
     except UnreadableError:
         whole = False
     texts.budget.nodes -= session.nodes
-    acted = {key[2]: None for key in session.uses if key[3] != "reference"}
+    acted = {key[2]: None for key in session.uses if key[3] not in ("reference", "extension")}
     named = {key[2]: None for key in session.uses} if whole else acted
     return tuple(name for name in {**acted, **named} if _NAME.fullmatch(name))
 
