@@ -112,6 +112,7 @@ def _request(options: argparse.Namespace, progress: Progress) -> Request:
         force=options.force,
         policy=options.policy,
         persona=options.persona,
+        rules=tuple(options.rules),
         jail=options.jail,
         runtime=options.runtime,
         sha256=options.sha256,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import evidence as bundled
-from sandbox import messages
+from sandbox import messages, rulebook
 from sandbox.bundle import Bundle, find
 from sandbox.exchange import Exchange, Outcome
 from sandbox.facts import (
@@ -36,14 +36,15 @@ from sandbox.jail.interface import HOME, Jail, JailSpec, Limits, Mounted, Readin
 from sandbox.jail.layers import Layer, having, layers
 from sandbox.judge.comparison import compare
 from sandbox.judge.dynamic import classes
-from sandbox.judge.rules import Rules, parse_rules
+from sandbox.judge.rules import Rules
 from sandbox.judge.story import account
 from sandbox.judge.verdict import judge
 from sandbox.order import Asked, limits_for, order, total_cap, variables, wall_seconds
 from sandbox.planted import Secrets
-from sandbox.policy import Policy, load, read_table
+from sandbox.policy import Policy, load
 from sandbox.release import Release, may_write
 from sandbox.request import Request
+from sandbox.rulebook import Book
 from sandbox.scratch import scratch
 from sandbox.stage import Staged, StagedFile, stage
 from sandbox.untrusted.talk import understand
@@ -97,11 +98,6 @@ def _keeper(request: Request, held: ExitStack) -> Callable[[Report], None]:
     return lambda report: bundled.write(report, half, folder)
 
 
-def rules(bundle: Bundle) -> Rules:
-    """The judge's tables."""
-    return parse_rules(read_table(bundle.configs / "rules.toml"), read_table(bundle.configs / "globals.toml"))
-
-
 def _check_digest(request: Request, staged: Staged) -> None:
     """--sha256 is checked before anything starts; otherwise the digest is taken meanwhile."""
     if request.sha256 is None:
@@ -130,13 +126,19 @@ class _Run:
         return {layer: layer.mounted() if load else None for layer in layers(self.bundle)}
 
     @cached_property
+    def book(self) -> Book:
+        """Read while the jail starts, once: the tables take some thirty milliseconds."""
+        return rulebook.read(self.bundle, self.request.rules)
+
+    @property
     def rules(self) -> Rules:
-        """Read while the jail starts, once: both tables take some thirty milliseconds."""
-        return rules(self.bundle)
+        return self.book.rules
 
     def report(self, held: ExitStack, started: float) -> Report:
         request, staged = self.request, self.staged
         asked = self._asked()
+        if request.rules:
+            _ = self.book  # a user's own may be wrong, which is to be said before anything starts
         planted = Secrets(self.policy.persona)
         spec, code_digest, copied = held.enter_context(self._specification(planted.hostname))
         request.progress(f"reading {staged.path.name} in the {self.jail.name} jail")
@@ -212,6 +214,8 @@ class _Run:
             outputs=outputs,
             not_written=not_written,
             not_examined=judgement.not_examined,
+            silenced=judgement.silenced,
+            rules=self.book.files,
             timings={},
             story=story,
             processes=processes,

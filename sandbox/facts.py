@@ -384,16 +384,59 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Cite:
+    """Where a line of evidence is to be seen: an event, an opcode, a tensor. All empty: in the report's own fields."""
+
+    event: int | None = None  # id
+    file: int | None = None  # by its place in `Input.files`
+    record: str = ""
+    offset: int | None = None  # bytes from the start of the record
+    tensor: str = ""
+
+
+NOWHERE = Cite()
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One rule that matched, with its evidence."""
+    """One rule that matched, with its evidence.
+
+    `family`: what it looks at, a file of configs/rules/. `advice`: what to do. `reason`: a user's, who added or tuned
+    the rule. `cites`: where the first lines of evidence are to be seen.
+    """
 
     rule: str
+    family: str
     title: str
     severity: str  # critical, high, medium, low, info
+    confidence: str  # high, medium, low: how sure it is that the title is true
     verdict: Verdict  # what this finding alone would make of the file
     explanation: str
     evidence: tuple[str, ...]
+    cites: tuple[Cite, ...] = ()
     techniques: tuple[str, ...] = ()
+    advice: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Silenced:
+    """What a user's rules keep out of the verdict, and why."""
+
+    rule: str
+    title: str
+    verdict: Verdict  # what it alone would have made of the file
+    count: int
+    evidence: str  # of the first
+    reason: str
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """A table that a file was judged by. `sha256`: of its bytes; of our own, of the digests of all."""
+
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -414,6 +457,7 @@ class Judgement:
     findings: tuple[Finding, ...]
     completeness: Completeness
     not_examined: tuple[str, ...]
+    silenced: tuple[Silenced, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -517,6 +561,8 @@ class Report:
     story: Story = Story()
     processes: tuple[Process, ...] = ()
     talks: tuple[Talk, ...] = ()  # one for each of the conversations, in their order
+    silenced: tuple[Silenced, ...] = ()
+    rules: tuple[RuleFile, ...] = ()  # what it was judged by: the program's own, then a user's
 
     @property
     def exit_code(self) -> Exit:

@@ -47,6 +47,14 @@ def add_how(how: argparse._ArgumentGroup) -> None:
         "--persona", metavar="NAME", default="laptop", help="whose machine it looks like: laptop, ci, notebook, gpu-vm"
     )
     how.add_argument(
+        "--rules",
+        metavar="FILE.toml",
+        type=Path,
+        action="append",
+        default=[],
+        help="rules of your own: add, tune or silence, each with a reason",
+    )
+    how.add_argument(
         "--jail",
         choices=JAILS,
         default="auto",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,12 +193,46 @@ def _freedoms(value: object, file: str) -> frozenset[str]:
 
 def read_table(path: Path) -> dict[str, Any]:
     """A TOML file. Raises CallerError when it is none."""
+    return parse_table(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A configuration file's. Raises CallerError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise messages.error("configuration.not_toml", file=path.name, why=error) from None
+        return path.read_bytes()
     except OSError as error:
         raise messages.error("configuration.unread", file=path.name, why=error.strerror) from None
+
+
+def parse_table(path: Path, content: bytes) -> dict[str, Any]:
+    """What such a file holds. Raises CallerError when that is no TOML."""
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise messages.error("configuration.not_toml", file=path.name, why=error) from None
+
+
+def read_folder(folder: Path) -> dict[str, Any]:
+    """The TOML files of a folder as one table. Raises CallerError as `united` does."""
+    return united({path.name: read_table(path) for path in sorted(folder.glob("*.toml"))})
+
+
+def united(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Several files' tables, by their names, as one: lists are joined, tables united.
+
+    Raises CallerError when two files give one key different things.
+    """
+    whole: dict[str, Any] = {}
+    for name, table in tables.items():
+        for key, value in table.items():
+            held = whole.setdefault(key, type(value)())
+            if isinstance(value, list) and isinstance(held, list):
+                held += value
+            elif isinstance(value, dict) and isinstance(held, dict) and not held.keys() & value.keys():
+                held |= value
+            else:
+                raise messages.error("configuration.twice", file=name, key=key)
+    return whole
 
 
 def parse_size(text: str) -> int:

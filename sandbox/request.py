@@ -26,6 +26,7 @@ class Request:
     force: bool = False
     policy: str = "evaluate"
     persona: str = PERSONA
+    rules: Sequence[Path] = ()  # files of a user's own
     jail: str = family.AUTO
     runtime: str | None = None
     sha256: str | None = None

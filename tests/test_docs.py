@@ -12,6 +12,8 @@ from guest.readers import refused
 from sandbox import cli
 from sandbox.facts import EXIT_OF, Exit, Label, Verdict
 from sandbox.jail import family
+from sandbox.judge import with_own
+from tests.judge.rows import RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +52,13 @@ def test_the_readme_has_exactly_the_options_ofhelp_of(command: str, capsys: pyte
     told = help_of(COMMANDS[command], capsys).partition("\noptions:")[2]
     documented = {word for cell in first_cells(section(f"sandbox-load {command}")) for word in OPTION.findall(cell)}
     assert documented == set(OPTION.findall(told)) - {"--help"}
+
+
+def test_the_readmes_rules_of_ones_own_are_rules() -> None:
+    (table,) = re.findall(r"^```toml$(.*?)^```$", section("Your own rules"), re.MULTILINE | re.DOTALL)
+    rules = with_own(RULES, "README.md", tomllib.loads(table))
+    assert [row.id for row in rules.added] == ["acme.lock"]
+    assert [row.rule for row in rules.silences] == ["global.unknown.called"]
 
 
 def test_every_option_named_anywhere_in_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.bundle import find
 from sandbox.errors import CallerError, HostError
-from sandbox.policy import Policy, load, parse_shift, parse_size, read_table
+from sandbox.policy import Policy, load, parse_shift, parse_size, read_folder, read_table
 
 CONFIGS = find().configs
 
@@ -184,6 +184,16 @@ def test_a_file_that_is_not_text_is_not_toml(own: Path) -> None:
 def test_a_table_that_is_gone_is_the_hosts_fault(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="can't be read"):
         read_table(tmp_path / "gone.toml")
+
+
+def test_a_folder_of_tables_is_one_table(tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text('[[group]]\nname = "b"\n[aliases]\nb = "x"\n')
+    (tmp_path / "a.toml").write_text('words = ["a"]\n[[group]]\nname = "a"\n[aliases]\na = "x"\n')
+    groups = [{"name": "a"}, {"name": "b"}]
+    assert read_folder(tmp_path) == {"words": ["a"], "group": groups, "aliases": {"a": "x", "b": "x"}}
+    (tmp_path / "c.toml").write_text('[aliases]\na = "y"\n')
+    with pytest.raises(CallerError, match=r"c\.toml: another file of its folder has aliases"):
+        read_folder(tmp_path)
 
 
 def test_no_call_is_both_allowed_and_watched(policy: Policy) -> None:

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.untrusted.wire": set(),  # the guest is given this file alone
     "sandbox.untrusted": {"sandbox.untrusted.wire", *_BOTTOM},
     "sandbox.judge": _BOTTOM,
+    "sandbox.rulebook": {"sandbox.judge", "sandbox.policy", "sandbox.bundle", *_BOTTOM},
     "sandbox.report": {"sandbox.facts", "sandbox.report.neutral"},
     "sandbox.stage": _MIDDLE,
     "sandbox.scratch": set(),
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "sandbox.scratch",
             "sandbox.inside",
             "sandbox.planted",
+            "sandbox.rulebook",
         ),
         *("sandbox.order", "sandbox.exchange", "sandbox.stage", "sandbox.jail", "sandbox.untrusted"),
         *("sandbox.planted", "sandbox.judge", "sandbox.weights", *_MIDDLE),

@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any
 
 from sandbox.bundle import find
-from sandbox.controller import rules
-from sandbox.judge.rules import EventWhen, FactWhen, OddityWhen
+from sandbox.judge.conditions import EventWhen, FactWhen, OddityWhen
 from sandbox.policy import load
+from sandbox.rulebook import read
 from sandbox.untrusted import wire
 from sandbox.untrusted.session import ALLOWED, NEXT, Phase
 from sandbox.untrusted.wire import Kind
@@ -47,7 +47,7 @@ def join(frames: Sequence[Frame], rest: bytes = b"") -> bytes:
 def _vocabulary() -> dict[str, tuple[Any, ...]]:
     """For fields by name: what our own guest and tables call things, so that rows reach the rules."""
     bundle = find()
-    known = rules(bundle)
+    known = read(bundle).rules
     watch = load("evaluate", bundle.configs).syscalls.watch
     kinds = [kind for _, when in known.of(EventWhen) for kind in when.kinds]
     return {

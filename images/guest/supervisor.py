@@ -30,6 +30,7 @@ from guest.relay import Heard, Pump, Relay
 from guest.watch import Watch
 
 FOLDER = "folder"  # what the reader calls a folder as a whole: no loader's word
+KEPT = "kept."  # begins the ids of what objects hold, which says nothing about the file's structure
 MAPPED = frozenset({"torch-zip"})  # formats whose loader can map the file instead of holding it
 _HERE = Path(__file__).resolve().parent
 
@@ -53,7 +54,8 @@ class ReadResult:
                 self.formats[row.file] = row.name
             self.inside += [row.name] if row.by == "inside" and row.supported else []
         elif kind == wire.Kind.ODDITY:
-            self.odd.add(wire.decode(kind, payload).file)
+            row = wire.decode(kind, payload)
+            self.odd.update(() if row.id.startswith(KEPT) else (row.file,))
         elif kind == wire.Kind.TENSOR and self.names_wanted:
             self.names.append(wire.decode(kind, payload).name)
         elif kind == wire.Kind.READ_END:

@@ -37,6 +37,10 @@ def _agrees(tensor: Tensor, digest: str, witness: Witness) -> bool:
     return same_form and (not digest or digest == witness.blake3)
 
 
+# Facts whose subject is a tensor's name.
+OF_TENSORS = frozenset({"weights.differ", "weights.missing", "weights.extra"})
+
+
 def facts(comparison: Comparison, dynamic: DynamicFacts) -> Iterator[Fact]:
     """What the comparison says, as facts for the rules."""
     for name in comparison.differ:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox.facts import Conversation, DynamicFacts, Event, Verdict
+from sandbox.facts import Cite, Conversation, DynamicFacts, Event, Verdict
 from sandbox.judge import spelling
-from sandbox.judge.rules import EventWhen, Match, Rule, Rules
+from sandbox.judge.conditions import EventWhen
+from sandbox.judge.rules import Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
 
@@ -29,7 +30,8 @@ def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
         row = _row_of(rows, event)
         if row is not None:
             line = event_line(event) + (_carrier(event, dynamic.conversations) if event.kind == "decoy.sent" else "")
-            yield Match(row, line, _concerned(event), str(event.count))
+            cite = Cite(event=event.id or None)
+            yield Match(row, line, _concerned(event), str(event.count), cite=cite)
 
 
 def _concerned(event: Event) -> str:

@@ -1,8 +1,9 @@
-"""Which class a global's name belongs to. The tables are `configs/globals.toml`; this is how they are looked up.
+"""Which class a global's name belongs to. The tables are `configs/globals/`, read as one; this looks names up.
 
 A glob's `*` stands for one word between dots, or a part of it; `**` for any number of words; `[A-Z]` for a capital.
 A name that is written out beats a glob; among globs the first class in ORDER wins. So `os.**` can be dangerous and one
-name in it harmless.
+name in it harmless. Among a class's globs the one that spells out the most before its first star says what it does, so
+that the order of files and groups is of no matter.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from sandbox import messages
 
-# Worst first. What each means to the rules stands in globals.toml.
+# Worst first. What each means to the rules stands in spellings.toml.
 ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "type", "function", "constructor")
 UNKNOWN = "unknown"
 
@@ -30,9 +31,21 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Globs:
+    """The globs of one class: the pattern's n-th group stands for the n-th of `named`."""
+
+    pattern: re.Pattern[str]
+    named: tuple[Named, ...]
+
+    def find(self, name: str) -> Named | None:
+        found = self.pattern.fullmatch(name)
+        return self.named[found.lastindex - 1] if found and found.lastindex else None
+
+
+@dataclass(frozen=True)
 class Names:
     exact: Mapping[str, Named]
-    globs: tuple[tuple[re.Pattern[str], Named], ...]  # one for each group, in ORDER
+    globs: tuple[Globs, ...]  # one for each class, in ORDER
     aliases: Mapping[str, str]  # a module's other spelling -> the tables' spelling
     core: frozenset[str]  # modules that stay themselves wherever a dotted name passes through them
     ordinary: frozenset[str]  # words between double underscores that honest names hold
@@ -78,7 +91,7 @@ class Names:
     def _lookup(self, name: str) -> Named:
         if name in self.exact:
             return self.exact[name]
-        return next((named for pattern, named in self.globs if pattern.fullmatch(name)), Named(UNKNOWN))
+        return next((named for globs in self.globs if (named := globs.find(name))), Named(UNKNOWN))
 
     def _is_inside(self, word: str) -> bool:
         return len(word) > 4 and word.startswith("__") and word.endswith("__") and word not in self.ordinary
@@ -92,7 +105,7 @@ def glob(pattern: str) -> str:
 
 
 def parse_names(table: Mapping[str, Any]) -> Names:
-    """The tables of globals.toml. Raises CallerError."""
+    """The tables of configs/globals/. Raises CallerError."""
     try:
         return _parse(table)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -104,23 +117,29 @@ def _parse(table: Mapping[str, Any]) -> Names:
     if unknown:
         raise ValueError(f"no such table: {', '.join(sorted(unknown))}")
     exact: dict[str, Named] = {}
-    globs: list[tuple[re.Pattern[str], Named]] = []
-    for group in sorted(table["group"], key=lambda group: ORDER.index(group["class"])):
+    globs: dict[str, dict[str, Named]] = {cls: {} for cls in ORDER}
+    for group in table["group"]:
         named = Named(group["class"], str(group.get("does", "")), tuple(group.get("techniques", ())))
-        names = _words(group["names"])
-        for name in names:
-            if "*" not in name:
-                exact.setdefault(name, named)
-        patterns = [glob(name) for name in names if "*" in name]
-        if patterns:
-            globs.append((re.compile("|".join(patterns), re.DOTALL), named))
+        of_class = globs[named.cls]
+        for name in _words(group["names"]):
+            held = of_class if "*" in name else exact
+            if name in held:
+                raise ValueError(f"{name} stands twice, in {held[name].cls} and in {named.cls}")
+            held[name] = named
     return Names(
         exact,
-        tuple(globs),
+        tuple(_globs(globs[cls]) for cls in ORDER if globs[cls]),
         {str(key): str(value) for key, value in table["aliases"].items()},
         frozenset(_words(table["core"])),
         frozenset(_words(table["ordinary"])),
         frozenset(_words(table["surveyed"])),
+    )
+
+
+def _globs(named: Mapping[str, Named]) -> Globs:
+    names = sorted(named, key=lambda name: (-len(name.partition("*")[0]), name))
+    return Globs(
+        re.compile("|".join(f"({glob(name)})" for name in names), re.DOTALL), tuple(named[name] for name in names)
     )
 
 

@@ -1,107 +1,110 @@
 """The judge's rules as types, and their parser: tables already read from TOML -> `Rules`, or CallerError.
 
-A rule is a row. Its family says what it looks at (`event`, `global`, `fact`, `oddity`); its conditions are the fields
-of that family's `...When` below, and a condition that is left out is no condition. Within a family the first row that
-matches a thing takes it; a row further down never sees it. So rows stand worst first, exceptions before their default.
+A rule is a row. Its family says what it looks at, and conditions.py what conditions a row of that family has. Within a
+family the first row that matches a thing takes it; a row further down never sees it. So rows stand worst first,
+exceptions before their default.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sandbox import messages
-from sandbox.facts import Verdict
-from sandbox.judge.names import Names, glob, parse_names
+from sandbox.facts import NOWHERE, Cite, Verdict
+from sandbox.judge.conditions import (
+    FAMILIES,
+    EventWhen,
+    FactWhen,
+    GlobalWhen,
+    OddityWhen,
+    When,
+    parse_when,
+    text,
+    texts,
+)
+from sandbox.judge.names import Names, parse_names
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
+CONFIDENCES = ("high", "medium", "low")
 VERDICTS = {
     "malicious": Verdict.MALICIOUS,
     "suspicious": Verdict.SUSPICIOUS,
     "inconclusive": Verdict.INCONCLUSIVE,
     "info": Verdict.CLEAN,
 }
+WORDS = {"severity": SEVERITIES, "confidence": CONFIDENCES, "verdict": tuple(VERDICTS)}
 PLACEHOLDERS = frozenset({"subject", "detail", "does", "count"})
+_REQUIRED = ("id", "title", "severity", "confidence", "verdict", "explanation")
 
-
-@dataclass(frozen=True)
-class GlobalWhen:
-    """Conditions on one use of one global."""
-
-    classes: tuple[str, ...] = ()  # of globals.toml
-    names: re.Pattern[str] | None = None  # written as a list of globs, as in globals.toml
-    uses: tuple[str, ...] = ()
-    indirect: bool | None = None
-    arguments: str = ""  # "none", "word": how much the file could say through them
-    arguments_like: re.Pattern[str] | None = None
-    arguments_unlike: re.Pattern[str] | None = None
-    named: str = ""  # "class" or "function", by the last word's first letter
-    surveyed: bool | None = None  # of a package whose harmless names are all in the tables
-    beside: tuple[str, ...] = ()  # the file also uses a global of one of these classes
-
-
-@dataclass(frozen=True)
-class OddityWhen:
-    ids: tuple[str, ...] = ()  # globs
-
-
-@dataclass(frozen=True)
-class EventWhen:
-    """Conditions on one event."""
-
-    kinds: tuple[str, ...] = ()  # globs
-    calls: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
-    detail: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # each must be there and match
-    count: int = 0  # of this one, at least
-    rows: int = 0  # different ones that meet the other conditions, at least
-    value: float = 0.0  # detail `value` as a number, at least
-
-
-@dataclass(frozen=True)
-class FactWhen:
-    fact: str = ""  # an id that comparison.py or completeness.py gives
-
-
-W = TypeVar("W", GlobalWhen, OddityWhen, EventWhen, FactWhen)
-When = GlobalWhen | OddityWhen | EventWhen | FactWhen
-# Their order is the order of the rows, the most telling first: what was proven, seen, named, and how it is built.
-FAMILIES: dict[str, type[Any]] = {"fact": FactWhen, "event": EventWhen, "global": GlobalWhen, "oddity": OddityWhen}
+W = TypeVar("W", FactWhen, EventWhen, GlobalWhen, OddityWhen)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One row."""
+    """One row.
 
+    `confidence`: how sure it is that its title is true of what it takes. `advice`: what to do. `reason`: why a user
+    added or changed it.
+    """
+
+    family: str
     id: str
     title: str
     severity: str
+    confidence: str
     verdict: Verdict
     explanation: str
     when: When
     summary: str = ""  # for a person in a hurry, when the explanation is not short enough
+    advice: str = ""
     techniques: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A user's word that findings of one rule are to be kept out of the verdict, and why."""
+
+    rule: str
+    reason: str
+    only: re.Pattern[str] | None = None  # subjects; None: all
 
 
 @dataclass(frozen=True)
 class Rules:
-    """All rows, in their order, with the tables they refer to."""
+    """All rows, in their order, with the tables they refer to.
+
+    `added`: a user's own, which look at everything once more: none takes a thing away from the others.
+    """
 
     rows: tuple[Rule, ...]
     names: Names
     formats: Mapping[str, str]  # a format's name -> what a person calls it
+    added: tuple[Rule, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
-    def of(self, family: type[W]) -> list[tuple[Rule, W]]:
-        """The rows of one family, each with its conditions."""
-        return [(row, row.when) for row in self.rows if isinstance(row.when, family)]
+    def of(self, conditions: type[W]) -> list[tuple[Rule, W]]:
+        """The rows that have such conditions, each with them."""
+        return [(row, row.when) for row in self.rows if isinstance(row.when, conditions)]
+
+    def books(self) -> Iterator[Rules]:
+        """Those that come with the program, and a user's own."""
+        yield self
+        yield replace(self, rows=self.added, added=())
+
+    def silence(self, match: Match) -> Silence | None:
+        """What keeps this out of the verdict."""
+        rows = (row for row in self.silences if row.rule == match.rule.id)
+        return next((row for row in rows if row.only is None or row.only.fullmatch(match.subject)), None)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A rule that took something: what fills its placeholders, and the line that proves it."""
+    """A rule that took something: what fills its placeholders, the line that proves it, and where that is seen."""
 
     rule: Rule
     evidence: str
@@ -109,55 +112,71 @@ class Match:
     detail: str = ""
     does: str = ""
     techniques: tuple[str, ...] = ()
+    cite: Cite = NOWHERE
 
 
-def parse_rules(rules_table: Mapping[str, Any], globals_table: Mapping[str, Any]) -> Rules:
-    """The tables of rules.toml and globals.toml as `Rules`. Raises CallerError, naming the row."""
-    unknown = rules_table.keys() - FAMILIES.keys() - {"formats"}
-    if unknown:
-        raise messages.error("rules.family", names=", ".join(sorted(unknown)), families=", ".join(FAMILIES))
-    rows = tuple(_row(family, row) for family in FAMILIES for row in _tables(rules_table, family))
-    ids = [row.id for row in rows]
-    twice = sorted({row_id for row_id in ids if ids.count(row_id) > 1})
-    if twice:
-        raise messages.error("rules.twice", ids=", ".join(twice))
-    formats = rules_table.get("formats", {})
-    if not isinstance(formats, Mapping) or not all(isinstance(text, str) for text in formats.values()):
+def parse_rules(
+    tables: Mapping[str, Mapping[str, Any]], globals_table: Mapping[str, Any], formats: Mapping[str, Any]
+) -> Rules:
+    """The rules that come with the program. `tables`: by family, its file's. Raises CallerError, naming the row."""
+    refuse_families(tables.keys())
+    rows = tuple(row for family in FAMILIES for row in parse_rows(family, tables.get(family, {})))
+    refuse_twice(rows)
+    if not all(isinstance(said, str) for said in formats.values()):
         raise messages.error("rules.formats")
     return Rules(rows, parse_names(globals_table), dict(formats))
 
 
-def _tables(table: Mapping[str, Any], family: str) -> Sequence[Mapping[str, Any]]:
-    rows = table.get(family, [])
+def refuse_families(names: Iterable[str]) -> None:
+    """Raises CallerError unless each is one."""
+    unknown = set(names) - FAMILIES.keys()
+    if unknown:
+        raise messages.error("rules.family", names=", ".join(sorted(unknown)), families=", ".join(FAMILIES))
+
+
+def refuse_twice(rows: Sequence[Rule]) -> None:
+    """Raises CallerError when two have one id."""
+    ids = [row.id for row in rows]
+    twice = sorted({row_id for row_id in ids if ids.count(row_id) > 1})
+    if twice:
+        raise messages.error("rules.twice", ids=", ".join(twice))
+
+
+def parse_rows(family: str, table: Mapping[str, Any]) -> Iterator[Rule]:
+    """The rows of one family. `advice`: a table of what to do, by verdict, where a row says nothing. Raises
+    CallerError."""
+    rows, advice = table.get(family, []), table.get("advice", {})
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise messages.error("rules.rows", family=family)
-    return rows
+    if not isinstance(advice, Mapping) or not all(isinstance(said, str) for said in advice.values()):
+        raise messages.error("rules.advice", family=family)
+    for row in rows:
+        yield _row(family, row, advice)
 
 
-def _row(family: str, table: Mapping[str, Any]) -> Rule:
+def _row(family: str, table: Mapping[str, Any], advice: Mapping[str, str]) -> Rule:
     where = f"rules: {family} {table.get('id', '(without id)')}"
     rest = dict(table)
     try:
-        texts = {key: _text(rest.pop(key)) for key in ("id", "title", "severity", "verdict", "explanation")}
-        summary = _text(rest.pop("summary", ""))
-        techniques = _texts(rest.pop("techniques", []))
-        when = _when(FAMILIES[family], rest)
+        said = {key: text(rest.pop(key)) for key in _REQUIRED}
+        more = {key: text(rest.pop(key, "")) for key in ("summary", "advice")}
+        techniques = texts(rest.pop("techniques", []))
+        when = parse_when(family, rest)
     except (KeyError, ValueError, TypeError, re.error) as error:
         raise messages.error("rules.row", where=where, why=error) from None
-    if texts["severity"] not in SEVERITIES or texts["verdict"] not in VERDICTS:
-        raise messages.error("rules.word", where=where, verdicts=", ".join(VERDICTS))
-    for template in (texts["explanation"], summary):
+    for template in (said["explanation"], more["summary"]):
         _check_template(where, template)
-    verdict = VERDICTS[texts.pop("verdict")]
-    return Rule(**texts, verdict=verdict, when=when, summary=summary, techniques=techniques)
+    refuse_words(where, said)
+    word = said.pop("verdict")
+    more["advice"] = more["advice"] or advice.get(word, "")
+    return Rule(family, **said, verdict=VERDICTS[word], when=when, techniques=techniques, **more)
 
 
-def _when(family: type[Any], table: Mapping[str, Any]) -> Any:
-    known = {spec.name: str(spec.type) for spec in fields(family)}
-    unknown = table.keys() - known.keys()
-    if unknown:
-        raise ValueError(f"no such condition: {', '.join(sorted(unknown))}")
-    return family(**{key: CONVERT[known[key]](value) for key, value in table.items()})
+def refuse_words(where: str, said: Mapping[str, str]) -> None:
+    """Raises CallerError unless its severity, confidence and verdict are words that there are."""
+    for key, words in WORDS.items():
+        if key in said and said[key] not in words:
+            raise messages.error("rules.word", where=where, key=key, words=", ".join(words))
 
 
 def _check_template(where: str, template: str) -> None:
@@ -167,52 +186,3 @@ def _check_template(where: str, template: str) -> None:
         raise messages.error("rules.braces", where=where, why=error) from None
     if used - PLACEHOLDERS:
         raise messages.error("rules.placeholder", where=where, placeholders=", ".join(sorted(PLACEHOLDERS)))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is not a list of texts")
-    return tuple(map(_text, value))
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is not true or false")
-    return value
-
-
-def _number(value: object) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return value
-
-
-def _pattern(value: object) -> re.Pattern[str]:
-    """A text is a regular expression, a list is globs of dotted names. Either must match the whole."""
-    if isinstance(value, list):
-        return re.compile("|".join(map(glob, _texts(value))), re.DOTALL)
-    return re.compile(_text(value), re.DOTALL)
-
-
-def _patterns(value: object) -> Mapping[str, re.Pattern[str]]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{value!r} is not a table of patterns")
-    return {_text(key): _pattern(pattern) for key, pattern in value.items()}
-
-
-# How a condition of each declared type is read from TOML.
-CONVERT: dict[str, Any] = {
-    "tuple[str, ...]": _texts,
-    "bool | None": _flag,
-    "str": _text,
-    "re.Pattern[str] | None": _pattern,
-    "Mapping[str, re.Pattern[str]]": _patterns,
-    "int": _number,
-    "float": _number,
-}

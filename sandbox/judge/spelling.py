@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from posixpath import basename, dirname
 
@@ -14,6 +14,7 @@ from sandbox.report.neutral import MARK
 _SYSTEM = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
 _HOST = re.compile(r"(?=.*[a-zA-Z])[\w.-]{1,255}", re.ASCII)
 _ARROW = re.compile(r"(?<=\s)->(?=\s)")
+_NAMED, _NAME = 5, 100  # in one sentence; characters of each
 
 
 def quoted(untrusted_text: str, most: int = 200) -> str:
@@ -62,3 +63,10 @@ def place(detail: Mapping[str, str], *, named: bool) -> str:
     host = detail.get("host", "") or (detail.get("name", "") if named else "")
     where = host if _HOST.fullmatch(host) else detail.get("address", "")
     return f"{where}:{detail['port']}" if where and "port" in detail else where
+
+
+def some(untrusted_names: Sequence[str]) -> str:
+    """The first ones of a list, and how many more there are."""
+    shown = [name if len(name) <= _NAME else f"{name[: _NAME - 3]}..." for name in untrusted_names[:_NAMED]]
+    more = len(untrusted_names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sandbox.facts import GlobalUse, Oddity, StaticFacts
+from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts
+from sandbox.judge.conditions import GlobalWhen, OddityWhen
 from sandbox.judge.names import Named
-from sandbox.judge.rules import GlobalWhen, Match, OddityWhen, Rule, Rules
+from sandbox.judge.rules import Match, Rule, Rules
 
 # One plain word, number or constant: what an enumeration's member is called with.
 _WORD = re.compile(r"""[bu]?'[\w.+-]{0,64}'|[bu]?"[\w.+-]{0,64}"|-?\d{1,20}(\.\d{1,20})?|True|False|None""")
@@ -54,7 +55,7 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     for oddity in static.oddities:
         row = next((row for row, when in rules.of(OddityWhen) if _takes_oddity(when, oddity)), None)
         if row is not None:
-            yield Match(row, oddity_line(oddity), oddity.id, oddity.detail)
+            yield Match(row, oddity_line(oddity), oddity.id, oddity.detail, cite=_cite(oddity))
 
 
 def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
@@ -79,7 +80,12 @@ def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
 
 def _use_match(row: Rule, use: _Use) -> Match:
     fact = use.fact
-    return Match(row, use_line(fact), fact.name, in_brackets(fact.arguments), use.named.does, use.named.techniques)
+    arguments, named = in_brackets(fact.arguments), use.named
+    return Match(row, use_line(fact), fact.name, arguments, named.does, named.techniques, _cite(fact))
+
+
+def _cite(fact: GlobalUse | Oddity) -> Cite:
+    return Cite(file=fact.file, record=fact.record, offset=fact.offset)
 
 
 def in_brackets(arguments: str) -> str:

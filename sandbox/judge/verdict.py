@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from sandbox.facts import Completeness, Evidence, Finding, Judgement, Verdict
-from sandbox.judge import comparison, completeness, dynamic, phases, second_look, spelling, static
+from sandbox.facts import NOWHERE, Cite, Completeness, Evidence, Finding, Judgement, Silenced, Verdict
+from sandbox.judge import comparison, completeness, dynamic, limits, phases, second_look, spelling, static
+from sandbox.judge.conditions import EventWhen, FactWhen
 from sandbox.judge.dynamic import Fact
-from sandbox.judge.rules import SEVERITIES, EventWhen, FactWhen, Match, Rule, Rules
+from sandbox.judge.rules import SEVERITIES, Match, Rule, Rules
+from sandbox.judge.summary import cut, filled, summary
 
 WORST_FIRST = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.INCONCLUSIVE, Verdict.UNEXECUTED, Verdict.CLEAN)
 MAX_EVIDENCE = 8  # lines of proof for each finding; the rest is counted
 MAX_LINE = 400
-MAX_FILLED = 160  # characters of the attacker's text in a sentence
 MAX_REASONS = 5
 MAX_PLACES = 20  # addresses in one line of proof
 MAX_PLACE = 60
@@ -23,8 +23,8 @@ _REACHING = frozenset({"net.connect", "net.send"})
 
 def judge(evidence: Evidence, rules: Rules) -> Judgement:
     """The judgement on one evaluation. Pure, and the same for the same evidence."""
-    by_rule = _by_rule(_matches(evidence, rules))
-    found = [_finding(rule, by_rule[rule.id]) for rule in rules.rows if rule.id in by_rule]
+    heard, silenced = _by_rule(rules, evidence)
+    found = [_finding(rule, heard[rule.id]) for rule in (*rules.rows, *rules.added) if rule.id in heard]
     found.sort(key=lambda finding: (WORST_FIRST.index(finding.verdict), SEVERITIES.index(finding.severity)))
     quiet = Verdict.CLEAN if evidence.dynamic.asked else Verdict.UNEXECUTED
     verdict = min((quiet, *(finding.verdict for finding in found)), key=WORST_FIRST.index)
@@ -32,12 +32,31 @@ def judge(evidence: Evidence, rules: Rules) -> Judgement:
     reasons = tuple(finding.explanation for finding in found if finding.verdict is verdict is not quiet)
     return Judgement(
         verdict,
-        _summary(verdict, found, by_rule, evidence),
+        summary(verdict, found, heard, silenced, evidence),
         reasons[:MAX_REASONS],
         tuple(found),
         Completeness(not missing, missing),
-        tuple(_not_examined(evidence)),
+        limits.not_examined(evidence, rules),
+        silenced,
     )
+
+
+def _by_rule(rules: Rules, evidence: Evidence) -> tuple[dict[str, list[Match]], tuple[Silenced, ...]]:
+    """What each rule took, by its id; and what a user's rules keep out of the verdict."""
+    heard: dict[str, list[Match]] = {}
+    silent: dict[tuple[str, str], list[Match]] = {}
+    for book in rules.books():
+        for match in _matches(evidence, book):
+            silence = rules.silence(match)
+            if silence:
+                silent.setdefault((match.rule.id, silence.reason), []).append(match)
+            else:
+                heard.setdefault(match.rule.id, []).append(match)
+    rows = (
+        Silenced(rule, took[0].rule.title, took[0].rule.verdict, len(took), cut(took[0].evidence, MAX_LINE), reason)
+        for (rule, reason), took in silent.items()
+    )
+    return heard, tuple(rows)
 
 
 def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
@@ -53,131 +72,39 @@ def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
 def _fact_matches(facts: Iterable[Fact], rows: Mapping[str, Rule]) -> Iterator[Match]:
     for fact, line, subject, detail in facts:
         if fact in rows:
-            yield Match(rows[fact], line, subject, detail)
-
-
-def _by_rule(matches: Iterable[Match]) -> dict[str, list[Match]]:
-    by_rule: dict[str, list[Match]] = {}
-    for match in matches:
-        by_rule.setdefault(match.rule.id, []).append(match)
-    return by_rule
+            cite = Cite(tensor=subject) if fact in comparison.OF_TENSORS else NOWHERE
+            yield Match(rows[fact], line, subject, detail, cite=cite)
 
 
 def _finding(rule: Rule, matches: list[Match]) -> Finding:
-    lines = [_cut(match.evidence, MAX_LINE) for match in matches[:MAX_EVIDENCE]]
+    lines = [cut(match.evidence, MAX_LINE) for match in matches[:MAX_EVIDENCE]]
     lines[:0] = _places(rule, matches)
     if len(matches) > MAX_EVIDENCE:
         lines.append(f"and {len(matches) - MAX_EVIDENCE} more")
     techniques = dict.fromkeys((*rule.techniques, *(name for match in matches for name in match.techniques)))
-    text = _fill(rule.explanation, matches)
-    return Finding(rule.id, rule.title, rule.severity, rule.verdict, text, tuple(lines), tuple(techniques))
+    return Finding(
+        rule=rule.id,
+        family=rule.family,
+        title=rule.title,
+        severity=rule.severity,
+        confidence=rule.confidence,
+        verdict=rule.verdict,
+        explanation=filled(rule.explanation, matches),
+        evidence=tuple(lines),
+        cites=tuple(match.cite for match in matches[:MAX_EVIDENCE] if match.cite != NOWHERE),
+        techniques=tuple(techniques),
+        advice=rule.advice,
+        reason=rule.reason,
+    )
 
 
 def _places(rule: Rule, matches: list[Match]) -> list[str]:
     """One line with all the addresses that a rule on connections took, where there are several."""
     connects = isinstance(rule.when, EventWhen) and set(rule.when.kinds) <= _REACHING
     places = [
-        _cut(spelling.without_arrows(place), MAX_PLACE) for place in dict.fromkeys(match.subject for match in matches)
+        cut(spelling.without_arrows(place), MAX_PLACE) for place in dict.fromkeys(match.subject for match in matches)
     ]
     if not connects or len(places) < 2:
         return []
     more = f" and {len(places) - MAX_PLACES} more" if len(places) > MAX_PLACES else ""
     return [f"{len(places)} addresses: {', '.join(places[:MAX_PLACES])}{more}"]
-
-
-def _fill(template: str, matches: list[Match]) -> str:
-    first = matches[0]
-    return template.format(
-        subject=_cut(first.subject, MAX_FILLED),
-        detail=_cut(first.detail, MAX_FILLED),
-        does=first.does,
-        count=len(matches),
-    )
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
-
-
-def _summary(verdict: Verdict, found: list[Finding], by_rule: Mapping[str, list[Match]], evidence: Evidence) -> str:
-    """One plain sentence for a person in a hurry."""
-    if verdict is Verdict.UNEXECUTED:
-        return f"Read but not loaded: {_quiet(found, evidence)}."
-    if verdict is Verdict.CLEAN:
-        tensors = evidence.comparison.agree + len(evidence.comparison.missing)
-        counted = "no tensors" if not tensors else f"{tensors} tensor{'' if tensors == 1 else 's'}"
-        return f"Ordinary checkpoint: {counted}, {_quiet(found, evidence)}."
-    worst = found[0]
-    if verdict is Verdict.INCONCLUSIVE:
-        return f"Could not be judged: {worst.explanation}"
-    matches = by_rule[worst.rule]
-    return _fill(matches[0].rule.summary or matches[0].rule.explanation, matches)
-
-
-def _not_examined_of_a_folder(evidence: Evidence) -> Iterator[str]:
-    code = sorted({row.record for row in evidence.static.oddities if row.id == "folder.code" and row.record})
-    ran = evidence.dynamic.loaded is not None and bool(evidence.freedoms)  # the loader says so after it ran
-    if code:
-        named = ", ".join(_cut(name, 60) for name in code[:MAX_REASONS]) + (", ..." if len(code) > MAX_REASONS else "")
-        yield f"What the folder's own code does {'when it is used' if ran else 'at all'} ({named}): " + (
-            "each Python file was run once, as an import runs it, as far as the packages that are here took it."
-            if ran
-            else "it was listed and not run (--policy detonate runs it)."
-        )
-    if evidence.input and evidence.input.skipped:
-        named = ", ".join(_cut(name, 60) for name in evidence.input.skipped[:MAX_REASONS])
-        yield f"Folders in it whose names begin with a dot ({named}): they were not entered."
-
-
-# Formats that hold a program beside the weights, which no reader here understands.
-_PROGRAMS = {"torchscript": "a TorchScript program", "torch-export": "a torch.export program"}
-
-
-def _quiet(found: list[Finding], evidence: Evidence) -> str:
-    programs = dict.fromkeys(_PROGRAMS[row.name] for row in evidence.static.formats if row.name in _PROGRAMS)
-    if programs:
-        return f"with {' and '.join(programs)} whose code was not read"
-    if any(finding.rule == "folder.code" for finding in found):
-        return "with Python code beside the weights, which is nothing that loading them runs"
-    if any(finding.rule == "absent" or finding.rule.startswith("global.unknown") for finding in found):
-        return "with objects of unknown or absent classes, and nothing of it ran code here"
-    return "nothing in it can run code"
-
-
-# What a freedom of the policy doesn't show.
-_LEFT_OPEN = {
-    "programs": (
-        "What programs would have done that are not in the jail, and what decoy tools stand for: there are a shell, "
-        "some small programs, and tools that only connect and tell."
-    ),
-    "sinkhole": (
-        "What real peers would have answered: the sinkhole said little, hung up on silence, and read no TLS. Waits "
-        "that are no sleep (futex, poll, select) took their time."
-    ),
-}
-
-
-def _not_examined(evidence: Evidence) -> Iterator[str]:
-    yield (
-        "What the model does when it is used: code that runs later, and weights that were trained to misbehave, "
-        "were not looked at."
-    )
-    if not evidence.dynamic.asked:
-        yield "What the file does when it is loaded: it was only read."
-    else:
-        yield "What the file does on another system, Python, framework version or day: it was loaded once, here."
-        yield "What the load may have told without a packet: by how long it took, how it ended, how much it printed."
-        yield (
-            "What became of a recorded call's arguments afterwards: each was read once, from memory that the load can "
-            "change. What was refused was refused whatever they said."
-        )
-        yield from phases.not_examined(evidence.dynamic)
-        yield from (text for freedom, text in _LEFT_OPEN.items() if freedom in evidence.freedoms)
-    absent = Counter(row.name.split(".", 1)[0] for row in evidence.dynamic.absent)
-    if absent:
-        named = ", ".join(_cut(name, 40) for name in sorted(absent)[:MAX_REASONS])
-        yield f"What the code of packages that are not installed here does ({named}): stand-ins took its place."
-    yield from _not_examined_of_a_folder(evidence)
-    unread = sorted({row.name for row in evidence.static.formats if not row.supported and row.by != "inside"})
-    if unread:
-        yield f"What the file is when it is opened as {', '.join(unread)}: that is not supported yet."

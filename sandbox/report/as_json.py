@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from itertools import zip_longest
 from typing import Any
 
-from sandbox.facts import SCHEMA, Artifact, DynamicFacts, JailFacts, Report
+from sandbox.facts import SCHEMA, Artifact, DynamicFacts, Finding, JailFacts, Report
 from sandbox.report.neutral import visible
 
 MOST_CONTENT = 4 << 10  # bytes of a file that the load left; the whole is in the bundle of --evidence
@@ -72,6 +72,12 @@ def _conversations(report: Report) -> list[dict[str, Any]]:
     return [vars(row) | {"summary": talk.summary if talk else ""} for row, talk in rows if row]
 
 
+def _finding(finding: Finding) -> dict[str, Any]:
+    """Its cites without what they don't say."""
+    cites = [{key: value for key, value in vars(cite).items() if value not in (None, "")} for cite in finding.cites]
+    return vars(finding) | {"cites": cites}
+
+
 def _artifact(artifact: Artifact) -> dict[str, Any]:
     return vars(artifact) | {"content": artifact.content[:MOST_CONTENT]}
 
@@ -92,7 +98,9 @@ def to_dict(report: Report) -> dict[str, Any]:
         "jail": _jail(report.jail),
         "observer": _observer(dynamic),
         "completeness": report.completeness,
-        "findings": report.findings,
+        "findings": [_finding(finding) for finding in report.findings],
+        "silenced": report.silenced,
+        "rules": report.rules,
         "read": {"complete": static.complete, "reason": static.reason, "process": static.end},
         "load": _load(dynamic),
         "events": dynamic.events,

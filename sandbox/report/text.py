@@ -63,8 +63,10 @@ def _finding(finding: Finding, verbose: int) -> Lines:
         yield "  " + neutral(finding.explanation, LONG)
     for line in some((neutral(evidence, LONG) for evidence in finding.evidence), verbose):
         yield "  - " + line
-    if finding.techniques:
-        yield "  " + ", ".join(neutral(technique, 32) for technique in finding.techniques)
+    if finding.reason:
+        yield "  your own rule: " + neutral(finding.reason, LONG)
+    if finding.techniques and verbose:
+        yield "  " + ", ".join(neutral(technique, 32) for technique in finding.techniques) + " (unverified ids)"
 
 
 def _harmless(finding: Finding) -> bool:
@@ -77,6 +79,20 @@ def _findings(report: Report, verbose: int) -> Lines:
     for finding in report.findings:
         if verbose or not _harmless(finding):
             yield from _finding(finding, verbose)
+
+
+def _advice(report: Report, _verbose: int) -> Lines:
+    """What to do about the findings that the verdict rests on, each thing once."""
+    deciding = (finding for finding in report.findings if finding.verdict is report.verdict is not Verdict.CLEAN)
+    yield from dict.fromkeys(neutral(finding.advice, LONG) for finding in deciding if finding.advice)
+
+
+def _silenced(report: Report, _verbose: int) -> Lines:
+    for row in report.silenced:
+        times = f" x{row.count}" if row.count > 1 else ""
+        what = f"{row.verdict.value}: {neutral(row.title, LONG)} [{neutral(row.rule, 64)}]{times}"
+        yield f"{what}: {neutral(row.reason, LONG)}"
+        yield "  - " + neutral(row.evidence, LONG)
 
 
 def event_line(event: Event) -> str:
@@ -247,6 +263,11 @@ def _layers(report: Report, verbose: int) -> Lines:
         yield f"{neutral(layer.name, 32)} {neutral(layer.digest, 64)}: {packages}"
 
 
+def _rules(report: Report, verbose: int) -> Lines:
+    for row in report.rules if verbose else ():
+        yield f"{neutral(row.path, LONG)}, sha256 {neutral(row.sha256, 64)}"
+
+
 def _hardening(report: Report, verbose: int) -> Lines:
     for flag, reason in report.jail.hardening if verbose > 1 else ():
         yield f"{neutral(flag)}: {neutral(reason)}"
@@ -259,6 +280,8 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("file", _file),
     ("why", _reasons),
     ("findings", _findings),
+    ("to do", _advice),
+    ("silenced", _silenced),
     ("story", story.told),
     ("processes", story.processes),
     ("said", story.conversations),
@@ -277,6 +300,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("hints", _hints),
     ("used", _resources),
     ("layers", _layers),
+    ("rules", _rules),
     ("limits", _limits),
     ("jail", _hardening),
     ("unseen", _not_examined),

@@ -47,6 +47,12 @@ class Bench:
             self._reports[""] = self.evaluate(benign(self.folder() / "plain.pkl"))
         return self._reports[""]
 
+    def acting(self) -> Report:
+        """A checkpoint that acts once, and is refused."""
+        if "acting" not in self._reports:
+            self._reports["acting"] = self.load("import socket\nsocket.socket(socket.AF_PACKET, 3)")
+        return self._reports["acting"]
+
     def report(self, load: Load) -> Report:
         """Of the load that runs all these acts."""
         if load.name not in self._reports:
@@ -76,7 +82,7 @@ class Bench:
         return act.judged(self.jail, said, report)
 
     def _admitted(self, limit: Limit) -> Evidence:
-        said = self.plain().not_examined
+        said = self.acting().not_examined
         assert any(limit.words in line for line in said), said
         return Evidence(f"not promised: {limit.why}", f'the report\'s "unseen" lines: "{limit.words}"')
 

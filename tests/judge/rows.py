@@ -21,11 +21,15 @@ from sandbox.facts import (
     StaticFacts,
 )
 from sandbox.judge import parse_rules
+from sandbox.policy import read_folder
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
-RULES_TABLE = tomllib.loads((CONFIGS / "rules.toml").read_text(encoding="utf-8"))
-GLOBALS_TABLE = tomllib.loads((CONFIGS / "globals.toml").read_text(encoding="utf-8"))
-RULES = parse_rules(RULES_TABLE, GLOBALS_TABLE)
+RULES_TABLES = {
+    path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (CONFIGS / "rules").glob("*.toml")
+}
+GLOBALS_TABLE = read_folder(CONFIGS / "globals")
+FORMATS = tomllib.loads((CONFIGS / "formats.toml").read_text(encoding="utf-8"))["formats"]
+RULES = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS)
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCY"
 ENDED = ProcessEnd(exit=0, seconds=1.0, cpu_seconds=0.5, peak_rss=1 << 20, alive=())

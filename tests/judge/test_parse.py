@@ -9,15 +9,32 @@ import pytest
 
 from sandbox.errors import CallerError
 from sandbox.judge import parse_rules
-from tests.judge.rows import GLOBALS_TABLE, RULES_TABLE
+from sandbox.judge.conditions import FAMILIES
+from tests.judge.rows import FORMATS, GLOBALS_TABLE, RULES_TABLES
 
-ROW = {"id": "x", "title": "X", "severity": "low", "verdict": "info", "explanation": "It is {subject}."}
+ROW = {
+    "id": "x",
+    "title": "X",
+    "severity": "low",
+    "confidence": "high",
+    "verdict": "info",
+    "explanation": "It is {subject}.",
+}
 
 
 def test_the_tables_parse_and_no_row_stands_twice() -> None:
-    rules = parse_rules(RULES_TABLE, GLOBALS_TABLE)
+    rules = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS)
     assert len({row.id for row in rules.rows}) == len(rules.rows)
     assert all(row.explanation.endswith(".") for row in rules.rows)
+
+
+def test_every_row_says_what_to_do() -> None:
+    assert all(row.advice.endswith(".") for row in parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS).rows)
+
+
+def test_every_family_has_its_file_and_every_row_stands_in_that_of_its_family() -> None:
+    assert RULES_TABLES.keys() == FAMILIES.keys()
+    assert all(table.keys() <= {family, "advice"} for family, table in RULES_TABLES.items())
 
 
 @pytest.mark.parametrize(
@@ -37,13 +54,24 @@ def test_the_tables_parse_and_no_row_stands_twice() -> None:
         {"event": ROW},
         {"global": [ROW | {"indirect": "yes"}]},
         {"global": [ROW | {"techniques": "T1"}]},
-        {"happening": [ROW]},
-        {"formats": {"a": 1}},
+        {"event": [ROW | {"confidence": "sure"}]},
+        {"event": [ROW | {"advice": 3}]},
+        {"advice": {"info": 3}, "event": [ROW]},
     ],
 )
 def test_a_malformed_row(table: dict[str, Any]) -> None:
     with pytest.raises(CallerError):
-        parse_rules(table, GLOBALS_TABLE)
+        parse_rules(dict.fromkeys(FAMILIES, table), GLOBALS_TABLE, FORMATS)
+
+
+def test_a_family_that_there_is_not() -> None:
+    with pytest.raises(CallerError, match="happening"):
+        parse_rules({"happening": {"happening": [ROW]}}, GLOBALS_TABLE, FORMATS)
+
+
+def test_formats_that_are_no_texts() -> None:
+    with pytest.raises(CallerError, match="formats"):
+        parse_rules(RULES_TABLES, GLOBALS_TABLE, {"a": 1})
 
 
 @pytest.mark.parametrize(
@@ -61,4 +89,17 @@ def test_a_malformed_row(table: dict[str, Any]) -> None:
 def test_malformed_globals(key: str, value: object) -> None:
     table = copy.deepcopy(GLOBALS_TABLE) | {key: value}
     with pytest.raises(CallerError):
-        parse_rules(RULES_TABLE, table)
+        parse_rules(RULES_TABLES, table, FORMATS)
+
+
+def test_a_name_in_two_classes_is_an_error_that_names_both() -> None:
+    group = {"class": "resolver", "does": "looks up", "names": ["posix.nothing torch.device"]}
+    table = GLOBALS_TABLE | {"group": [*GLOBALS_TABLE["group"], group]}
+    with pytest.raises(CallerError, match=r"torch\.device stands twice, in constructor and in resolver"):
+        parse_rules(RULES_TABLES, table, FORMATS)
+
+
+def test_the_order_of_the_groups_is_of_no_matter() -> None:
+    names = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS).names
+    turned = parse_rules(RULES_TABLES, GLOBALS_TABLE | {"group": GLOBALS_TABLE["group"][::-1]}, FORMATS).names
+    assert (names.exact, names.globs) == (turned.exact, turned.globs)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sandbox.facts import (
     Absent,
     Artifact,
+    Cite,
     Comparison,
     Completeness,
     Conversation,
@@ -28,6 +29,8 @@ from sandbox.facts import (
     ProcessEnd,
     Report,
     Resources,
+    RuleFile,
+    Silenced,
     StaticFacts,
     Story,
     Talk,
@@ -156,14 +159,25 @@ MALICIOUS = replace(
     findings=(
         Finding(
             rule="event.exec",
+            family="event",
             title="It ran a program",
             severity="critical",
+            confidence="high",
             verdict=Verdict.MALICIOUS,
             explanation="A checkpoint has no reason to start one.",
             evidence=("execve /bin/sh sh -c 'id\x1b[2J'",),
+            cites=(Cite(event=3), Cite(file=0, record="data.pkl", offset=31), Cite(tensor="w")),
             techniques=("T1059.004", "AML.T0011.000"),
+            advice="Keep it for those who look into such attacks.",
+            reason="ours\x1b[2J",
         ),
     ),
+    silenced=(
+        Silenced(
+            "event.write", "Writes files", Verdict.SUSPICIOUS, 2, "event 4: rename /tmp/\x1b[2J", "our trainer logs"
+        ),
+    ),
+    rules=(RuleFile("those of sandbox-load", "1" * 64), RuleFile("acme\x1b[2J.toml", "2" * 64)),
     tensors={"copied": TensorCount(1, 16)},
     outputs=(),
     not_written="weights of malicious files are only written with --salvage",

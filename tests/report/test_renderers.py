@@ -25,6 +25,7 @@ from sandbox.facts import (
     Label,
     Output,
     Report,
+    RuleFile,
     TensorCount,
     Verdict,
 )
@@ -83,6 +84,11 @@ def test_more_words_say_everything_that_fewer_do() -> None:
     assert "posix.system" not in text(MALICIOUS)
 
 
+def quiet(rule: str, family: str, title: str) -> Finding:
+    """A finding that spoils nothing."""
+    return Finding(rule, family, title, "info", "high", Verdict.CLEAN, "Harmless.", ("event 1: openat",))
+
+
 def test_long_lists_are_cut_and_say_so() -> None:
     event = CLEAN.dynamic.events[0]
     many = replace(MALICIOUS, dynamic=replace(CLEAN.dynamic, events=tuple(replace(event, id=n) for n in range(9))))
@@ -92,7 +98,7 @@ def test_long_lists_are_cut_and_say_so() -> None:
 
 def test_what_every_load_does_is_counted_and_told_only_to_who_asks() -> None:
     read = replace(CLEAN.dynamic.events[0], kind="file.read")
-    said = Finding("event.read", "Reads files", "info", Verdict.CLEAN, "Harmless.", ("event 1: openat",))
+    said = quiet("event.read", "event", "Reads files")
     events = (*(replace(read, id=number) for number in range(9)), *MALICIOUS.dynamic.events)
     many = replace(
         MALICIOUS,
@@ -106,7 +112,7 @@ def test_what_every_load_does_is_counted_and_told_only_to_who_asks() -> None:
 
 
 def test_what_is_absent_is_told_in_its_own_section_alone() -> None:
-    said = Finding("absent", "Names packages", "info", Verdict.CLEAN, "Stand-ins.", ("absent: mypkg.Thing",))
+    said = replace(quiet("absent", "completeness", "Names packages"), evidence=("absent: mypkg.Thing",))
     report = replace(MALICIOUS, findings=(said,))
     assert text(report).count("mypkg.Thing") == 1
     assert text(report, verbose=1).count("mypkg.Thing") == 2
@@ -115,6 +121,15 @@ def test_what_is_absent_is_told_in_its_own_section_alone() -> None:
 def test_a_finding_that_explains_what_is_missing_is_not_told_twice() -> None:
     missing = Completeness(complete=False, missing=(MALICIOUS.findings[0].explanation,))
     assert text(replace(MALICIOUS, completeness=missing)).count(missing.missing[0]) == 1
+
+
+def test_what_to_do_is_told_and_what_a_user_tuned_or_silenced_says_why() -> None:
+    page = text(MALICIOUS)
+    assert "to do     Keep it for those who look into such attacks." in page
+    assert "your own rule: ours" in page
+    assert "suspicious: Writes files [event.write] x2: our trainer logs" in page
+    assert "acme" not in page
+    assert "acme" in text(MALICIOUS, verbose=1)
 
 
 def test_what_was_not_watched_is_said() -> None:
@@ -204,7 +219,15 @@ TRICKS = [
 ]
 HOSTILE = st.sampled_from(TRICKS) | st.text(st.characters(codec=None, exclude_categories=()), min_size=1, max_size=5)
 # Enumerated by the host, or digests that it took itself: no hostile text can stand there.
-OURS = {(Finding, "severity"), (Output, "kind"), (Output, "sha256"), (Input, "sha256")}
+OURS = {
+    (Finding, "severity"),
+    (Finding, "confidence"),
+    (Finding, "family"),
+    (RuleFile, "sha256"),
+    (Output, "kind"),
+    (Output, "sha256"),
+    (Input, "sha256"),
+}
 
 
 def infected(value: Any, text: str) -> Any:

@@ -7,12 +7,17 @@ from typing import Any, BinaryIO
 
 from guest.load import unpickler
 
+MAX_ARRAYS = 1000
+_MAGIC = b"\x93NUMPY"
 # Where numpy reads arrays of objects, by its version.
 _READS_PICKLES = ("numpy.lib._format_impl", "numpy.lib.format")
 
 
 def load(file: BinaryIO) -> Any:
-    """The array, or every array of an archive; again with latin-1 for what Python 2 wrote, as its users do."""
+    """The array, the list of several in a row, or every array of an archive.
+
+    Again with latin-1 for what Python 2 wrote, as its users do.
+    """
     try:
         return _load(file)
     except UnicodeError:
@@ -30,4 +35,15 @@ def _load(file: BinaryIO, **options: Any) -> Any:
     loaded = numpy.load(file, allow_pickle=True, **options)
     if isinstance(loaded, numpy.lib.npyio.NpzFile):
         return {name: loaded[name] for name in loaded.files}
-    return loaded
+    arrays = [loaded]
+    while len(arrays) < MAX_ARRAYS and _follows(file):
+        arrays.append(numpy.load(file, allow_pickle=True, **options))
+    return arrays if len(arrays) > 1 else loaded
+
+
+def _follows(file: BinaryIO) -> bool:
+    """Whether another array begins here, as numpy.save writes them behind one another."""
+    at = file.tell()
+    begun = file.read(len(_MAGIC)) == _MAGIC
+    file.seek(at)
+    return begun

@@ -82,9 +82,11 @@ def _build(reader: Machine) -> None:
     if isinstance(target, MappingObject):
         _check_state(state)
         target.states.append(state)
+        reader.owned.append((target.name, state))
         return
     if isinstance(target, Call):
         _acted(reader, target, "build", state)
+        reader.owned.append((target.name, state))
     built = reader.constructors.build(target, state, reader.where)
     if built is not None:
         reader.stack[-1] = built

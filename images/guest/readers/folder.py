@@ -13,7 +13,7 @@ import wire
 
 from guest import shards
 from guest.naming import Members, Shards
-from guest.readers import formats, members, plan, refused
+from guest.readers import disguise, formats, members, plan, refused
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -26,8 +26,19 @@ NAME = "folder"
 INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
 CODE = ".py"
 _TELLING = ("config.json", shards.INDEX)  # ends of names: honest ones are never long
-# "auto_map", of which JSON may spell each letter by its number.
-_AUTO_MAP = re.compile(b'"' + b"".join(rb"(?:%c|\\u(?i:%04x))" % (byte, byte) for byte in b"auto_map") + b'"')
+
+
+def _key(word: bytes) -> bytes:
+    """A key of JSON, which may spell each letter by its number, as a pattern."""
+    return b'"' + b"".join(rb"(?:%c|\\u(?i:%04x))" % (byte, byte) for byte in word) + b'"'
+
+
+_AUTO_MAP, _TEMPLATE = re.compile(_key(b"auto_map")), re.compile(_key(b"chat_template"))
+_JINJA = (".jinja", ".jinja2", ".j2")
+# What leads out of Jinja: Python's own machinery.
+_REACHES = re.compile(
+    r"__(?:class|mro|bases?|subclasses|globals|builtins|init|import|getattribute|dict|code)__|\bpopen\b|\bos\.system\b"
+)
 _SHOWN = 3  # names in one sentence
 
 
@@ -70,7 +81,9 @@ class FolderReading(Reading):
         if len({form.family for form in forms}) > 1:
             names = " and ".join(form.name for form in forms)
             self._session.oddity(forms[0].name, "format.polyglot", f"the same bytes are {names}")
+        uses = len(self._session.uses)
         objects = [self._read_as(form, file) for form in forms]
+        disguise.note(forms, file.name, source.at(0, min(source.length, 1)), self._session, uses)
         held = objects[0] if objects else Listed(file.size)
         # What holds nothing to load, such as a compressed text, has no loader.
         loads = not isinstance(held, Listed) and not members.without_model(held)
@@ -109,12 +122,24 @@ class FolderReading(Reading):
             if _AUTO_MAP.search(content):
                 named = shards.parse(content).get("auto_map")
                 self._code(file, f"auto_map names {ascii(named)[:512]}")
+            if _TEMPLATE.search(content):
+                self._template(file, str(shards.parse(content).get("chat_template")))
             found = shards.index(file.name, content) if file.name.endswith(shards.INDEX) else None
             if found:
                 self._indices[file.index] = found
+        elif path.suffix in _JINJA and 0 < file.size <= shards.MOST_JSON:
+            content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
+            self._template(file, content.decode("utf-8", "replace"))
         elif path.name.endswith(_TELLING) and file.size:
             self._session.incomplete(f"{file.name}: too long for what it is, so it was not looked into")
         self._session.file = 0
+
+    def _template(self, file: File, template: str) -> None:
+        """A program in Jinja, which whoever uses the tokenizer runs."""
+        self._session.oddity(NAME, "folder.template", "a chat template", file.name)
+        reaching = _REACHES.search(template)
+        if reaching:
+            self._session.oddity(NAME, "folder.template.escape", f"a chat template with {reaching[0]}", file.name)
 
     def _code(self, file: File, detail: str) -> None:
         self._session.oddity(NAME, "folder.code", detail, file.name)

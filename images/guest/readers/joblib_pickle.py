@@ -42,8 +42,10 @@ def read(source: Source, session: Session, nested: NestedLoad, record: str = "")
     unpickler = Unpickler(stream, session, known, NAME, record, encodings=("ascii",))
     try:
         root = unpickler.load()
-        if behind(unpickler, session):
-            session.oddity(NAME, "pickle.several", "another pickle behind the first, which joblib doesn't load", record)
+        end = stream.tell()
+        others = behind(unpickler, session)
+        if others:
+            session.oddity(NAME, "joblib.several", f"{len(others) + 1} objects", record, end)
     finally:
         _read_as_pickle(source, session, nested, record)
     return root

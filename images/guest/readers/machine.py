@@ -5,6 +5,7 @@ from __future__ import annotations
 import _compat_pickle
 from typing import Any, Protocol
 
+from guest.readers import kept
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Call, Global
 from guest.readers.session import Session, Where
@@ -49,15 +50,18 @@ class Machine:
         self.where = Where(form, record)
         self._globals: dict[tuple[str, bool], Global] = {}
         self._handed: dict[str, int] = {}
+        self.owned: list[kept.Owned] = []
         self.reset()
 
     def reset(self) -> None:
         """As before the first opcode of a pickle."""
+        self.begun = self.stream.tell()
         self.proto = 0
         self.memo: dict[int, Any] = {}
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.done = False
+        self.dropped = ""
 
     def oddity(self, ident: str, detail: str) -> None:
         """At the present opcode."""
@@ -95,6 +99,12 @@ class Machine:
                 self.oddity("pickle.handed", f"{name} is handed on")
         self._handed = {}
 
+    def tell_kept(self) -> None:
+        """At the end of a stream, when what an object was given is filled: what waits in it to be called."""
+        for ident, detail in kept.told(self.owned):
+            self.oddity(ident, detail)
+        self.owned = []
+
     def tell_torn(self) -> None:
         """At the end of a stream: something in it lies across the end of a frame, where unpicklers differ."""
         if self.stream.torn:
@@ -107,6 +117,7 @@ class Machine:
         if isinstance(callee, Global) and callee.read:
             self._handed[callee.name] = self._handed.get(callee.name, 0) - 1
         made = Call(kind, callee, args, kwargs)
+        self.owned.extend(kept.of_call(made))
         if made.root is None:
             self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")
             return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, formats, pickle_file, refused, torch_legacy, torch_zip
+from guest.readers import bare_pickle, disguise, formats, pickle_file, refused, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import HEAD, Found
@@ -37,7 +37,10 @@ class Nested:
         if self._too_deep():
             return Unresolved(name)
         with self._session.within(name) as path:
-            return self._read(source, formats.inside(source, name), path)
+            found, uses = formats.inside(source, name), len(self._session.uses)
+            held = self._read(source, found, path)
+            disguise.note(found, name, source.at(0, min(source.length, 1)), self._session, uses)
+            return held
 
     def content(self, source: Source) -> object:
         """What was compressed stands where the compressed file stood: the same name, the same path."""

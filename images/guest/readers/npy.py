@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 from math import prod
 
-from guest.readers import zip_directory
+from guest.readers import padding, zip_directory
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Bytes, as_shape
@@ -19,7 +19,7 @@ from guest.readers.interface import Found
 from guest.readers.known import NestedLoad, Record
 from guest.readers.numpy_dtypes import MAX_FIELDS, Field, NumpyDtype, repeated, spelled
 from guest.readers.numpy_objects import NumpyArray
-from guest.readers.pickle_file import unresolved
+from guest.readers.pickle_file import read_on, unresolved
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Session, Where
 from guest.readers.source import Source
@@ -30,6 +30,7 @@ from guest.readers.torch_zip import Directory
 NAME, ARCHIVE = "npy", "npz"
 MAGIC = b"\x93NUMPY"
 SUFFIX = ".npy"
+MAX_ARRAYS = 1000
 _LENGTHS = {1: ("<H", "latin-1"), 2: ("<I", "latin-1"), 3: ("<I", "utf-8")}  # of the header, by version
 _HEADER_MOST = 1 << 16
 _KEYS = {"descr", "fortran_order", "shape"}
@@ -65,8 +66,27 @@ def _is_array(source: Source, entry: zip_directory.Entry) -> bool:
 
 
 def read(source: Source, session: Session, nested: NestedLoad) -> object:
-    """The array of a file. Raises UnreadableError."""
-    return _read(source, NAME, "", session, nested)
+    """The array of a file, or the list of them where numpy.save was called several times. Raises UnreadableError."""
+    array, at = _array(source, NAME, "", session, nested)
+    arrays = [array]
+    while _follows(source, at):
+        if len(arrays) >= MAX_ARRAYS:
+            session.incomplete(f"more than {MAX_ARRAYS} arrays in a row")
+            break
+        try:
+            array, length = _array(source.part(at, source.length - at), NAME, "", session, nested)
+        except UnreadableError as error:
+            session.incomplete(f"an array behind the first: {error}")
+            break
+        arrays.append(array)
+        at += length
+    _check_end(source, at, NAME, "", session, nested)
+    return arrays if len(arrays) > 1 else array
+
+
+def _follows(source: Source, at: int) -> bool:
+    """Whether another array begins here."""
+    return source.length - at > len(MAGIC) and source.at(at, len(MAGIC)) == MAGIC
 
 
 def _read_archive(directory: Directory, session: Session, nested: NestedLoad) -> object:
@@ -89,16 +109,27 @@ def _check(entry: zip_directory.Entry, content: Source, session: Session) -> Non
 
 
 def _read(source: Source, form: str, record: str, session: Session, nested: NestedLoad) -> object:
+    """The one array of a record."""
+    array, end = _array(source, form, record, session, nested)
+    _check_end(source, end, form, record, session, nested)
+    return array
+
+
+def _check_end(source: Source, end: int, form: str, record: str, session: Session, nested: NestedLoad) -> None:
+    if end < source.length and not padding.note(source, end, form, session, record):
+        session.oddity(form, "npy.trailing", f"{source.length - end} bytes behind the array", record, end)
+        session.incomplete("bytes behind the array")
+        read_on(source, end, form, session, nested, record)
+
+
+def _array(source: Source, form: str, record: str, session: Session, nested: NestedLoad) -> tuple[object, int]:
+    """The array at the front, and where it ends. Raises UnreadableError."""
     dtype, fortran, shape, start = _header(source)
     if dtype.holds_objects:
-        return _objects(source.part(start, source.length - start), form, record, session, nested)
+        return _objects(source, start, form, record, session, nested)
     length = prod(shape) * dtype.size
     if prod(shape) > HUGE or start + length > source.length:
         raise UnreadableError("an array that is longer than its file")
-    if start + length < source.length:
-        behind = source.length - start - length
-        session.oddity(form, "npy.trailing", f"{behind} bytes behind the array", record, start + length)
-        session.incomplete("bytes behind the array")
     array = NumpyArray("numpy.ndarray")
     known = KnownConstructors(session, source.origin, unresolved(session), nested)
     place = Record(session, Where(form, record), source.origin, unresolved(session), nested, known.call)
@@ -106,17 +137,17 @@ def _read(source: Source, form: str, record: str, session: Session, nested: Nest
         array.fill(shape, dtype, fortran, Bytes(source.part(start, length)), place)
     except ArgumentsError as error:
         raise UnreadableError(f"the array: {error}") from None
-    return array
+    return array, start + length
 
 
-def _objects(source: Source, form: str, record: str, session: Session, nested: NestedLoad) -> object:
+def _objects(
+    source: Source, start: int, form: str, record: str, session: Session, nested: NestedLoad
+) -> tuple[object, int]:
     """An array of objects is a pickle of the whole array."""
-    stream = Stream(source, session)
+    stream = Stream(source, session, start)
     known = KnownConstructors(session, source.origin, unresolved(session), nested)
     root = Unpickler(stream, session, known, form, record, encodings=("ascii",)).load()
-    if stream.left:
-        session.oddity(form, "npy.trailing", f"{stream.left} bytes behind the pickle", record, stream.tell())
-    return root
+    return root, stream.tell()
 
 
 def _header(source: Source) -> tuple[NumpyDtype, bool, tuple[int, ...], int]:

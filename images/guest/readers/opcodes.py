@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Bag, Bytes, Global, check_key
+from guest.readers.inert import Bag, Bytes, Call, Global, check_key
 from guest.readers.literals import cut, length8
 from guest.readers.machine import Machine
 from guest.readers.stream import Stream
 
 HIGHEST_PROTOCOL = 5
 _LAST_PLACE = (1 << 63) - 1  # of C's Py_ssize_t
+_POPS, _GETS = b"01", b"ghj"
 
 
 def _proto(reader: Machine) -> None:
     proto = reader.stream.byte()
     if proto > HIGHEST_PROTOCOL:
         raise UnreadableError(f"protocol {proto}")
+    if reader.where.offset != reader.begun:
+        reader.oddity("pickle.protocol", f"it turns to protocol {proto} in its midst")
     reader.proto = proto
 
 
@@ -34,19 +37,38 @@ def _mark(reader: Machine) -> None:
 def _stop(reader: Machine) -> None:
     if not reader.stack:
         raise UnreadableError("STOP with nothing on the stack")
+    if len(reader.stack) > 1 or reader.marks:
+        reader.oddity("pickle.leftover", "objects that it makes and that are no part of the result")
     reader.stream.end()
     reader.done = True
 
 
 def _pop(reader: Machine) -> None:
     if reader.stack:
-        reader.stack.pop()
+        _drop(reader, [reader.stack.pop()])
     else:
         reader.pop_mark()
 
 
 def _pop_mark(reader: Machine) -> None:
-    reader.pop_mark()
+    _drop(reader, reader.pop_mark())
+
+
+def _drop(reader: Machine, items: list[object]) -> None:
+    """What is popped off an honest stream is fetched again, or is what set the state of the object below."""
+    for item in items:
+        if isinstance(item, Call) and not _is_setter(item, reader.stack):
+            reader.dropped = item.name
+    following = reader.stream.peek()
+    if reader.dropped and following not in _POPS:
+        if following not in _GETS:
+            reader.oddity("pickle.dropped", f"what {reader.dropped} gives is thrown away")
+        reader.dropped = ""
+
+
+def _is_setter(made: Call, stack: list[object]) -> bool:
+    """setter(object, state), by which __reduce__ may have an object's state set."""
+    return isinstance(made.args, tuple) and len(made.args) == 2 and bool(stack) and made.args[0] is stack[-1]
 
 
 def _dup(reader: Machine) -> None:

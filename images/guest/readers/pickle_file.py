@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guest.readers import padding
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
@@ -30,8 +31,7 @@ def read_first(source: Source, session: Session, nested: NestedLoad, record: str
     """The first pickle's object, where whoever loads it stops there. Raises UnreadableError."""
     unpickler = _unpickler(source, session, nested, record)
     root = unpickler.load()
-    if behind(unpickler, session):
-        session.oddity(NAME, "pickle.several", "another pickle behind the first", record)
+    note_behind(unpickler, session)
     return root
 
 
@@ -48,11 +48,24 @@ def _unpickler(source: Source, session: Session, nested: NestedLoad, record: str
     return Unpickler(Stream(source, session), session, known, NAME, record, encodings=("ascii",))
 
 
+def note_behind(unpickler: Unpickler, session: Session) -> None:
+    """Where whoever loads the pickle stops at its end: what follows is read for what it uses, and is odd."""
+    where, start = unpickler.where, unpickler.stream.tell()
+    if behind(unpickler, session):
+        session.oddity(where.form, "pickle.several", "another pickle behind the first", where.record, start)
+
+
+def read_on(source: Source, at: int, form: str, session: Session, nested: NestedLoad, record: str) -> None:
+    """What lies behind a model may be pickles, to whoever reads on from here: they are read for what they use."""
+    known = KnownConstructors(session, source.origin, unresolved(session), nested)
+    behind(Unpickler(Stream(source, session, at), session, known, form, record), session)
+
+
 def behind(unpickler: Unpickler, session: Session) -> list[object]:
     """The objects of the pickles that follow the one that was read. What is no pickle is an oddity."""
     stream, where = unpickler.stream, unpickler.where
     objects: list[object] = []
-    while stream.left:
+    while stream.left and not padding.note(stream.source, stream.tell(), where.form, session, where.record):
         if len(objects) >= MAX_PICKLES:
             session.incomplete(f"more than {MAX_PICKLES} pickles in a row")
             break

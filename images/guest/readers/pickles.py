@@ -67,6 +67,7 @@ class Unpickler(Machine):
         finally:
             self.session.nodes += nodes
             self.tell_handed()
+            self.tell_kept()
             self.tell_torn()
 
 

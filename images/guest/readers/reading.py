@@ -8,7 +8,7 @@ from typing import Any
 
 import wire
 
-from guest.readers import formats, members, plan, refused
+from guest.readers import disguise, formats, members, plan, refused
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.nested import Nested
@@ -67,6 +67,7 @@ class Reading:
         form, root = self._root()
         planned = self._guard("planning", self._plan, root, form) or plan.Plan()
         self._behind(planned)
+        self._guard("comparing its name and content", self._note_disguise)
         self._guard("collecting tensors", plan.data, planned, self._session, self._sink.data)
         self._guard("writing the metadata", self._metadata, root, planned)
         self._tell()
@@ -83,6 +84,12 @@ class Reading:
         """What else is to be looked at, once the plan is told: the loader's imports run meanwhile."""
         for form, _ in self._found[1:]:
             self._guard(f"reading it as {form.name}", self._read, form)
+
+    def _note_disguise(self) -> None:
+        """Of a folder each file was looked at by itself."""
+        if self._found:
+            begins = whole(self._file).at(0, 1)
+            disguise.note([form for form, _ in self._found], f"x{self._extension}", begins, self._session, 0)
 
     def _guard(self, doing: str, act: Callable[..., Any], *arguments: Any) -> Any:
         """No file may make the reader fail: what goes wrong is a reason for an incomplete reading."""

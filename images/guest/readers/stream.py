@@ -92,6 +92,12 @@ class Stream:
         self.at = 0
         self.buffer = held + self.source.at(self.base + len(held), more)
 
+    def peek(self) -> bytes:
+        """The next byte, which stays; none at the end."""
+        if self.at >= self.limit and self.left:
+            self.ready(1)
+        return self.buffer[self.at : self.at + 1] if self.left else b""
+
     def byte(self) -> int:
         if self.at >= self.limit:
             self.ready(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from guest.readers import padding, pickle_file
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Global, Unresolved
@@ -73,8 +74,38 @@ class _Storages:
 
 
 def read(source: Source, session: Session, nested: NestedLoad, record: str = "") -> object:
-    """The model's object; its storages know where their bytes lie. Raises UnreadableError."""
-    stream = Stream(source, session)
+    """The model's object; its storages know where their bytes lie. Raises UnreadableError.
+
+    torch.save may have been called several times on one file: torch.load gives the first, and the next if it is called
+    again. So those behind are read for what they use.
+    """
+    root, at = _model(source, 0, session, nested, record)
+    begun, models = at, 1
+    while 0 <= at < source.length and not padding.note(source, at, NAME, session, record):
+        try:
+            _, end = _model(source, at, session, nested, record)
+        except UnreadableError:
+            _note_trailing(source, at, session, nested, record)
+            break
+        models += 1
+        if models > pickle_file.MAX_PICKLES:
+            session.incomplete(f"more than {pickle_file.MAX_PICKLES} models in a row")
+            break
+        at = end
+    if models > 1:
+        session.oddity(NAME, "legacy.several", f"{models} models in one file", record, begun)
+    return root
+
+
+def _note_trailing(source: Source, at: int, session: Session, nested: NestedLoad, record: str) -> None:
+    """What is no model may be a pickle, to whoever reads on."""
+    session.oddity(NAME, "legacy.trailing", f"{source.length - at} bytes behind the last storage", record, at)
+    pickle_file.read_on(source, at, NAME, session, nested, record)
+
+
+def _model(source: Source, start: int, session: Session, nested: NestedLoad, record: str) -> tuple[object, int]:
+    """The object, and where its storages end; -1 where that can't be said. Raises UnreadableError."""
+    stream = Stream(source, session, start)
     storages = _Storages(session)
     known = KnownConstructors(session, source.origin, storages.load, nested)
     unpickler = Unpickler(stream, session, known, NAME, record)
@@ -86,14 +117,14 @@ def read(source: Source, session: Session, nested: NestedLoad, record: str = "")
     root = unpickler.load()
     try:
         keys = unpickler.load()
-        _place(source, stream.tell(), keys, storages.by_key, session, record)
+        return root, _place(source, stream.tell(), keys, storages.by_key, session, record)
     except UnreadableError as error:
         session.incomplete(str(error))
-    return root
+    return root, -1
 
 
-def _place(source: Source, at: int, keys: object, storages: dict[str, Storage], session: Session, record: str) -> None:
-    """Each storage's bytes follow in the keys' order, after their number of elements."""
+def _place(source: Source, at: int, keys: object, storages: dict[str, Storage], session: Session, record: str) -> int:
+    """Each storage's bytes follow in the keys' order, after their number of elements. Gives where the last ends."""
     if not isinstance(keys, list):
         raise UnreadableError("storage keys that are no list")
     for key in keys:
@@ -106,5 +137,4 @@ def _place(source: Source, at: int, keys: object, storages: dict[str, Storage], 
             raise UnreadableError("a storage of another size than the model says")
         storage.source = source.part(at + _COUNT.size, storage.nbytes)
         at += _COUNT.size + storage.nbytes
-    if at < source.length:
-        session.oddity(NAME, "legacy.trailing", f"{source.length - at} bytes behind the last storage", record, at)
+    return at

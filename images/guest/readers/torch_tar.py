@@ -18,6 +18,7 @@ from guest.readers.errors import UnreadableError
 from guest.readers.inert import Global, Unresolved
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad, PersistentLoad
+from guest.readers.pickle_file import note_behind
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Session, Where
 from guest.readers.source import Source
@@ -64,7 +65,7 @@ class _Archive:
         views = pickles.load()
         for view in views if isinstance(views, list) else ():
             self._view(*_row(view, 4))
-        self._check_end(pickles)
+        note_behind(pickles, self._session)
 
     def _view(self, key: Any, root: Any, offset: Any, numel: Any) -> None:
         whole = self._storage(root)
@@ -85,11 +86,11 @@ class _Archive:
             why = "" if held.dtype.name else f"{held.dtype.what}: safetensors has no such dtype"
             view = TensorView(held, held.dtype, numbers[-1], numbers[:rank], numbers[rank:-1], why=why)
             self._add(key, view)
-        self._check_end(pickles)
+        note_behind(pickles, self._session)
 
     def _last(self, pickles: Unpickler) -> object:
         root = pickles.load()
-        self._check_end(pickles)
+        note_behind(pickles, self._session)
         return root
 
     def _add(self, key: Any, made: Storage | TensorView) -> None:
@@ -125,13 +126,6 @@ class _Archive:
         session.incomplete("a persistent id that torch would refuse")
         return Unresolved(pid)
 
-    def _check_end(self, pickles: Unpickler) -> None:
-        stream = pickles.stream
-        if stream.left:
-            record = pickles.where.record
-            detail = f"{stream.left} bytes that torch does not read"
-            self._session.oddity(NAME, "pickle.trailing", detail, record, stream.tell())
-
 
 def _count(number: object) -> int:
     if type(number) is not int or not 0 <= number <= wire.MAX_SIZE:
@@ -155,6 +149,7 @@ def read(source: Source, session: Session, nested: NestedLoad) -> object:
             session.incomplete("two members of the archive have one name")
         elif name not in (*PARTS, _BESIDE):
             session.oddity(NAME, "archive.extra", "torch wrote no such member", name)
+            nested.member(part, name)
         parts[name] = part
     missing = [name for name in PARTS if name not in parts]
     if missing:

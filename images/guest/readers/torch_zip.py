@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from guest.readers import zip_directory
+from guest.readers import torch_beside, zip_directory
 from guest.readers.constructors import KnownConstructors
 from guest.readers.dtypes import U8
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad, PersistentLoad
+from guest.readers.pickle_file import note_behind
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Bounds, Session, Where
 from guest.readers.source import Source
@@ -26,6 +27,9 @@ from guest.readers.zip_directory import LOCAL_MAGIC, Entry
 
 NAME = "torch-zip"
 FAMILY = "zip"
+
+
+_MOST_LEFT = 1 << 20  # bytes of what macOS leaves beside a file
 
 
 class TorchZip:
@@ -52,6 +56,10 @@ class TorchZip:
         """The record that torch reads for `name`."""
         return self._by_name.get(zip_directory.fold(f"{self.root}/{name}"))
 
+    def used(self) -> frozenset[str]:
+        """The records of the storages that were asked for so far."""
+        return frozenset(storage.record for storage in self._storages.values())
+
     def strangers(self, form: str) -> list[Entry]:
         """What isn't in the folder, and what torch.export goes by in the archive of another.
 
@@ -62,6 +70,19 @@ class TorchZip:
         beside = [entry for entry in self.entries if not entry.name.startswith(f"{self.root}/")]
         exported = self.find(_ARCHIVE_FORMAT) if form != "torch-export" else None
         return [*beside, exported] if exported else beside
+
+    def leftovers(self) -> frozenset[Entry]:
+        """What whoever packed an archive by hand leaves in it: folders as such, and what macOS packs beside files."""
+        small = (entry for entry in self.entries if entry.size < _MOST_LEFT)
+        return frozenset(entry for entry in small if torch_beside.is_folder(entry) or self._is_of_macos(entry))
+
+    def _is_of_macos(self, entry: Entry) -> bool:
+        if not entry.name.rpartition("/")[2].startswith("."):
+            return False
+        try:
+            return torch_beside.is_of_macos(zip_directory.content(self._source, entry, self._session, NAME))
+        except UnreadableError:
+            return False
 
     def content(self, entry: Entry) -> Source:
         if entry.method == zip_directory.DEFLATED:
@@ -193,9 +214,21 @@ def read_directory(directory: Directory, session: Session, nested: NestedLoad) -
     main = archive.find("data.pkl")
     if main is None:
         raise UnreadableError("an archive without data.pkl")
+    if main.name != f"{archive.root}/data.pkl":
+        session.oddity(NAME, "zip.case", "torch takes it for data.pkl; others find no such record", main.name)
     root = unpickle(archive, main, session, archive.storage, nested, NAME)
     read_others(archive, (main,), session, nested, NAME)
+    _read_beside(archive, session, nested)
     return root
+
+
+def _read_beside(archive: TorchZip, session: Session, nested: NestedLoad) -> None:
+    try:
+        for entry in torch_beside.unknown(archive.root, archive.entries, archive.used()):
+            session.count_member()
+            torch_beside.read(entry, archive.content(entry), session, nested, NAME)
+    except UnreadableError as error:
+        session.incomplete(str(error))
 
 
 def read_globals(directory: Directory, form: str, session: Session, nested: NestedLoad) -> None:
@@ -216,10 +249,12 @@ def read_others(
     archive: TorchZip, done: tuple[Entry | None, ...], session: Session, nested: NestedLoad, form: str
 ) -> None:
     """The archive's other pickles, for the globals they use; and what lies where torch looks for nothing."""
+    leftovers = archive.leftovers()
     for entry in archive.strangers(form):
-        session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
+        if entry not in leftovers:
+            session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
-        if entry in done or not zip_directory.fold(entry.name).endswith(".pkl"):
+        if entry in done or entry in leftovers or not zip_directory.fold(entry.name).endswith(".pkl"):
             continue
         try:
             unpickle(archive, entry, session, _no_storage, nested, form)
@@ -238,11 +273,9 @@ def unpickle(
     """The object of one record. Raises UnreadableError."""
     source = archive.content(entry)
     known = KnownConstructors(session, source.origin, storages, nested)
-    stream = Stream(source, session)
-    unpickler = Unpickler(stream, session, known, form, entry.name)
+    unpickler = Unpickler(Stream(source, session), session, known, form, entry.name)
     root = unpickler.load()
-    if stream.left:
-        session.oddity(form, "pickle.trailing", f"{stream.left} bytes behind the pickle", entry.name, stream.tell())
+    note_behind(unpickler, session)
     if source.length <= session.bounds.pickle_bytes and entry.crc:
         _check_crc(source, entry, session, form)
     return root

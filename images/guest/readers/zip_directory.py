@@ -121,11 +121,19 @@ def _end(source: Source, report: Report) -> _End:
         report("zip.disks", "an archive of several disks", "")
     behind = source.length - at - _END.size - comment
     if comment:
-        report("zip.comment", f"a comment of {comment} bytes", "")
+        _note_comment(source.at(at + _END.size, min(comment, source.length - at - _END.size)), report)
     if behind:
         report("zip.trailing", f"{behind} bytes behind the archive", "")
     found = _End(total, size, offset, at, comment, behind)
     return _end64(source, found, report)
+
+
+def _note_comment(text: bytes, report: Report) -> None:
+    """Readers look for the end record from the back, and not all of them ask whether its comment ends with the file."""
+    if any(magic in text for magic in (LOCAL_MAGIC, _ENTRY_MAGIC, _END_MAGIC, _END64_MAGIC, _LOCATOR_MAGIC)):
+        report("zip.comment_records", f"a comment of {len(text)} bytes that holds an archive's records", "")
+    else:
+        report("zip.comment", f"a comment of {len(text)} bytes", "")
 
 
 def _end64(source: Source, end: _End, report: Report) -> _End:
@@ -315,6 +323,9 @@ def content(source: Source, entry: Entry, session: Session, form: str) -> Source
         data = inflater.decompress(place.at(0, place.length), entry.size + 1)
     except zlib.error as error:
         raise UnreadableError(f"the record {entry.name[:256]!a}: {error}") from None
+    unused = len(inflater.unused_data)
+    if unused:
+        session.oddity(form, "zip.hidden", f"{unused} bytes behind the end of the compressed data", entry.name)
     if len(data) != entry.size:
         raise UnreadableError(f"the record {entry.name[:256]!a} inflates to another size than the directory says")
     return Memory(memoryview(data), place.origin)

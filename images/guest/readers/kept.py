@@ -1,0 +1,77 @@
+"""What a stream's objects keep to be called when they are used: hooks, and functions in the place of methods.
+
+Loading calls none of it, so no load shows what it does. It is told by name, once for each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from guest.naming import is_module
+from guest.readers.inert import Bag, Call, Global
+
+HOOK, METHOD = "kept.hook", "kept.method"
+_HOOKS = re.compile(r"_?[a-z_]*hooks")  # torch's tables of them, in modules, optimizers and tensors
+_MOST_HOOKS = 64  # of one table that are looked at
+_PARTIAL = "functools.partial"
+# Where a tensor's own hooks stand among the arguments of what rebuilds it.
+_TENSOR_HOOKS = {f"torch._utils.{name}": 5 for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor")}
+_TENSOR_HOOKS |= {f"torch._utils.{name}": 2 for name in ("_rebuild_parameter", "_rebuild_parameter_with_state")}
+
+# What users and torch call of an object, and look up in it before its class: of any object, and of modules only.
+_METHODS = """forward _call_impl _compiled_call_impl _slow_forward _wrapped_call_impl _apply _load_from_state_dict
+_save_to_state_dict state_dict load_state_dict named_parameters save_pretrained items keys values copy update
+setdefault predict predict_proba decision_function"""
+_MODULE_METHODS = """_get_name _replicate_for_data_parallel add_module apply bfloat16 buffers children compile cpu cuda
+double eval extra_repr float generate get_buffer get_parameter get_submodule half modules named_buffers named_children
+named_modules parameters register_buffer register_module requires_grad_ share_memory to to_empty train type
+zero_grad"""
+_OF_ANY, _OF_MODULES = frozenset(_METHODS.split()), frozenset(_MODULE_METHODS.split())
+
+Owned = tuple[str, Any]  # an object's class, and a state that it was given
+
+
+def of_call(made: Call) -> Iterator[Owned]:
+    """The hooks that a tensor is rebuilt with."""
+    at = _TENSOR_HOOKS.get(made.root.canonical) if made.root else None
+    if at is not None and isinstance(made.args, tuple) and len(made.args) > at and made.args[at]:
+        yield made.name, {"_backward_hooks": made.args[at]}
+
+
+def told(owned: Iterable[Owned]) -> dict[tuple[str, str], None]:
+    """Id and detail of an oddity for each thing that these objects keep."""
+    return dict.fromkeys(row for owner, state in owned for row in _of_state(owner, state))
+
+
+def _of_state(owner: str, state: Any) -> Iterator[tuple[str, str]]:
+    for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
+        for key, value in part.items() if isinstance(part, dict) else ():
+            if not isinstance(key, str):
+                continue
+            if (key in _OF_ANY or (key in _OF_MODULES and is_module(part))) and _is_function(value):
+                yield METHOD, f"{value.name[:256]} in the place of {key} of {owner[:256]}"
+            elif _HOOKS.fullmatch(key):
+                yield from ((HOOK, f"{hook.name[:256]} in {key} of {owner[:256]}") for hook in _hooks(value))
+
+
+def _is_function(value: Any) -> bool:
+    """A name that isn't a class's, or what was bound to arguments."""
+    if isinstance(value, Call):
+        return value.root is not None and value.root.canonical == _PARTIAL
+    return isinstance(value, Global) and not value.name.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+def _hooks(table: Any) -> Iterator[Global | Call]:
+    """What can be called in a table of hooks; each may stand in a sequence with what it is given."""
+    if isinstance(table, Call):
+        held = [value for _, value in table.pairs] + table.items
+    elif isinstance(table, dict):
+        held = list(table.values())
+    else:
+        held = table.items if isinstance(table, Bag) else list(table) if isinstance(table, list | tuple) else []
+    for hook in held[:_MOST_HOOKS]:
+        for part in hook[:4] if isinstance(hook, list | tuple) else (hook,):
+            if isinstance(part, Global | Call):
+                yield part

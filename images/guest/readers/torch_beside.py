@@ -1,0 +1,61 @@
+"""What else is in a torch archive: records that torch.save doesn't write, and storages that nothing refers to.
+
+torch.load doesn't look at them, and whatever a payload needs later may lie there. So each is read for what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from guest.readers.errors import UnreadableError
+from guest.readers.known import NestedLoad
+from guest.readers.parts import File
+from guest.readers.session import Session
+from guest.readers.source import Source
+from guest.readers.zip_directory import Entry, fold
+
+_WRITTEN = frozenset({"data.pkl", "byteorder", "version", ".format_version", ".storage_alignment"})
+_OF_TORCH = (".data/",)
+# Programs, by their first bytes or their name's end.
+_RUNS = (b"\x7fELF", b"MZ", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa\xcf")
+_RUN = frozenset({".py", ".pyc", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat", ".ps1", ".jar"})
+# What macOS packs with a folder: a file's attributes (AppleDouble), a window's.
+_OF_MACOS = (b"\x00\x05\x16\x07", b"\x00\x00\x00\x01Bud1")
+
+
+def is_of_macos(source: Source) -> bool:
+    """Whether it is no more than what macOS leaves beside files."""
+    return source.at(0, min(source.length, 8)).startswith(_OF_MACOS)
+
+
+def is_folder(entry: Entry) -> bool:
+    return entry.name.endswith("/") and not entry.size
+
+
+def unknown(root: str, entries: Iterable[Entry], used: frozenset[str]) -> Iterable[Entry]:
+    """Those that torch.save would not have written. `used`: the storages' records."""
+    for entry in entries:
+        name = fold(entry.name).removeprefix(f"{fold(root)}/")
+        if is_folder(entry) or name in _WRITTEN or name.startswith(_OF_TORCH) or entry.name in used:
+            continue
+        yield entry
+
+
+def read(entry: Entry, content: Source, session: Session, nested: NestedLoad, form: str) -> None:
+    """Read it for what it is, and say what that is."""
+    if is_of_macos(content):
+        session.oddity(form, "zip.note", "what macOS packs beside a file", entry.name)
+        return
+    runs = content.at(0, min(content.length, 4)).startswith(_RUNS) or PurePosixPath(fold(entry.name)).suffix in _RUN
+    try:
+        holds = not isinstance(nested.member(content, entry.name), File)
+    except UnreadableError as error:
+        session.incomplete(str(error))
+        holds = True
+    if runs:
+        session.oddity(form, "zip.program", "a program among the weights, by its beginning or its name", entry.name)
+    elif holds:
+        session.oddity(form, "zip.extra", "a model of its own, which torch doesn't read", entry.name)
+    else:
+        session.oddity(form, "zip.note", "a record that nothing in data.pkl refers to", entry.name)
