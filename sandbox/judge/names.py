@@ -66,14 +66,20 @@ class Names:
         return named
 
     def _through_core(self, words: list[str]) -> Named | None:
-        """What a dotted name that passes through a core module, or ends at one, really is."""
+        """What a dotted name that passes through a core module, or ends at one, really is.
+
+        In a package whose harmless names are all in the tables any other module of such a package counts, too.
+        """
         for at, word in enumerate(words[1:], 1):
-            if word in self.core:
-                through = self._lookup(".".join(words[at:]))
-                if through.cls == "dangerous":
-                    return through
-                if at == len(words) - 1:
-                    return Named("dangerous", "hands out a whole module of Python's own")
+            module = word.lstrip("_")  # `random._os` is os
+            known = word in self.core or module in self.core
+            if not known and not (words[0] in self.surveyed and module in self.surveyed):
+                continue
+            through = self._lookup(".".join((module, *words[at + 1 :])))
+            if through.cls == "dangerous":
+                return through
+            if known and at == len(words) - 1:
+                return Named("dangerous", "hands out a whole module of Python's own")
         return None
 
     def is_surveyed(self, name: str) -> bool:

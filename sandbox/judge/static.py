@@ -14,6 +14,9 @@ from sandbox.judge.rules import Match, Rule, Rules
 
 # One plain word, number or constant: what an enumeration's member is called with.
 _WORD = re.compile(r"""[bu]?'[\w.+-]{0,64}'|[bu]?"[\w.+-]{0,64}"|-?\d{1,20}(\.\d{1,20})?|True|False|None""")
+# The reader closes a text's quotes or, where it had to cut, ends it with dots.
+_QUOTED = re.compile(r"""[bu]?(['"])(?:(?!\1)[^\\]|\\.)*?(?:\1|\.\.\.(?=[,)\]}]|$))""", re.DOTALL)
+_CALL = re.compile(r"[\w.>]\(")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class _Use:
         if not text:
             return "none"
         return "word" if _WORD.fullmatch(text) else "any"
+
+    @property
+    def holds_call(self) -> bool:
+        """Whether one of the arguments is an object that the file had made by a call, or can't be told from one."""
+        return self.fact.arguments.startswith("<more than") or bool(_CALL.search(_QUOTED.sub("", self.fact.arguments)))
 
     @property
     def shape(self) -> str:
@@ -67,6 +75,7 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
         not when.arguments or use.says == when.arguments,
         when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments),
         when.arguments_unlike is None or not when.arguments_unlike.fullmatch(use.fact.arguments),
+        when.holds_call is None or use.holds_call is when.holds_call,
         not when.named or use.shape == when.named,
         when.surveyed is None or use.surveyed is when.surveyed,
         not when.beside or present.intersection(when.beside),

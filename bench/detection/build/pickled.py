@@ -147,7 +147,13 @@ FORMS: dict[str, tuple[str, Write]] = {
 
 
 def sample(
-    name: str, technique: str, source: str, content: bytes, static: str = CALLED, watched: str = "", form: str = "pickle"
+    name: str,
+    technique: str,
+    source: str,
+    content: bytes,
+    static: str = CALLED,
+    watched: str = "",
+    form: str = "pickle",
 ) -> Sample:
     """One row. `content`: a whole pickle, or a piece of one, which is then a value among a model's."""
     suffix, write = FORMS[form]
@@ -160,12 +166,16 @@ def caught(rows: Iterable[tuple[str, str, str, bytes]], by: Mapping[str, tuple[s
     return tuple(sample(*row, *by.get(row[0], (CALLED, ""))) for row in rows)
 
 
-def in_torch_zip(name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = "") -> Sample:
+def in_torch_zip(
+    name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = ""
+) -> Sample:
     """In a PyTorch archive, behind a tensor."""
     return _row(name, technique, source, "model.pt", partial(torch_zip, payload), static, watched)
 
 
-def in_torch_legacy(name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = "") -> Sample:
+def in_torch_legacy(
+    name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = ""
+) -> Sample:
     """In the format before 1.6."""
     return _row(name, technique, source, "model.pth", partial(torch_legacy, payload), static, watched)
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, fields
 import wire
 
 from guest.readers.errors import BoundError
-from guest.readers.inert import Global, describe
+from guest.readers.inert import Global, describe, is_plain
 
 # Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
 MAX_USES = 50_000
 MAX_TOLD = 64  # different arguments of one global in one record
 MANY = f"<more than {MAX_TOLD} different argument lists>"
+MANY_PLAIN = f"<{MAX_TOLD} plain argument lists, and others>"  # of texts and numbers, which have no code of their own
 MAX_ODDITIES = 64  # of one id
 MAX_REASONS = 8
 
@@ -169,9 +170,12 @@ class Session:
         return (f"{self._member}{record}" if record else self._member[:-1])[: wire.MAX_NAME]
 
     def _told(self, where: Where, target: Global, arguments: object) -> str:
-        text = describe(arguments)
         told = self._told_of.setdefault((self._record(where.record), target.name), set())
-        if len(told) >= MAX_TOLD and text not in told:
+        full = len(told) >= MAX_TOLD
+        if full and is_plain(arguments):
+            return MANY_PLAIN
+        text = describe(arguments)
+        if full and text not in told:
             return MANY
         told.add(text)
         return text

