@@ -68,12 +68,13 @@ class Names:
     def _through_core(self, words: list[str]) -> Named | None:
         """What a dotted name that passes through a core module, or ends at one, really is.
 
-        In a package whose harmless names are all in the tables any other module of such a package counts, too.
+        In a package whose harmless names are all in the tables the name of another one counts, too.
         """
+        surveyed = words[0] in self.surveyed and ".".join(words) not in self.exact
         for at, word in enumerate(words[1:], 1):
             module = word.lstrip("_")  # `random._os` is os
             known = word in self.core or module in self.core
-            if not known and not (words[0] in self.surveyed and module in self.surveyed):
+            if not known and not (surveyed and word == module and word in self.surveyed):
                 continue
             through = self._lookup(".".join((module, *words[at + 1 :])))
             if through.cls == "dangerous":
