@@ -398,6 +398,15 @@ NOWHERE = Cite()
 
 
 @dataclass(frozen=True)
+class Technique:
+    """Of MITRE's ATT&CK or ATLAS. `verified`: its id and name were checked against a published list."""
+
+    id: str
+    name: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True)
 class Finding:
     """One rule that matched, with its evidence.
 
@@ -414,7 +423,7 @@ class Finding:
     explanation: str
     evidence: tuple[str, ...]
     cites: tuple[Cite, ...] = ()
-    techniques: tuple[str, ...] = ()
+    techniques: tuple[Technique, ...] = ()
     advice: str = ""
     reason: str = ""
 

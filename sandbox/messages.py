@@ -109,6 +109,7 @@ _CALLER: _Texts = {
         "{file}: {table}: {rule} says what could not be looked at",
         "mend what is missing: that can't be tuned or silenced",
     ),
+    "rules.techniques": ("techniques: {why}", "correct the table"),
     "rules.formats": ("formats: [formats] is not a table of texts", "write name = 'what a person calls it'"),
     "rules.rows": ("rules: {family} is not a list of rows", "write [[{family}]]"),
     "rules.row": ("{where}: {why}", "correct the row"),

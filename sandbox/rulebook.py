@@ -45,7 +45,8 @@ def read(bundle: Bundle, own: Sequence[Path] = ()) -> Book:
     shipped = _Shipped()
     tables = shipped.folder(bundle.configs / "rules")
     formats = shipped.table(bundle.configs / "formats.toml")["formats"]
-    rules = parse_rules(tables, united(shipped.folder(bundle.configs / "globals")), formats)
+    techniques = shipped.table(bundle.configs / "techniques.toml")
+    rules = parse_rules(tables, united(shipped.folder(bundle.configs / "globals")), formats, techniques)
     files = [RuleFile(OURS, shipped.digest.hexdigest())]
     for path in own:
         content = read_bytes(path)

@@ -157,7 +157,7 @@ def pickled(raw: bytes, folder: Path) -> Hashable:
 
 def _agreed(raw: bytes, inert: Any, session: Session, stopped: str) -> Hashable:
     real, error = loaded(raw)
-    odd = {oddity.id for oddity in session.oddities} - _BEHIND
+    odd = {oddity.id for oddity in session.oddities} - _NO_MATTER
     if odd or isinstance(error, vocabulary.NotHarmlessError):
         return "odd"
     if stopped or session.reasons:
@@ -173,5 +173,8 @@ def _agreed(raw: bytes, inert: Any, session: Session, stopped: str) -> Hashable:
     return "same", type(real).__name__
 
 
-_BEHIND = {"pickle.several", "pickle.trailing"}  # of what lies behind the pickle, which a load doesn't look at
+# Of opcodes that no pickler writes in that order, and every unpickler takes alike.
+UNUSUAL = frozenset({"pickle.protocol", "pickle.leftover", "pickle.dropped"})
+# Beside which the value is still the standard unpickler's: what lies behind the pickle, a load doesn't look at.
+_NO_MATTER = UNUSUAL | {"pickle.several", "pickle.trailing", "trailing.padding"}
 _DEEPEST = 1000  # tuples in each other: hashing more of them ends the standard unpickler's process

@@ -37,7 +37,7 @@ SETSOCKOPT_ALLOWED = (
 _PLAIN_THREAD = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD | CLONE_REFUSED, CLONE_THREAD)
 TRACED, TRACED_FOREIGN = 1, 2  # what a traced stop says of itself: a call of this ABI, or of another one
 # SET_NAME, GET_NAME, GET_DUMPABLE, GET_SECCOMP, CAPBSET_READ, GET_TIMERSLACK, GET_NO_NEW_PRIVS, SET_VMA
-PRCTL_ALLOWED = (15, 16, 3, 21, 23, 30, 39, 0x53564D41)
+PRCTL_ALLOWED = (15, 16, 3, 23, 30, 0x53564D41)
 
 
 def numbers(names: Iterable[str]) -> dict[int, str]:

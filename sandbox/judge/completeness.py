@@ -10,6 +10,7 @@ from sandbox.judge.dynamic import Fact
 _SIGSYS = 31
 _SHOWN = 5  # names in one sentence
 _INSIDE = "inside"  # how a format was found that is a file's of a folder or an archive
+_NEEDS_NO_READER = {"safetensors": "format.safetensors", "git-lfs": "format.pointer"}
 FOLDER = "folder"  # what the readers call a folder as a whole
 
 
@@ -33,22 +34,28 @@ def _formats(static: StaticFacts, titles: Mapping[str, str]) -> Iterator[Fact]:
         alone = fact.by == "content" or (fact.primary and fact.by != _INSIDE)
         # Beside files that are read it is listed; where all are of this sort there is nothing to judge.
         if not fact.supported and (alone or (is_folder and nothing_loads)):
-            yield "format.unsupported", f"format: {fact.name}", titles.get(fact.name, fact.name), ""
+            says = _NEEDS_NO_READER.get(fact.name, "format.unsupported")
+            yield says, f"format: {fact.name}", titles.get(fact.name, fact.name), ""
     if not {fact.name for fact in static.formats} - {FOLDER} and static.complete:
         yield "format.none", "formats: none", "", ""
 
 
 def _reading(static: StaticFacts) -> Iterator[Fact]:
     end = static.end
-    if not static.complete:
+    if not static.complete and not _nothing_to_read(static):
         yield "reader.incomplete", f"reader: {static.reason}", static.reason.rstrip("."), ""
-    elif end is None or end.exit != 0:
+    elif static.complete and (end is None or end.exit != 0):
         said = "its end was not seen" if end is None else f"it ended with {end.exit}"
         yield "reader.incomplete", f"reader: {said}", said, ""
     if end is not None and end.exit == -_SIGSYS:
         yield "reader.killed", f"reader: killed by signal {_SIGSYS}", "", ""
     if end is not None and end.alive:
         yield from _alive("reader", "reader.leftover", end)
+
+
+def _nothing_to_read(static: StaticFacts) -> bool:
+    """Whether the file is one that waits for no reader, which is said already, and nothing else."""
+    return len(static.formats) == 1 and static.formats[0].name in _NEEDS_NO_READER
 
 
 def _beyond(given: Input | None) -> Iterator[Fact]:

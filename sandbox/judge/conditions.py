@@ -41,7 +41,7 @@ class GlobalWhen:
     names: re.Pattern[str] | None = None  # written as a list of globs, as in those tables
     uses: tuple[str, ...] = ()
     indirect: bool | None = None
-    arguments: str = ""  # "none", "word": how much the file could say through them
+    arguments: tuple[str, ...] = ()  # levels of arguments.py: how much the file could say through them
     arguments_like: re.Pattern[str] | None = None
     arguments_unlike: re.Pattern[str] | None = None
     holds_call: bool | None = None  # among the arguments is an object that the file had made by a call

@@ -16,9 +16,10 @@ from typing import Any
 
 from sandbox import messages
 
-# Worst first. What each means to the rules stands in spellings.toml.
+# Worst first. What each means to the rules stands in docs/globals.md.
 ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "type", "function", "constructor")
 UNKNOWN = "unknown"
+_KEYS = frozenset({"class", "does", "techniques", "source", "names"})  # of a group; `source`: where its names come from
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Names:
         """
         surveyed = words[0] in self.surveyed and ".".join(words) not in self.exact
         for at, word in enumerate(words[1:], 1):
-            module = word.lstrip("_")  # `random._os` is os
-            known = word in self.core or module in self.core
+            module = word if word in self.core else word.lstrip("_")  # `random._os` is os
+            known = module in self.core
             if not known and not (surveyed and word == module and word in self.surveyed):
                 continue
             through = self._lookup(".".join((module, *words[at + 1 :])))
@@ -126,6 +127,10 @@ def _parse(table: Mapping[str, Any]) -> Names:
     exact: dict[str, Named] = {}
     globs: dict[str, dict[str, Named]] = {cls: {} for cls in ORDER}
     for group in table["group"]:
+        if not group.keys() <= _KEYS or not str(group["source"]):
+            raise ValueError(
+                f"a group of {group['class']} needs class, source and names, and may have does and techniques"
+            )
         named = Named(group["class"], str(group.get("does", "")), tuple(group.get("techniques", ())))
         of_class = globs[named.cls]
         for name in _words(group["names"]):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sandbox import messages
-from sandbox.facts import NOWHERE, Cite, Verdict
+from sandbox.facts import NOWHERE, Cite, Technique, Verdict
 from sandbox.judge.conditions import (
     FAMILIES,
     EventWhen,
@@ -84,6 +84,7 @@ class Rules:
     rows: tuple[Rule, ...]
     names: Names
     formats: Mapping[str, str]  # a format's name -> what a person calls it
+    techniques: Mapping[str, Technique]
     added: tuple[Rule, ...] = ()
     silences: tuple[Silence, ...] = ()
 
@@ -116,15 +117,27 @@ class Match:
 
 
 def parse_rules(
-    tables: Mapping[str, Mapping[str, Any]], globals_table: Mapping[str, Any], formats: Mapping[str, Any]
+    tables: Mapping[str, Mapping[str, Any]],
+    globals_table: Mapping[str, Any],
+    formats: Mapping[str, Any],
+    techniques: Mapping[str, Any],
 ) -> Rules:
-    """The rules that come with the program. `tables`: by family, its file's. Raises CallerError, naming the row."""
+    """The rules that come with the program. `tables`: by family, its file's; the others are those of the files of these
+    names. Raises CallerError, naming the row."""
     refuse_families(tables.keys())
     rows = tuple(row for family in FAMILIES for row in parse_rows(family, tables.get(family, {})))
     refuse_twice(rows)
     if not all(isinstance(said, str) for said in formats.values()):
         raise messages.error("rules.formats")
-    return Rules(rows, parse_names(globals_table), dict(formats))
+    return Rules(rows, parse_names(globals_table), dict(formats), _techniques(techniques))
+
+
+def _techniques(table: Mapping[str, Any]) -> dict[str, Technique]:
+    try:
+        rows = [(bool(text(row["checked"])), row["techniques"].items()) for row in table["list"]]
+        return {ident: Technique(ident, text(name), checked) for checked, names in rows for ident, name in names}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise messages.error("rules.techniques", why=f"{type(error).__name__}: {error}") from None
 
 
 def refuse_families(names: Iterable[str]) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts
+from sandbox.judge.arguments import Says, says
 from sandbox.judge.conditions import GlobalWhen, OddityWhen
-from sandbox.judge.names import Named
+from sandbox.judge.names import UNKNOWN, Named
 from sandbox.judge.rules import Match, Rule, Rules
 
-# One plain word, number or constant: what an enumeration's member is called with.
-_WORD = re.compile(r"""[bu]?'[\w.+-]{0,64}'|[bu]?"[\w.+-]{0,64}"|-?\d{1,20}(\.\d{1,20})?|True|False|None""")
 # The reader closes a text's quotes or, where it had to cut, ends it with dots.
 _QUOTED = re.compile(r"""[bu]?(['"])(?:(?!\1)[^\\]|\\.)*?(?:\1|\.\.\.(?=[,)\]}]|$))""", re.DOTALL)
-_CALL = re.compile(r"[\w.>]\(")
+_CALL = re.compile(r"[\w.>]\(")  # printed with its arguments only where it is one itself, and not part of one
+# Classes of the tables whose names may stand among an unknown class's arguments.
+_HARMLESS = frozenset({"type", "function", "constructor"})
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,7 @@ class _Use:
     fact: GlobalUse
     named: Named
     surveyed: bool
-
-    @property
-    def says(self) -> str:
-        """How much the file could say through the arguments: none, word, or any.
-
-        The reader gives each different list of arguments a row of its own; past its bound the text is none of these.
-        """
-        text = self.fact.arguments.strip()
-        if text.startswith("(") and text.endswith(")"):
-            text = text[1:-1].strip().removesuffix(",").strip()
-        if not text:
-            return "none"
-        return "word" if _WORD.fullmatch(text) else "any"
+    says: Says  # how much the file could say through the arguments
 
     @property
     def holds_call(self) -> bool:
@@ -47,14 +36,14 @@ class _Use:
 
     @property
     def shape(self) -> str:
-        last = self.fact.name.rpartition(".")[2].lstrip("_")
-        return "class" if last[:1].isupper() else "function"
+        return "class" if _is_class(self.fact.name) else "function"
 
 
 def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     """Each use and each oddity with the first rule that takes it."""
-    uses = [_Use(fact, rules.names.named(fact.name), rules.names.is_surveyed(fact.name)) for fact in static.globals]
-    present = frozenset(use.named.cls for use in uses)
+    uses = [_use(rules, fact) for fact in static.globals]
+    # What only calls others does so when it is called: kept by reference it does nothing.
+    present = frozenset(use.named.cls for use in uses if use.named.cls != "applier" or use.fact.use != "reference")
     rows = rules.of(GlobalWhen)
     for use in uses:
         row = next((row for row, when in rows if _takes_use(when, use, present)), None)
@@ -66,13 +55,28 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
             yield Match(row, oddity_line(oddity), oddity.id, oddity.detail, cite=_cite(oddity))
 
 
+def _use(rules: Rules, fact: GlobalUse) -> _Use:
+    names = rules.names
+
+    def harmless(name: str) -> bool:
+        cls = names.named(name).cls
+        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not names.is_surveyed(name))
+
+    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), says(fact.arguments, harmless))
+
+
+def _is_class(name: str) -> bool:
+    """By its spelling."""
+    return name.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
 def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
     conditions = (
         not when.classes or use.named.cls in when.classes,
         when.names is None or when.names.fullmatch(use.fact.name),
         not when.uses or use.fact.use in when.uses,
         when.indirect is None or use.fact.indirect is when.indirect,
-        not when.arguments or use.says == when.arguments,
+        not when.arguments or use.says in when.arguments,
         when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments),
         when.arguments_unlike is None or not when.arguments_unlike.fullmatch(use.fact.arguments),
         when.holds_call is None or use.holds_call is when.holds_call,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sandbox.facts import NOWHERE, Cite, Completeness, Evidence, Finding, Judgement, Silenced, Verdict
+from sandbox.facts import NOWHERE, Cite, Completeness, Evidence, Finding, Judgement, Silenced, Technique, Verdict
 from sandbox.judge import comparison, completeness, dynamic, limits, phases, second_look, spelling, static
 from sandbox.judge.conditions import EventWhen, FactWhen
 from sandbox.judge.dynamic import Fact
@@ -24,7 +24,7 @@ _REACHING = frozenset({"net.connect", "net.send"})
 def judge(evidence: Evidence, rules: Rules) -> Judgement:
     """The judgement on one evaluation. Pure, and the same for the same evidence."""
     heard, silenced = _by_rule(rules, evidence)
-    found = [_finding(rule, heard[rule.id]) for rule in (*rules.rows, *rules.added) if rule.id in heard]
+    found = [_finding(rules, rule, heard[rule.id]) for rule in (*rules.rows, *rules.added) if rule.id in heard]
     found.sort(key=lambda finding: (WORST_FIRST.index(finding.verdict), SEVERITIES.index(finding.severity)))
     quiet = Verdict.CLEAN if evidence.dynamic.asked else Verdict.UNEXECUTED
     verdict = min((quiet, *(finding.verdict for finding in found)), key=WORST_FIRST.index)
@@ -76,7 +76,7 @@ def _fact_matches(facts: Iterable[Fact], rows: Mapping[str, Rule]) -> Iterator[M
             yield Match(rows[fact], line, subject, detail, cite=cite)
 
 
-def _finding(rule: Rule, matches: list[Match]) -> Finding:
+def _finding(rules: Rules, rule: Rule, matches: list[Match]) -> Finding:
     lines = [cut(match.evidence, MAX_LINE) for match in matches[:MAX_EVIDENCE]]
     lines[:0] = _places(rule, matches)
     if len(matches) > MAX_EVIDENCE:
@@ -92,7 +92,7 @@ def _finding(rule: Rule, matches: list[Match]) -> Finding:
         explanation=filled(rule.explanation, matches),
         evidence=tuple(lines),
         cites=tuple(match.cite for match in matches[:MAX_EVIDENCE] if match.cite != NOWHERE),
-        techniques=tuple(techniques),
+        techniques=tuple(rules.techniques.get(name, Technique(name)) for name in techniques),
         advice=rule.advice,
         reason=rule.reason,
     )

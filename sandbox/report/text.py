@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from sandbox.facts import Absent, Event, Finding, FormatFact, Report, Verdict
+from sandbox.facts import Absent, Event, Finding, FormatFact, Report, Technique, Verdict
 from sandbox.report import story
 from sandbox.report.neutral import neutral
 from sandbox.report.words import LONG, Lines, count, size, some
@@ -66,7 +66,12 @@ def _finding(finding: Finding, verbose: int) -> Lines:
     if finding.reason:
         yield "  your own rule: " + neutral(finding.reason, LONG)
     if finding.techniques and verbose:
-        yield "  " + ", ".join(neutral(technique, 32) for technique in finding.techniques) + " (unverified ids)"
+        yield "  " + ", ".join(map(_technique, finding.techniques))
+
+
+def _technique(technique: Technique) -> str:
+    named = f"{neutral(technique.id, 32)} {neutral(technique.name, 80)}".rstrip()
+    return named if technique.verified else f"{named} (unverified)"
 
 
 def _harmless(finding: Finding) -> bool:

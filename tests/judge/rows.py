@@ -29,7 +29,8 @@ RULES_TABLES = {
 }
 GLOBALS_TABLE = read_folder(CONFIGS / "globals")
 FORMATS = tomllib.loads((CONFIGS / "formats.toml").read_text(encoding="utf-8"))["formats"]
-RULES = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS)
+TECHNIQUES = tomllib.loads((CONFIGS / "techniques.toml").read_text(encoding="utf-8"))
+RULES = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS, TECHNIQUES)
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCY"
 ENDED = ProcessEnd(exit=0, seconds=1.0, cpu_seconds=0.5, peak_rss=1 << 20, alive=())

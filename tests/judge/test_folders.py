@@ -36,9 +36,11 @@ def test_what_nobody_ran_or_entered_is_said() -> None:
 
 
 def test_a_folder_of_nothing_that_is_read_is_not_supported() -> None:
-    judgement = judge(replace(FOLDER, static=replace(CLEAN.static, formats=(WHOLE, OTHER))), RULES)
-    assert judgement.verdict == Verdict.INCONCLUSIVE
-    assert "safetensors file: not supported yet" in judgement.summary
+    for name, said in (("gguf", "GGUF file: not supported yet"), ("safetensors", "It is safetensors already")):
+        formats = (WHOLE, replace(OTHER, name=name))
+        judgement = judge(replace(FOLDER, static=replace(CLEAN.static, formats=formats)), RULES)
+        assert judgement.verdict == Verdict.INCONCLUSIVE
+        assert said in judgement.summary
 
 
 def test_a_folder_without_any_model_is_of_no_known_format() -> None:

@@ -67,7 +67,7 @@ from tests.judge.rows import CLEAN, RULES, absent, static, use
         ("numpy._core.multiarray.scalar", "constructor"),
         ("scipy.sparse._csr.csr_matrix", "constructor"),
         ("scipy.sparse._matrix_io.save_npz", "unknown"),
-        ("scipy.sparse.linalg.test", "unknown"),
+        ("scipy.sparse.linalg.test", "dangerous"),
         ("models.yolo.Model", "type"),
         ("model.Net", "unknown"),
         ("__main__.Net", "unknown"),
@@ -146,7 +146,6 @@ CALLED = [
     ("models.yolo.Model", "({'backbone': [[-1, 1, ...]]},)"),
     ("models.common.DetectMultiBackend", "('https://example.invalid/x.pt',)"),
     ("scipy.sparse._matrix_io.save_npz", "('/home/user/x', scipy.sparse._csr.csr_matrix(...))"),
-    ("scipy.sparse.linalg.test", "('fast', 1, ['-p', 'x'])"),
     ("torch.nn.utils.stateless.functional_call", "(torch.nn.modules.linear.Identity(), {}, (...))"),
 ]
 

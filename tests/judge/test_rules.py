@@ -220,6 +220,25 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.read.processes": (
+        events(event("file.read", "openat", path="/proc")),
+        (
+            events(event("file.probe", "stat", path="/proc")),
+            events(event("file.read", "openat", path="/proc/self/maps")),
+        ),
+    ),
+    "event.trace.self": (
+        events(event("process.trace", "ptrace", value="0x0", target="0x0")),
+        (events(event("process.trace", "ptrace", value="0x10", target="0x1")),),
+    ),
+    "event.watch.asked": (
+        events(event("watch.tamper", "prctl", value="0x15")),
+        (events(event("watch.tamper", "prctl", value="0x16")), events(event("watch.tamper", "seccomp", value="0x15"))),
+    ),
+    "event.alarm": (
+        events(event("other.denied", "setitimer")),
+        (events(event("other.denied", "timer_gettime")),),
+    ),
     "event.other.harmless": (events(event("other.denied", "uname")), (events(event("other.denied", "vhangup")),)),
     "event.other": (events(event("other.denied", "vhangup")), (events(event("other.denied", "uname")),)),
     "event.unknown": (events(event("new.kind")), (events(event("file.read", path="/usr/lib")),)),
@@ -278,6 +297,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('MT19937',)")),
         (uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('id', pkg.run)")),),
     ),
+    "global.applier.made": (
+        uses(use("builtins.map", "newobj", "(pkg.f, [1])")),
+        (uses(use("contextlib.ExitStack", "newobj", "()")),),
+    ),
     "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
     "global.rebuilder.ordinary": (
         uses(use("copy_reg._reconstructor", arguments="(model.Net, __builtin__.object, None)", count=9)),
@@ -315,7 +338,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
         (
-            uses(use("builtins.list", arguments="([pkg.Thing(...)],)")),
+            uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
         ),
     ),
@@ -395,6 +418,11 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         static(formats=(ONNX,)),
         (static(formats=(TORCH, replace(ONNX, primary=False, by="extension"))),),
     ),
+    "format.safetensors": (
+        static(formats=(replace(ONNX, name="safetensors"),), complete=False),
+        (static(formats=(ONNX,)),),
+    ),
+    "format.pointer": (static(formats=(replace(ONNX, name="git-lfs"),), complete=False), (static(formats=(ONNX,)),)),
     "format.none": (static(formats=()), (CLEAN,)),
     "folder.beyond": (
         replace(CLEAN, input=Input("repo", 1, "0" * 64, folder=True, beyond=("a.txt", "b.txt"))),
@@ -451,7 +479,28 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.template.escape": (oddities("folder.template.escape"), (oddities("folder.template"),)),
     "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),
     "folder.index": (oddities("folder.index"), (oddities("folder.code"),)),
-    "oddity.structure": (oddities("zip.duplicate"), (oddities("torch.source"),)),
+    "format.disguised": (oddities("format.disguised"), (oddities("format.polyglot"),)),
+    "oddity.duplicate": (oddities("zip.case"), (oddities("zip.note"),)),
+    "oddity.headers": (oddities("zip.local_size"), (oddities("zip.comment"),)),
+    "oddity.checksum": (oddities("zip.crc"), (oddities("zip.local_size"),)),
+    "oddity.unlisted": (oddities("zip.record_long"), (oddities("zip.record_short"),)),
+    "oddity.several": (oddities("legacy.several"), (oddities("pickle.several"),)),
+    "oddity.behind": (oddities("pickle.several"), (oddities("legacy.several"),)),
+    "oddity.padding": (oddities("trailing.padding"), (oddities("pickle.trailing"),)),
+    "oddity.trailing": (oddities("pickle.trailing"), (oddities("trailing.padding"),)),
+    "oddity.deflated": (oddities("zip.deflated_record"), (oddities("zip.record_short"),)),
+    "oddity.note": (oddities("zip.comment"), (oddities("zip.comment_records"),)),
+    "oddity.program": (oddities("zip.program"), (oddities("zip.note"),)),
+    "oddity.stranger": (oddities("zip.extra"), (oddities("zip.note"),)),
+    "oddity.path": (oddities("archive.path"), (oddities("archive.link"),)),
+    "oddity.storage": (oddities("zip.record_short"), (oddities("zip.record_long"),)),
+    "oddity.persistent": (oddities("pickle.persistent"), (oddities("pickle.extension"),)),
+    "oddity.extension": (oddities("pickle.extension"), (oddities("pickle.persistent"),)),
+    "oddity.callee": (oddities("pickle.target"), (oddities("pickle.patch"),)),
+    "oddity.joblib": (oddities("joblib.opcodes"), (oddities("joblib.several"),)),
+    "oddity.differential": (oddities("pickle.protocol"), (oddities("pickle.leftover"),)),
+    "oddity.spliced": (oddities("pickle.dropped"), (oddities("pickle.protocol"),)),
+    "oddity.structure": (oddities("what.is.new"), (oddities("zip.duplicate"), oddities("torch.source"))),
 }
 
 

@@ -1,0 +1,1 @@
+"""What samples are put together from, byte by byte."""

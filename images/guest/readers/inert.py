@@ -53,6 +53,19 @@ class Call:
         return f"{root}()" if self.indirect else root
 
 
+def member(value: object) -> Global | None:
+    """What `getattr(module.Class, "name")` gives, under its own name: a method, a nested class."""
+    if not isinstance(value, Call) or value.indirect or value.root is None or value.kind != "reduce":
+        return None
+    args = value.args
+    if value.root.canonical != "builtins.getattr" or not isinstance(args, tuple) or len(args) != 2:
+        return None
+    owner, name = args[0], as_text(args[1])
+    if not isinstance(owner, Global) or name is None or not name.isidentifier():
+        return None
+    return Global(f"{owner.name}.{name}", f"{owner.canonical}.{name}")
+
+
 class Bag:
     """A set or frozenset, in the stream's order."""
 

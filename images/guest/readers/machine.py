@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from guest.readers import kept
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Call, Global
+from guest.readers.inert import Call, Global, member
 from guest.readers.session import Session, Where
 from guest.readers.stream import Stream
 
@@ -116,6 +116,7 @@ class Machine:
         """Call `callee`, inertly."""
         if isinstance(callee, Global) and callee.read:
             self._handed[callee.name] = self._handed.get(callee.name, 0) - 1
+        callee = member(callee) or callee
         made = Call(kind, callee, args, kwargs)
         self.owned.extend(kept.of_call(made))
         if made.root is None:

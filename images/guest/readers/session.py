@@ -10,6 +10,7 @@ import wire
 
 from guest.readers.errors import BoundError
 from guest.readers.inert import Global, describe, is_plain
+from guest.readers.plain import Plainness
 
 # Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
 MAX_USES = 50_000
@@ -75,6 +76,7 @@ class Session:
     inside: dict[str, bool] = field(default_factory=dict)  # formats of members, and whether there is a reader for each
     unread: dict[str, str] = field(default_factory=dict)  # members in a format without a reader, and which it is
     file: int = 0  # of the input, by its place in the order's list: the one that is being read
+    plainness: Plainness = field(default_factory=Plainness)
     _member: str = ""  # path of the member that is being read
     _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
@@ -159,7 +161,7 @@ class Session:
             return
         if len(self.uses) >= MAX_USES:
             raise BoundError(f"more than {MAX_USES} different uses of globals")
-        shown = text or ("" if arguments is None else describe(arguments))
+        shown = text or ("" if arguments is None else self._described(arguments))
         self.uses[key] = Use(where.opcode, where.offset, shown)
         if len(self.frameworks) < wire.MAX_MODULES:
             self.frameworks.setdefault(target.canonical.rpartition(".")[0][:256])
@@ -174,11 +176,17 @@ class Session:
         full = len(told) >= MAX_TOLD
         if full and is_plain(arguments):
             return MANY_PLAIN
-        text = describe(arguments)
+        text = self._described(arguments)
         if full and text not in told:
             return MANY
         told.add(text)
         return text
+
+    def _described(self, arguments: object) -> str:
+        """As printed, and what may be said of all of it where that leaves something out."""
+        text = describe(arguments)
+        level = self.plainness.of(arguments) if "..." in text and isinstance(arguments, tuple) else ""
+        return f"{text[:-1]}, <all {level}>)" if level and text.endswith(")") else text
 
     def global_rows(self) -> list[wire.GlobalUse]:
         """A reference is only worth a row when the record does nothing else with the global."""

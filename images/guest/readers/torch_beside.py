@@ -42,8 +42,8 @@ def unknown(root: str, entries: Iterable[Entry], used: frozenset[str]) -> Iterab
         yield entry
 
 
-def read(entry: Entry, content: Source, session: Session, nested: NestedLoad, form: str) -> None:
-    """Read it for what it is, and say what that is."""
+def read(entry: Entry, content: Source, session: Session, nested: NestedLoad, form: str, *, told: bool) -> None:
+    """Read it for what it is, and say what that is. `told`: that it is there has been said."""
     if is_of_macos(content):
         session.oddity(form, "zip.note", "what macOS packs beside a file", entry.name)
         return
@@ -57,5 +57,5 @@ def read(entry: Entry, content: Source, session: Session, nested: NestedLoad, fo
         session.oddity(form, "zip.program", "a program among the weights, by its beginning or its name", entry.name)
     elif holds:
         session.oddity(form, "zip.extra", "a model of its own, which torch doesn't read", entry.name)
-    else:
+    elif not told:
         session.oddity(form, "zip.note", "a record that nothing in data.pkl refers to", entry.name)

@@ -223,10 +223,11 @@ def read_directory(directory: Directory, session: Session, nested: NestedLoad) -
 
 
 def _read_beside(archive: TorchZip, session: Session, nested: NestedLoad) -> None:
+    strangers = frozenset(archive.strangers(NAME))
     try:
         for entry in torch_beside.unknown(archive.root, archive.entries, archive.used()):
             session.count_member()
-            torch_beside.read(entry, archive.content(entry), session, nested, NAME)
+            torch_beside.read(entry, archive.content(entry), session, nested, NAME, told=entry in strangers)
     except UnreadableError as error:
         session.incomplete(str(error))
 

@@ -399,8 +399,8 @@ def test_torchs_archive_that_numpy_opens(stored_as_tensor: bool, read: Read) -> 
         with zipfile.ZipFile(held, "a") as archive:
             archive.writestr("archive/evil", array.getvalue())
     result = read(held.getvalue(), ".npz")
-    assert result.formats == ["torch-zip", "npz"]
-    assert result.oddities == {"format.polyglot"}
+    assert result.formats[:2] == ["torch-zip", "npz"]
+    assert "format.polyglot" in result.oddities
     assert result.uses("posix.system") == {"reduce"}
 
 

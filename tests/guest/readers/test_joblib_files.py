@@ -106,7 +106,7 @@ def test_a_payload_in_an_array_of_objects(tmp_path: Path) -> None:
 def test_a_payload_behind_the_pickle(read: Read) -> None:
     result = read(wrapped(b"abc", b".") + pickle.dumps(Calls(os.system, "x")), ".joblib")
     assert "reduce" in result.uses("posix.system")
-    assert result.oddities == {"pickle.several"}
+    assert result.oddities == {"joblib.several"}
 
 
 def test_an_array_whose_bytes_are_opcodes(read: Read) -> None:

@@ -109,8 +109,14 @@ def test_more_arguments_than_rows_are_said_to_be_many(read: Read) -> None:
     stream = b"(" + b"".join(b"cbuiltins\ngetattr\n(I%d\ntR0" % number for number in range(100)) + b"l."
     rows = read(stream, ".pkl")["GLOBAL"]
     assert len(rows) == 65
-    assert rows[-1].arguments == "<more than 64 different argument lists>"
+    assert rows[-1].arguments == "<64 plain argument lists, and others>"
     assert rows[-1].count == 36
+
+
+def test_many_arguments_of_which_one_is_made_by_a_call_are_not_plain(read: Read) -> None:
+    calls = b"".join(b"cbuiltins\nfloat\n(I%d\ntR0" % number for number in range(64))
+    rows = read(calls + b"cbuiltins\nfloat\n(cpkg\nThing\n)\x81tR.", ".pkl")["GLOBAL"]
+    assert "<more than 64 different argument lists>" in {row.arguments for row in rows}
 
 
 def test_class_like_use_by_way_of_copyreg(read: Read) -> None:
@@ -140,7 +146,15 @@ def test_a_known_function_that_calls_its_arguments(read: Read) -> None:
         (b"\x80\x02\x82\x01.", "pickle.extension"),
         (b"(I1\nt}b.", "pickle.target"),
         (b"S'x'\nQ.", "pickle.persistent"),
-        (b"I1\n.\x00\x00", "pickle.trailing"),
+        (b"I1\n.\x00\x01", "pickle.trailing"),
+        (b"I1\n.\x00\x00", "trailing.padding"),
+        (b"I1\n.\r\n", "trailing.padding"),
+        (b"I1\n\x80\x02.", "pickle.protocol"),
+        (b"I1\nI2\n.", "pickle.leftover"),
+        (b"(I1\nI2\n.", "pickle.leftover"),
+        (b"cpkg\nf\n)R0I2\n.", "pickle.dropped"),
+        (b"(cpkg\nf\n)R1I2\n.", "pickle.dropped"),
+        (b"I1\ncpkg\nf\n)R00I2\n.", "pickle.dropped"),
     ],
 )
 def test_oddities(read: Read, stream: bytes, oddity: str) -> None:
@@ -199,7 +213,7 @@ def test_shared_lists_that_explode_when_walked(read: Read) -> None:
     stream = b"\x80\x02]q\x00" + b"".join(b"](h%ch%ceq%c" % (at, at, at + 1) for at in range(60)) + b"."
     result = read(stream, ".pkl", Bounds(nodes=100_000, metadata_bytes=100_000))
     assert "than the bound allows" in result.end.reason
-    assert result.oddities == {"name.limit"}
+    assert result.oddities == {"name.limit", "pickle.leftover"}
     assert len(result.metadata) <= 100_000
 
 

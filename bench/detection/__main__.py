@@ -1,0 +1,125 @@
+"""The command `python -m bench.detection`: builds the corpus, asks this tool and its peers, writes the table.
+
+With --write it keeps bench/detection/results.json and makes docs/detection.md of it; with --page it makes the page
+alone, of the results that are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench.detection import results
+from bench.detection.corpus import CORPUS
+from bench.detection.ours import WAYS, Said, ask
+from bench.detection.page import page
+from bench.detection.peers import PEERS, Answer, Peer
+from bench.detection.peers.environment import Scanner, prepared, versions
+from bench.detection.results import Row, Run
+from bench.detection.sample import Part, Sample
+from bench.measure import ROOT
+from bench.results import machine
+from sandbox.facts import VERSION
+
+_PAGE = ROOT / "docs" / "detection.md"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.detection", description=__doc__)
+    parser.add_argument("--part", choices=list(Part), help="of the corpus; prints")
+    parser.add_argument("--only", default="", metavar="WORD", help="samples with this in their name; prints")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="ask the others, too")
+    parser.add_argument("--jobs", type=int, default=2, help="so many at once, default 2")
+    parser.add_argument("--jail", default="bubblewrap", help="default bubblewrap")
+    parser.add_argument("--write", action="store_true", help="keep the results and the page; of the whole corpus")
+    parser.add_argument("--page", action="store_true", help="only make the page of the results that are kept")
+    options = parser.parse_args()
+    if options.write and (options.part or options.only or not options.peers):
+        parser.error("only a whole run is kept")
+    return options
+
+
+def _built(samples: Sequence[Sample], folder: Path) -> dict[str, Path]:
+    paths = {}
+    for sample in samples:
+        place = folder / sample.name
+        place.mkdir()
+        paths[sample.name] = sample.make(place)
+    return paths
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _by_peer(peer: Peer, environment: Path, folder: Path, paths: dict[str, Path]) -> dict[str, Answer]:
+    answers = {}
+    with Scanner(peer, environment, folder) as scanner:
+        for number, (name, path) in enumerate(paths.items(), 1):
+            answers[name] = scanner.ask(path)
+            if number % 50 == 0 or number == len(paths):
+                _progress(f"{peer.name}: {number} of {len(paths)}")
+    return answers
+
+
+def _by_us(sample: Sample, path: Path, jail: str) -> dict[str, Said]:
+    said = {way: ask(path, way, sample.unexamined, jail) for way in WAYS}
+    _progress(f"{sample.name}: {', '.join(each.verdict or each.why for each in said.values())}")
+    return said
+
+
+def _rows(options: argparse.Namespace, folder: Path, environment: Path | None) -> list[Row]:
+    chosen = [
+        sample for sample in CORPUS.values() if options.part in (None, sample.part) and options.only in sample.name
+    ]
+    paths = _built(chosen, folder)
+    pool = ThreadPoolExecutor(options.jobs)
+    try:
+        # The slowest first: what is left at the end is short.
+        peers = {
+            name: pool.submit(_by_peer, peer, environment, folder, paths)
+            for name, peer in reversed(PEERS.items())
+            if environment
+        }
+        ours = {sample.name: pool.submit(_by_us, sample, paths[sample.name], options.jail) for sample in chosen}
+        answers = {name: peers[name].result() for name in PEERS if name in peers}
+        return [
+            Row.of(sample, ours[sample.name].result(), {name: said[sample.name] for name, said in answers.items()})
+            for sample in chosen
+        ]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _run(options: argparse.Namespace) -> Run:
+    started = time.monotonic()
+    environment = prepared() if options.peers else None
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        Path(folder).chmod(0o755)
+        rows = _rows(options, Path(folder), environment)
+    installed = versions(environment) if environment else {}
+    told = {name: installed[peer.package] for name, peer in PEERS.items() if environment}
+    minutes = round((time.monotonic() - started) / 60, 1)
+    return Run(machine(), options.jail, minutes, dict.fromkeys(WAYS, VERSION) | told, rows)
+
+
+def main() -> int:
+    """Measure, and tell."""
+    options = _options()
+    run = results.parsed(results.KEPT.read_text(encoding="utf-8")) if options.page else _run(options)
+    if options.write:
+        results.KEPT.write_text(results.written(run), encoding="utf-8")
+    if options.write or options.page:
+        _PAGE.write_text(page(run), encoding="utf-8")
+    else:
+        print(page(run))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
