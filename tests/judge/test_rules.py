@@ -473,6 +473,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),
+    "oddity.shadow": (oddities("pickle.shadow"), (oddities("kept.method"),)),
+    "oddity.order": (oddities("pickle.order"), (oddities("pickle.dropped"),)),
     "oddity.kept": (oddities("kept.hook"), (oddities("kept.method"),)),
     "oddity.method": (oddities("kept.method"), (oddities("kept.hook"),)),
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),

@@ -136,6 +136,6 @@ GADGETS = (
         "initialiser",
         "a class called for what its initialiser does",
         call("argparse", "ArgumentParser", "", "", "", "", [], _bound("ran")),
-        sets("global.unknown.called"),
+        sets("global.type.called"),
     ),
 )
