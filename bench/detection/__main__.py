@@ -33,13 +33,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.detection", description=__doc__)
     parser.add_argument("--part", choices=list(Part), help="of the corpus; prints")
     parser.add_argument("--only", default="", metavar="WORD", help="samples with this in their name; prints")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth of them; prints")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="ask the others, too")
     parser.add_argument("--jobs", type=int, default=2, help="so many at once, default 2")
     parser.add_argument("--jail", default="bubblewrap", help="default bubblewrap")
     parser.add_argument("--write", action="store_true", help="keep the results and the page; of the whole corpus")
     parser.add_argument("--page", action="store_true", help="only make the page of the results that are kept")
     options = parser.parse_args()
-    if options.write and (options.part or options.only or not options.peers):
+    if options.write and (options.part or options.only or options.every > 1 or not options.peers):
         parser.error("only a whole run is kept")
     return options
 
@@ -77,6 +78,7 @@ def _rows(options: argparse.Namespace, folder: Path, environment: Path | None) -
     chosen = [
         sample for sample in CORPUS.values() if options.part in (None, sample.part) and options.only in sample.name
     ]
+    chosen = chosen[:: options.every]
     paths = _built(chosen, folder)
     pool = ThreadPoolExecutor(options.jobs)
     try:
