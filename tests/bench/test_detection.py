@@ -14,11 +14,12 @@ import pytest
 
 from bench.detection.corpus import CORPUS
 from bench.detection.missed import REASONS
+from bench.detection.notes import Notes
 from bench.detection.ours import LOADED, SOURCES, STATIC, Said
 from bench.detection.page import page
 from bench.detection.peers import PEERS, Answer, Outcome
 from bench.detection.reading import read, rules
-from bench.detection.results import KEPT, Row, Run, parsed, written
+from bench.detection.results import KEPT, Row, Run, answer, parsed, written
 from bench.detection.sample import Part, Sample
 from bench.measure import ROOT
 from sandbox.facts import EXIT_OF, Exit, Verdict
@@ -93,9 +94,9 @@ def test_every_family_of_rules_is_a_source_of_findings() -> None:
     ],
 )
 def test_a_peers_exit_code_is_its_answer(peer: str, code: int, said: str, outcome: Outcome) -> None:
-    answer = PEERS[peer].answer(code, said)
-    assert answer.outcome is outcome
-    assert bool(answer.why) == (outcome is Outcome.ERROR)
+    told = PEERS[peer].answer(code, said)
+    assert told.outcome is outcome
+    assert bool(told.why) == (outcome is Outcome.ERROR)
 
 
 def _row(part: Part, static: int, loaded: int, found: Mapping[str, str], **declared: object) -> Row:
@@ -139,3 +140,16 @@ def test_the_page_in_the_documentation_is_of_the_results_that_are_kept() -> None
     run = parsed(KEPT.read_text(encoding="utf-8"))
     assert page(run) == (ROOT / "docs" / "detection.md").read_text(encoding="utf-8")
     assert REASONS.keys() <= {row.name for row in run.rows}
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_ended(tmp_path: Path) -> None:
+    asked = []
+
+    def ask() -> Answer:
+        asked.append(1)
+        return Answer(Outcome.ERROR, "it crashed")
+
+    for _ in range(2):
+        notes = Notes(tmp_path / "notes")
+        assert notes.once("other", "a", answer, ask) == Answer(Outcome.ERROR, "it crashed")
+    assert len(asked) == 1
