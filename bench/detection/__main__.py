@@ -129,8 +129,8 @@ def _run(options: argparse.Namespace) -> Run:
         rows = measure.rows(_chosen(options))
     installed = versions(environment) if environment else {}
     told = {name: installed[peer.package] for name, peer in PEERS.items() if environment}
-    minutes = round((time.monotonic() - started) / 60, 1)
-    return Run(machine(), options.jail, minutes, dict.fromkeys(WAYS, VERSION) | told, rows)
+    minutes = 0 if options.resume else round((time.monotonic() - started) / 60, 1)
+    return Run(machine(), options.jail, minutes, options.every, dict.fromkeys(WAYS, VERSION) | told, rows)
 
 
 def main() -> int:

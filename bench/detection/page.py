@@ -30,8 +30,10 @@ def page(run: Run) -> str:
 
 def _page(run: Run) -> Iterator[str]:
     yield from _HEAD
-    count = f"{len(run.rows)} samples, {run.minutes:.0f} minutes, this tool in the {run.jail} jail."
-    yield from ("", f"{run.machine} {count}")
+    took = f", {run.minutes:.0f} minutes" if run.minutes else ""
+    yield from ("", f"{run.machine} {len(run.rows)} samples{took}, this tool in the {run.jail} jail.")
+    if run.every > 1:
+        yield from ("", f"**A trial, not the measure**: one of each {run.every} samples of the corpus took part.")
     for part, title in _PARTS.items():
         rows = _of(run, part)
         if rows:

@@ -73,11 +73,15 @@ def _outcome(one: Said) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """All of it. `machine`: where and when, in a sentence."""
+    """All of it. `machine`: where and when, in a sentence. `minutes` 0: some answers are of a run that was stopped.
+
+    `every`: 1, or that of the corpus only each such sample took part, as 9 means each ninth.
+    """
 
     machine: str
     jail: str
     minutes: float
+    every: int
     versions: dict[str, str]
     rows: Sequence[Row]
 
