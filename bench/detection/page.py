@@ -44,6 +44,7 @@ def _page(run: Run) -> Iterator[str]:
     yield from _missed(run)
     yield from _alone(run)
     yield from _LIMITS
+    yield from ("", f"Below: {', '.join(f'{mark} {outcome}' for outcome, mark in _MARKS.items())}.")
     for part in _PARTS:
         rows = _of(run, part)
         if rows:
@@ -59,7 +60,7 @@ in effect, and asks this tool and four scanners about the same files in the same
 
 *Flagged*: the tool says that the file is bad (exit code 1). *Not clean*: this tool says that it could not judge the
 file (exit code 2); the others have no such answer. *Silent*: nothing was found (exit code 0). *Error*: the tool says
-that it could not scan the file or found none that it supports, or it crashed, or took more than two minutes.
+that it could not scan the file or found none that it supports, or it crashed, or took more than five minutes.
 
 - `sandbox-load --static` only reads, `sandbox-load` loads, too: policy `evaluate`, in a jail, a process a file.
 - picklescan: `picklescan -p FILE`, and with `--strict`. A dangerous global that it names is *flagged* whatever else
