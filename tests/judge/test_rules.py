@@ -475,6 +475,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
+    "oddity.state": (oddities("state.code"), (oddities("state.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),
