@@ -254,6 +254,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
     ),
+    "global.dangerous.array": (
+        uses(use("numpy.memmap", "subtype")),
+        (uses(use("numpy.memmap", "newobj")), uses(use("numpy.load", "subtype"))),
+    ),
     "global.dangerous.named": (
         uses(use("os.system", "reference", "")),
         (uses(use("torch.nn.init.constant_", "reference", "")),),
@@ -301,6 +305,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('MT19937',)")),
         (uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('id', pkg.run)")),),
     ),
+    "global.applier.made": (
+        uses(use("builtins.map", "newobj", "(pkg.f, [1])")),
+        (uses(use("contextlib.ExitStack", "newobj", "()")),),
+    ),
     "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
     "global.rebuilder.ordinary": (
         uses(use("copy_reg._reconstructor", arguments="(model.Net, __builtin__.object, None)", count=9)),
@@ -338,7 +346,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
         (
-            uses(use("builtins.list", arguments="([pkg.Thing(...)],)")),
+            uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
         ),
     ),
@@ -473,6 +481,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),
+    "oddity.shadow": (oddities("pickle.shadow"), (oddities("kept.method"),)),
+    "oddity.order": (oddities("pickle.order"), (oddities("pickle.dropped"),)),
     "oddity.kept": (oddities("kept.hook"), (oddities("kept.method"),)),
     "oddity.method": (oddities("kept.method"), (oddities("kept.hook"),)),
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),
@@ -480,7 +490,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),
     "folder.index": (oddities("folder.index"), (oddities("folder.code"),)),
     "format.disguised": (oddities("format.disguised"), (oddities("format.polyglot"),)),
-    "oddity.duplicate": (oddities("zip.case"), (oddities("zip.note"),)),
+    "oddity.duplicate": (oddities("zip.duplicate"), (oddities("zip.case"),)),
+    "oddity.case": (oddities("zip.case"), (oddities("zip.case_collision"),)),
     "oddity.headers": (oddities("zip.local_size"), (oddities("zip.comment"),)),
     "oddity.checksum": (oddities("zip.crc"), (oddities("zip.local_size"),)),
     "oddity.unlisted": (oddities("zip.record_long"), (oddities("zip.record_short"),)),
