@@ -560,6 +560,7 @@ def found(path: str) -> set[str]:
         "/proc/1/cgroup", "/proc/1/cmdline", "/proc/self/cgroup", "/proc/self/status", "/proc/self/mountinfo",
         "/proc/self/task/self/status", "/proc/7/task/9/sched", "/proc/self/net/dev", "/proc/version", "/proc/modules",
         "/etc/machine-id", "/etc/hostname", "/sys/class/dmi/id/product_name", "/sys/class/net", "/sys/hypervisor/type",
+        "/proc/mounts", "/proc/net/route", "/proc/sys/kernel/hostname", "/dev/kmsg", "/sys/block/sda/device/vendor",
     ],
 )  # fmt: skip
 def test_a_look_that_tells_a_sandbox_is_a_finding(path: str) -> None:
@@ -571,6 +572,7 @@ def test_a_look_that_tells_a_sandbox_is_a_finding(path: str) -> None:
     [
         "/proc/self/maps", "/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/self/comm", "/etc/localtime",
         "/sys/devices/system/cpu/online", "/sys/fs/cgroup/cpu.max", "/etc/os-release", "/model/0123456789abcdef",
+        "/proc/sys/vm/overcommit_memory", "/proc/stat", "/sys/kernel/mm/transparent_hugepage/enabled",
     ],
 )  # fmt: skip
 def test_a_look_that_libraries_take_is_none(path: str) -> None:
