@@ -1,4 +1,4 @@
-"""Writes what a pickle holds of packages that are not installed: names as they are spelled, objects as picklers make them.
+"""Writes what a pickle holds of packages that are not installed: names as spelled, objects as picklers make them.
 
 A `Name` is a class or function by reference; `made` is an object by NEWOBJ and BUILD, as objects are by default, and
 `called` one that REDUCE makes. They may stand anywhere in what `dumps`, `save`, `save_joblib` are given.
