@@ -65,9 +65,9 @@ def _boosting() -> Any:
 
 
 def _neighbours() -> Any:
-    metric = called("sklearn.metrics._dist_metrics.newObj", named("sklearn.metrics._dist_metrics.EuclideanDistance"))
+    metric = called("sklearn.neighbors.dist_metrics.newObj", named("sklearn.neighbors.dist_metrics.EuclideanDistance"))
     metric.built((2.0, np.zeros(1), np.zeros((1, 1))))
-    tree = called("sklearn.neighbors._kd_tree.newObj", named("sklearn.neighbors._kd_tree.KDTree")).built(
+    tree = called("sklearn.neighbors.kd_tree.newObj", named("sklearn.neighbors.kd_tree.KDTree")).built(
         (np.ones((2, 2)), metric)
     )
     return _fitted("sklearn.neighbors._classification.KNeighborsClassifier", _tree=tree, effective_metric_="euclidean")
