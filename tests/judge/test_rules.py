@@ -347,6 +347,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("builtins.iter", arguments="(pkg.Stream(...),)")),
         ),
     ),
+    "global.applier.made": (
+        uses(use("builtins.map", "newobj", "(pkg.f, [1])")),
+        (uses(use("contextlib.ExitStack", "newobj", "()")),),
+    ),
     "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
     "global.rebuilder.ordinary": (
         uses(use("copy_reg._reconstructor", arguments="(model.Net, __builtin__.object, None)", count=9)),
@@ -400,7 +404,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
         (
-            uses(use("builtins.list", arguments="([pkg.Thing(...)],)")),
+            uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
         ),
     ),
@@ -559,6 +563,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),
+    "oddity.shadow": (oddities("pickle.shadow"), (oddities("kept.method"),)),
+    "oddity.order": (oddities("pickle.order"), (oddities("pickle.dropped"),)),
     "oddity.kept": (oddities("kept.hook"), (oddities("kept.method"),)),
     "oddity.method": (oddities("kept.method"), (oddities("kept.hook"),)),
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),

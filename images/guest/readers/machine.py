@@ -124,7 +124,8 @@ class Machine:
         if made.root is None:
             self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")
             return made
-        settled = not made.indirect and (kind == "newobj" or self.constructors.settled(made.root.canonical))
+        bare = kind == "newobj" and not args and not kwargs
+        settled = not made.indirect and (bare or self.constructors.settled(made.root.canonical))
         given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
         if not settled:

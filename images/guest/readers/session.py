@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 import wire
 
 from guest.readers.errors import BoundError
-from guest.readers.inert import Global, describe
+from guest.readers.inert import Global, describe, is_plain
 from guest.readers.plain import Plainness
 from guest.readers.texts import Texts
 
@@ -17,6 +17,7 @@ from guest.readers.texts import Texts
 MAX_USES = 50_000
 MAX_TOLD = 64  # different arguments of one global in one record
 MANY = f"<more than {MAX_TOLD} different argument lists>"
+MANY_PLAIN = f"<{MAX_TOLD} plain argument lists, and others>"  # of texts and numbers, which have no code of their own
 MAX_ODDITIES = 64  # of one id
 MAX_REASONS = 8
 
@@ -174,9 +175,12 @@ class Session:
         return (f"{self._member}{record}" if record else self._member[:-1])[: wire.MAX_NAME]
 
     def _told(self, where: Where, target: Global, arguments: object) -> str:
-        text = self._described(arguments)
         told = self._told_of.setdefault((self.named(where.record), target.name), set())
-        if len(told) >= MAX_TOLD and text not in told:
+        full = len(told) >= MAX_TOLD
+        if full and is_plain(arguments):
+            return MANY_PLAIN
+        text = self._described(arguments)
+        if full and text not in told:
             return MANY
         told.add(text)
         return text
