@@ -27,7 +27,7 @@ _PRESENT: dict[str, Callable[[], Any]] = {
     "named_sequential": lambda: nn.Sequential(collections.OrderedDict(fc=nn.Linear(2, 2), act=nn.GELU())),
     "lists": lambda: nn.ModuleList([nn.ModuleDict({"a": nn.Linear(1, 2)}), nn.ParameterList([torch.ones(2)])]),
     "parameter_dict": lambda: nn.ParameterDict({"w": nn.Parameter(torch.ones(2)), "scale": torch.ones(1)}),
-    "recurrent": lambda: nn.LSTM(2, 3, num_layers=2, bidirectional=True),
+    "recurrent_cell": lambda: nn.RNNCell(2, 3),
     "gru_cell": lambda: nn.GRUCell(2, 3),
     "transformer": lambda: nn.TransformerEncoder(
         nn.TransformerEncoderLayer(4, 2, 8, activation=F.gelu, batch_first=True), 1

@@ -203,15 +203,6 @@ _written("zip_of_weights_and_config", "model.zip")(
     )
 )
 _written("tar_of_a_project", "release.tar")(lambda path: _tar(path, _BESIDE | {"model.pt": _saved_bytes()}))
-_written("nemo", "model.nemo")(
-    lambda path: _tar(
-        path,
-        {
-            "./model_config.yaml": b"target: nemo.collections.asr.Model\nlr: 0.1\n",
-            "./model_weights.ckpt": _saved_bytes(),
-        },
-    )
-)
 _written("several_dumps", "log.pkl")(
     lambda path: path.write_bytes(b"".join(dumps(part) for part in ({"epoch": 1}, {"w": np.ones(2)}, [1, 2])))
 )
