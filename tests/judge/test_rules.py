@@ -250,6 +250,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("posix.system", arguments="('id',)")),
         (uses(use("posix.system", "reference", "")), uses(use("posix.stat_result", arguments="((),)"))),
     ),
+    "global.dangerous.mapped": (
+        uses(use("numpy.memmap", "newobj", "((0,), b'b')"), use("functools.partial", arguments="(pkg.f,)")),
+        (
+            uses(use("numpy.memmap", "newobj", "('/etc/passwd',)")),
+            uses(use("numpy.memmap", arguments="((0,), b'b')")),
+            uses(use("posix.system", "newobj", "((0,), b'b')")),
+        ),
+    ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
@@ -290,6 +298,32 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')", indirect=True)),
         ),
     ),
+    "global.resolver.annotation": (
+        uses(use("operator.getitem", arguments="(typing.Union, (builtins.int, builtins.type(None,)))")),
+        (
+            uses(use("operator.getitem", arguments="(pkg.Table, 'a')")),
+            uses(use("builtins.type", arguments="('X', (), {})")),
+            uses(use("builtins.type", arguments="(pkg.Net(),)")),
+        ),
+    ),
+    "global.resolver.method": (
+        uses(use("builtins.getattr", arguments="(pkg.Image, 'create')")),
+        (
+            uses(use("builtins.getattr", arguments="(pkg.image, 'create')")),
+            uses(use("builtins.getattr", arguments="(pkg.Image, '__subclasses__')")),
+            uses(use("builtins.getattr", arguments="(pkg.Image, 'open')")),
+            uses(use("builtins.getattr", arguments="(pkg.Image, 'create')", indirect=True)),
+            uses(use("builtins.getattr", arguments="(builtins.getattr(pkg.Image, 'a'), 'create')")),
+        ),
+    ),
+    "global.resolver.kept": (
+        uses(use("operator.itemgetter", arguments="(0, 2)")),
+        (
+            uses(use("operator.itemgetter", arguments="(0, 2)", indirect=True)),
+            uses(use("operator.attrgetter", arguments="('os.path',)")),
+            uses(use("operator.methodcaller", arguments="('feed', 'rm -rf /')")),
+        ),
+    ),
     "global.resolver.operator": (
         uses(use("builtins.getattr", arguments="(torch._C._VariableFunctionsClass, 'relu')")),
         (
@@ -298,12 +332,20 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         ),
     ),
     "global.resolver.called": (
-        uses(use("operator.attrgetter", arguments="('a.b',)")),
+        uses(use("operator.attrgetter", arguments="(pkg.f,)")),
         (uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),),
     ),
     "global.rebuilder.random": (
         uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('MT19937',)")),
         (uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('id', pkg.run)")),),
+    ),
+    "global.applier.ordinary": (
+        uses(use("functools.reduce", arguments="(operator.or_, (builtins.int, builtins.type...))")),
+        (
+            uses(use("functools.reduce", arguments="(pkg.run, ('id',))")),
+            uses(use("functools.reduce", arguments="(operator.or_, ('id', 'x'))")),
+            uses(use("builtins.iter", arguments="(pkg.Stream(...),)")),
+        ),
     ),
     "global.applier.made": (
         uses(use("builtins.map", "newobj", "(pkg.f, [1])")),
@@ -316,6 +358,15 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("copy_reg._reconstructor", arguments="(model.Net, model.Net, 'x')")),
             uses(use("copy_reg._reconstructor", arguments="<more than 64 different argument lists>")),
         ),
+    ),
+    "global.rebuilder.array": (
+        uses(
+            use(
+                "jax._src.array._reconstruct_array",
+                arguments="(numpy.core.multiarray._reconstruct, (numpy.ndarray, (0,)))",
+            )
+        ),
+        (uses(use("jax._src.array._reconstruct_array", arguments="(pkg.run, (numpy.ndarray, (0,)))")),),
     ),
     "global.rebuilder.odd": (
         uses(use("copyreg._reconstructor", arguments="(pkg.Shell, pkg.Shell, 'x')")),
@@ -333,6 +384,13 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("torch.optim.lr_scheduler.LambdaLR", "newobj", "()")),
             uses(use("transformers.X", arguments="('a',)")),
+        ),
+    ),
+    "global.function.flags": (
+        uses(use("operator.or_", arguments="(pkg.Flag(1,), pkg.Flag(2,))")),
+        (
+            uses(use("operator.or_", arguments="(pkg.Flag('id',), pkg.Flag(2,))")),
+            uses(use("operator.or_", arguments="(pkg.run(1,), pkg.run(2,))")),
         ),
     ),
     "global.function.called": (
@@ -363,7 +421,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("pkg.utils.activation", arguments="('relu',)")),
             uses(use("pkg.utils.Activation", arguments="('rm -rf /',)")),
-            uses(use("pkg.utils.Activation", arguments="('relu', 'tanh')")),
+            uses(use("pkg.utils.Activation", arguments="('whoami',)")),
+            uses(use("pkg.utils.Activation", arguments="('stage2.pkl',)")),
             uses(use("pkg.utils.Activation", arguments="<more than 64 different argument lists>", count=9)),
             uses(use("smtpd.Unlisted", arguments="('relu',)")),
             uses(use("statistics.Unlisted", arguments="('relu',)")),
@@ -371,7 +430,30 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "global.unknown.bare": (
         uses(use("pkg.Backend")),
-        (uses(use("pkg.Backend", arguments="(1, 2)")), uses(use("statistics.Unlisted")), uses(use("pytest.main"))),
+        (
+            uses(use("pkg.Backend", arguments="('http://x',)")),
+            uses(use("statistics.Unlisted")),
+            uses(use("pytest.main")),
+        ),
+    ),
+    "global.unknown.plain": (
+        uses(use("pkg.Vocabulary", arguments="(['the', 'of'], 3)")),
+        (
+            uses(use("pkg.Runner", arguments="('id', 3)")),
+            uses(use("pkg.Runner", arguments="(pkg.run, 3)")),
+            uses(use("pkg.Runner", arguments="(1, 'curl http://x')")),
+            uses(use("pkg.Vocabulary", arguments="({'the': 4, ...},)")),
+            uses(use("pkg.vocabulary", arguments="({'the': 4},)")),
+            uses(use("statistics.Vocabulary", arguments="({'the': 4},)")),
+        ),
+    ),
+    "global.unknown.rebuilt": (
+        uses(use("pkg._rebuild", arguments="(pkg.Image, <tensorview>, 3)")),
+        (
+            uses(use("pkg._rebuild", arguments="(pkg.run, <tensorview>, 3)")),
+            uses(use("pkg._rebuild", arguments="('image', <tensorview>)")),
+            uses(use("pkg._rebuild", arguments="(3,)")),
+        ),
     ),
     "global.unknown.called": (
         uses(use("pkg.fetch", arguments="('http://x',)")),
