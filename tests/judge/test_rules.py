@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.facts import Evidence, FormatFact, Hint, Input, Verdict
+from sandbox.facts import Evidence, FormatFact, Hint, Input, TextFact, Verdict
 from sandbox.judge import judge
 from tests.judge.rows import (
     CLEAN,
@@ -24,6 +24,8 @@ from tests.judge.rows import (
     host,
     oddities,
     static,
+    string,
+    strings,
     use,
     uses,
 )
@@ -35,6 +37,11 @@ UNIX = {"family": "AF_UNIX"}
 def opened(files: int) -> Evidence:
     """So many of the home's files were opened, each once."""
     return events(*(event("home.read", "inotify", path=f"/home/user/Documents/{at}.odt") for at in range(files)))
+
+
+def beside(text: TextFact) -> Evidence:
+    """With something dangerous that is called."""
+    return static(texts=(text,), globals=(use("posix.system"),))
 
 
 # rule: (evidence that triggers it, near misses)
@@ -553,6 +560,33 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "host.timed_out": (host(timed_out="60 s"), (CLEAN,)),
     "host.jail": (host(jail="killed"), (CLEAN,)),
     "absent": (absent("model.Net"), (CLEAN,)),
+    "text.program": (strings(string("program")), (beside(string("program")), strings(string("url")))),
+    "text.code": (strings(string("code")), (beside(string("code")), strings(string("python")))),
+    "text.pickle.dangerous": (
+        strings(string("pickle", "", "posix.system")),
+        (strings(string("pickle", "", "collections.OrderedDict")), beside(string("pickle", "", "posix.system"))),
+    ),
+    "text.encoded": (
+        strings(string("python.stage", "base64")),
+        (
+            strings(string("python.stage")),
+            strings(string("python.run", "base64")),
+            strings(string("url", "base64")),
+            beside(string("python.stage", "base64")),
+        ),
+    ),
+    "text.handed": (
+        strings(string("shell.fetch", used=True)),
+        (strings(string("shell.fetch")), strings(string("shell", used=True)), beside(string("shell.fetch", used=True))),
+    ),
+    "text.beside": (beside(string("code")), (strings(string("code")), beside(string("url")))),
+    "text.pickle": (strings(string("pickle", "", "m.C")), (strings(string("pickle", "", "posix.system")),)),
+    "text.shell": (strings(string("shell.reverse")), (strings(string("shell.reverse", "hex")),)),
+    "text.python": (strings(string("python.run", "base64")), (strings(string("python.stage", "base64")),)),
+    "text.path": (strings(string("path.secret")), (strings(string("url")),)),
+    "text.url": (strings(string("url")), (strings(string("address")),)),
+    "text.address": (strings(string("address")), (strings(string("url")),)),
+    "text.beyond": (strings(string("beyond")), (strings(string("url")),)),
     "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
