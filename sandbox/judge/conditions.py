@@ -44,6 +44,7 @@ class GlobalWhen:
     arguments: tuple[str, ...] = ()  # levels of arguments.py: how much the file could say through them
     arguments_like: re.Pattern[str] | None = None
     arguments_unlike: re.Pattern[str] | None = None
+    holds_call: bool | None = None  # among the arguments is an object that the file had made by a call
     named: str = ""  # "class" or "function", by the last word's first letter
     surveyed: bool | None = None  # of a package whose harmless names are all in the tables
     beside: tuple[str, ...] = ()  # the file also uses a global of one of these classes

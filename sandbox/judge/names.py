@@ -67,14 +67,21 @@ class Names:
         return named
 
     def _through_core(self, words: list[str]) -> Named | None:
-        """What a dotted name that passes through a core module, or ends at one, really is."""
+        """What a dotted name that passes through a core module, or ends at one, really is.
+
+        In a package whose harmless names are all in the tables the name of another one counts, too.
+        """
+        surveyed = words[0] in self.surveyed and ".".join(words) not in self.exact
         for at, word in enumerate(words[1:], 1):
-            if word in self.core:
-                through = self._lookup(".".join(words[at:]))
-                if through.cls == "dangerous":
-                    return through
-                if at == len(words) - 1:
-                    return Named("dangerous", "hands out a whole module of Python's own")
+            module = word if word in self.core else word.lstrip("_")  # `random._os` is os
+            known = module in self.core
+            if not known and not (surveyed and word == module and word in self.surveyed):
+                continue
+            through = self._lookup(".".join((module, *words[at + 1 :])))
+            if through.cls == "dangerous":
+                return through
+            if known and at == len(words) - 1:
+                return Named("dangerous", "hands out a whole module of Python's own")
         return None
 
     def is_surveyed(self, name: str) -> bool:

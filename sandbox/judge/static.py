@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,6 +13,9 @@ from sandbox.judge.conditions import GlobalWhen, OddityWhen
 from sandbox.judge.names import UNKNOWN, Named
 from sandbox.judge.rules import Match, Rule, Rules
 
+# The reader closes a text's quotes or, where it had to cut, ends it with dots.
+_QUOTED = re.compile(r"""[bu]?(['"])(?:(?!\1)[^\\]|\\.)*?(?:\1|\.\.\.(?=[,)\]}]|$))""", re.DOTALL)
+_CALL = re.compile(r"[\w.>]\(")  # printed with its arguments only where it is one itself, and not part of one
 # Classes of the tables whose names may stand among an unknown class's arguments.
 _HARMLESS = frozenset({"type", "function", "constructor"})
 
@@ -24,6 +28,11 @@ class _Use:
     named: Named
     surveyed: bool
     says: Says  # how much the file could say through the arguments
+
+    @property
+    def holds_call(self) -> bool:
+        """Whether one of the arguments is an object that the file had made by a call, or can't be told from one."""
+        return self.fact.arguments.startswith("<more than") or bool(_CALL.search(_QUOTED.sub("", self.fact.arguments)))
 
     @property
     def shape(self) -> str:
@@ -70,6 +79,7 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
         not when.arguments or use.says in when.arguments,
         when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments),
         when.arguments_unlike is None or not when.arguments_unlike.fullmatch(use.fact.arguments),
+        when.holds_call is None or use.holds_call is when.holds_call,
         not when.named or use.shape == when.named,
         when.surveyed is None or use.surveyed is when.surveyed,
         not when.beside or present.intersection(when.beside),

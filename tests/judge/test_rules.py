@@ -220,6 +220,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.home.root": (
+        events(event("file.read", "openat", path="/home/user")),
+        (events(event("file.probe", "stat", path="/home/user")), events(event("file.read", path="/home/user/x"))),
+    ),
     "event.read.processes": (
         events(event("file.read", "openat", path="/proc")),
         (
@@ -301,6 +305,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('MT19937',)")),
         (uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('id', pkg.run)")),),
     ),
+    "global.applier.made": (
+        uses(use("builtins.map", "newobj", "(pkg.f, [1])")),
+        (uses(use("contextlib.ExitStack", "newobj", "()")),),
+    ),
     "global.applier.called": (uses(use("builtins.map", arguments="(pkg.f, [1])")), (uses(use("functools.partial")),)),
     "global.rebuilder.ordinary": (
         uses(use("copy_reg._reconstructor", arguments="(model.Net, __builtin__.object, None)", count=9)),
@@ -338,7 +346,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
         (
-            uses(use("builtins.list", arguments="([pkg.Thing(...)],)")),
+            uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
         ),
     ),
@@ -473,6 +481,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "format.polyglot": (oddities("format.polyglot"), (oddities("zip.duplicate"),)),
     "oddity.patch": (oddities("pickle.patch"), (oddities("pickle.target"),)),
     "oddity.handed": (oddities("pickle.handed"), (oddities("pickle.target"),)),
+    "oddity.shadow": (oddities("pickle.shadow"), (oddities("kept.method"),)),
+    "oddity.order": (oddities("pickle.order"), (oddities("pickle.dropped"),)),
     "oddity.kept": (oddities("kept.hook"), (oddities("kept.method"),)),
     "oddity.method": (oddities("kept.method"), (oddities("kept.hook"),)),
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),

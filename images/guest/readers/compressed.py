@@ -74,7 +74,7 @@ def _starts(codec: Callable[[], _Inflater]) -> Callable[[bytes], bool]:
         inflater = codec()
         try:
             return bool(inflater.decompress(head, 1)) or inflater.eof
-        except _BROKEN:
+        except BROKEN:
             return False
 
     return begins
@@ -114,7 +114,7 @@ def _lzma() -> _Inflater:
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_XZ_MEMORY)
 
 
-_BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a block, or the end of a stream without one
 
 CODECS = {
@@ -177,7 +177,7 @@ def _stream(source: Source, at: int, codec: Codec, session: Session, made: bytea
                     raise UnreadableError(f"the {codec.name} data ends too early")
                 piece = source.at(read, min(PIECE, source.length - read))
                 read += len(piece)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise UnreadableError(f"the {codec.name} data can't be inflated: {error}") from None
     return read - len(inflater.unused_data)
 

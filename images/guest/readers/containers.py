@@ -6,8 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Bag, Call, Global, MappingObject, check_key
+from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
+
+# Called by their names on the object itself: by the unpickler, or by what known classes do while they are given a state
+# or die. A function that a state puts in their place is a call that no opcode makes.
+_CALLED_UPON = frozenset(
+    {
+        *("append", "extend", "add", "__setstate__", "__class__", "__array__", "close"),
+        *("_patch_step_function", "setdefault"),  # by torch's optimizers
+        # by its parallel, sparse and quantized modules, its weak references and its profiler
+        *("_build_debug_param_to_name_mapping", "_build_params_for_reducer", "_ddp_init_helper", "_set_static_graph"),
+        *("_convert_mask", "_load_container_from_state", "set_weight_bias", "to_mkldnn", "_free_weak_ref"),
+        *("unregister_callback", "_shutdown_workers", "_cleanup"),
+    }
+)
 
 
 def _marked_dict(reader: Machine) -> None:
@@ -31,6 +44,7 @@ def _extend(reader: Machine, items: list[Any]) -> None:
     if isinstance(target, list):
         target.extend(items)
     elif isinstance(target, Call):
+        _check_order(reader, target)
         target.items.extend(items)
         _acted(reader, target, "extend", items)
     else:
@@ -45,6 +59,7 @@ def _additems(reader: Machine) -> None:
             check_key(item)
         target.items.extend(items)
     elif isinstance(target, Call):
+        _check_order(reader, target)
         target.items.extend(items)
         _acted(reader, target, "extend", items)
     else:
@@ -70,6 +85,7 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
             check_key(key)
             target[key] = value
     elif isinstance(target, Call):
+        _check_order(reader, target)
         target.pairs.extend(zip(items[::2], items[1::2], strict=True))
         _acted(reader, target, "extend", items)
     else:
@@ -79,6 +95,9 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
 def _build(reader: Machine) -> None:
     state = reader.stack.pop()
     target = reader.stack[-1]
+    if isinstance(target, MappingObject | Call):
+        _check_order(reader, target)
+        _check_names(reader, target, state)
     if isinstance(target, MappingObject):
         _check_state(state)
         target.states.append(state)
@@ -94,6 +113,21 @@ def _build(reader: Machine) -> None:
         target.states.append(state)
     else:
         _refused(reader, target)
+
+
+def _check_order(reader: Machine, target: MappingObject | Call) -> None:
+    """No pickler fills an object once it has its state, or gives it another: what the state holds would be called."""
+    if target.states:
+        reader.oddity("pickle.order", f"{reader.where.opcode} on {target.name}, which has its state already")
+
+
+def _check_names(reader: Machine, target: MappingObject | Call, state: object) -> None:
+    for part in state if isinstance(state, tuple) else (state,):
+        for name in sorted(_CALLED_UPON.intersection(part)) if isinstance(part, dict) else ():
+            if isinstance(part[name], Global | Call):
+                reader.oddity(
+                    "pickle.shadow", f"a state puts {describe(part[name])} in the place of {target.name}.{name}"
+                )
 
 
 def _check_state(state: object) -> None:

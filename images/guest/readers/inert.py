@@ -186,6 +186,14 @@ def as_shape(value: object) -> tuple[int, ...] | None:
     return None
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None), Bytes, Text})
+
+
+def is_plain(arguments: object) -> bool:
+    """Whether a list of arguments holds texts and numbers only."""
+    return isinstance(arguments, tuple) and _PLAIN.issuperset(map(type, arguments))
+
+
 def describe(value: object) -> str:
     """Bounded, ASCII, printable. Of a list of arguments, something of each of the first ones."""
     if not isinstance(value, tuple):
@@ -212,12 +220,17 @@ def _int(value: int, _: int) -> str:
 
 
 def _str(value: str, _: int) -> str:
-    return ascii(value[:_STRING]) + ("..." if len(value) > _STRING else "")
+    return _quoted(ascii(value[:_STRING])) + ("..." if len(value) > _STRING else "")
 
 
 def _bytes(value: Bytes, _: int) -> str:
     shown = value.small[:_STRING] if value.small is not None else b""
-    return ascii(shown) + ("..." if value.source.length > len(shown) else "")
+    return _quoted(ascii(shown)) + ("..." if value.source.length > len(shown) else "")
+
+
+def _quoted(text: str) -> str:
+    """Cut within its quotes, so that they end before the next argument begins, whatever was escaped."""
+    return text if len(text) <= _STRING + 4 else text[:_STRING].rstrip("\\") + text[-1]
 
 
 def _sequence(value: list[Any] | tuple[Any, ...] | Bag, depth: int) -> str:

@@ -23,7 +23,7 @@ _TENSOR_HOOKS |= {f"torch._utils.{name}": 2 for name in ("_rebuild_parameter", "
 # What users and torch call of an object, and look up in it before its class: of any object, and of modules only.
 _METHODS = """forward _call_impl _compiled_call_impl _slow_forward _wrapped_call_impl _apply _load_from_state_dict
 _save_to_state_dict state_dict load_state_dict named_parameters save_pretrained items keys values copy update
-setdefault predict predict_proba decision_function"""
+get pop clear setdefault predict predict_proba decision_function"""
 _MODULE_METHODS = """_get_name _replicate_for_data_parallel add_module apply bfloat16 buffers children compile cpu cuda
 double eval extra_repr float generate get_buffer get_parameter get_submodule half modules named_buffers named_children
 named_modules parameters register_buffer register_module requires_grad_ share_memory to to_empty train type

@@ -10,6 +10,7 @@ from guest.readers.errors import UnreadableError
 from guest.readers.inert import Call, Global, member
 from guest.readers.session import Session, Where
 from guest.readers.stream import Stream
+from guest.readers.texts import Met
 
 
 class Constructors(Protocol):
@@ -48,6 +49,7 @@ class Machine:
         self.encodings = encodings
         self.constructors = constructors
         self.where = Where(form, record)
+        self.met = Met(session.texts)
         self._globals: dict[tuple[str, bool], Global] = {}
         self._handed: dict[str, int] = {}
         self.owned: list[kept.Owned] = []
@@ -122,9 +124,12 @@ class Machine:
         if made.root is None:
             self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")
             return made
-        settled = not made.indirect and (kind == "newobj" or self.constructors.settled(made.root.canonical))
+        bare = kind == "newobj" and not args and not kwargs
+        settled = not made.indirect and (bare or self.constructors.settled(made.root.canonical))
         given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
+        if not settled:
+            self.met.given(given)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made

@@ -158,7 +158,7 @@ def _newobj_ex(made: Call, record: Record) -> Call:
 def _object(kind: object, args: object, record: Record) -> Call:
     found = Call("newobj", kind, args)
     if found.root is not None:
-        record.session.used(record.where, found.root, "newobj", found.indirect, args)
+        record.session.used(record.where, found.root, "newobj", found.indirect, args, each=bool(args))
     return found
 
 

@@ -14,8 +14,8 @@ from guest.readers.session import Where
 from guest.readers.tensors import Storage, TensorView, missing
 from guest.readers.torch_layouts import TORCH_LAYOUTS, complex_parts
 
-# Attributes that, set on a tensor by its state, replace what it holds.
-_REPLACING = frozenset({"data", "_data", "real", "imag", "grad_fn"})
+# Attributes that, set on a tensor by its state, replace what it holds, or what it does when it is given a state.
+_REPLACING = frozenset({"data", "_data", "real", "imag", "grad_fn", "__setstate__", "__class__"})
 
 
 def storage_dtype(kind: object) -> DType | None:
@@ -111,7 +111,7 @@ def _from_type(made: Call, record: Record) -> object:
         record.session.used(record.where, kind, "newobj", False, ())
     inner = Call("reduce", function, args)
     if inner.root is not None:
-        record.session.used(record.where, inner.root, "reduce", inner.indirect, args)
+        record.session.used(record.where, inner.root, "reduce", inner.indirect, args, each=True)
     if not isinstance(function, Global) or not isinstance(args, tuple):
         raise ArgumentsError("no function with arguments")
     _check_state(made.args[3] if len(made.args) > 3 else None, record)

@@ -109,8 +109,14 @@ def test_more_arguments_than_rows_are_said_to_be_many(read: Read) -> None:
     stream = b"(" + b"".join(b"cbuiltins\ngetattr\n(I%d\ntR0" % number for number in range(100)) + b"l."
     rows = read(stream, ".pkl")["GLOBAL"]
     assert len(rows) == 65
-    assert rows[-1].arguments == "<more than 64 different argument lists>"
+    assert rows[-1].arguments == "<64 plain argument lists, and others>"
     assert rows[-1].count == 36
+
+
+def test_many_arguments_of_which_one_is_made_by_a_call_are_not_plain(read: Read) -> None:
+    calls = b"".join(b"cbuiltins\nfloat\n(I%d\ntR0" % number for number in range(64))
+    rows = read(calls + b"cbuiltins\nfloat\n(cpkg\nThing\n)\x81tR.", ".pkl")["GLOBAL"]
+    assert "<more than 64 different argument lists>" in {row.arguments for row in rows}
 
 
 def test_class_like_use_by_way_of_copyreg(read: Read) -> None:
