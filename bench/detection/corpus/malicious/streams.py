@@ -16,6 +16,7 @@ _FICKLING = "fickling's issues and advisories"
 _PICKLESCAN = "picklescan's advisories"
 _HUGGING_FACE = "nullifAI: broken pickles on Hugging Face, 2025"
 _FRAMES = "differences between CPython's unpicklers"
+_RUN = "event.fork event.program"
 
 
 def _short(text: str) -> bytes:
@@ -46,7 +47,7 @@ SAMPLES = (
         _FICKLING,
         b"\x80\x02" + _SYSTEM + b"0" + _DICT + b".",
         "global.dangerous.called oddity.spliced",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "dropped_with_mark",
@@ -54,7 +55,7 @@ SAMPLES = (
         _FICKLING,
         b"\x80\x02(" + _SYSTEM + b"1" + _DICT + b".",
         "global.dangerous.called oddity.spliced",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "leftover",
@@ -62,7 +63,7 @@ SAMPLES = (
         _FICKLING,
         b"\x80\x02" + _SYSTEM + _DICT + b".",
         "global.dangerous.called oddity.spliced",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "open_mark",
@@ -70,7 +71,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02(" + _SYSTEM + b"(" + _DICT + b".",
         "global.dangerous.called oddity.spliced",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "duplicated",
@@ -78,7 +79,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02" + _NAME + b"2" + _ARGUMENTS + b"R" + b"\x86.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "from_memo",
@@ -86,7 +87,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02" + _NAME + b"r\xff\xff\0\x000" + _DICT + b"q\0j\xff\xff\0\0" + _ARGUMENTS + b"R.",
         "global.dangerous.called oddity.spliced",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "memo_overwritten",
@@ -94,7 +95,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02" + named("collections", "OrderedDict") + b"q\x010" + _NAME + b"q\x010h\x01" + _ARGUMENTS + b"R.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "protocol_changed",
@@ -106,7 +107,7 @@ SAMPLES = (
         + called(named("__builtin__", "eval"), "__import__('os').system('id')")
         + b".",
         "global.dangerous.called oddity.differential",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "no_protocol",
@@ -114,7 +115,7 @@ SAMPLES = (
         _DOCS,
         _STACKED,
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "future_protocol",
@@ -130,7 +131,7 @@ SAMPLES = (
         _FRAMES,
         _framed(_STACKED, 4),
         "global.dangerous.called oddity.differential reader.incomplete",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "frame_long",
@@ -146,7 +147,7 @@ SAMPLES = (
         _FRAMES,
         _framed(b"\x95" + struct.pack("<Q", len(_STACKED)) + _STACKED, 9 + len(_STACKED)),
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "inst",
@@ -154,7 +155,7 @@ SAMPLES = (
         _PICKLESCAN,
         b"(S'id'\niposix\nsystem\n.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "inst_late",
@@ -162,7 +163,7 @@ SAMPLES = (
         _PICKLESCAN,
         b"\x80\x04(" + literal("id") + b"iposix\nsystem\n.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "obj",
@@ -170,7 +171,7 @@ SAMPLES = (
         _PICKLESCAN,
         b"\x80\x02(" + _NAME + literal("id") + b"o.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "newobj",
@@ -200,7 +201,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02" + call("copyreg", "add_extension", "posix", "system", 300) + b"0\x83\x2c\x01" + _ARGUMENTS + b"R.",
         "global.dangerous.called global.extension global.unknown.called oddity.extension oddity.spliced",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "extension_4",
@@ -247,7 +248,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02" + named("argparse", "Namespace") + b")\x81N" + literal({"x": _SYSTEM}) + b"\x86b.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "key",
@@ -255,7 +256,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02}" + _SYSTEM + b"Ns.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "cut_off",
@@ -335,7 +336,7 @@ SAMPLES = (
         _PICKLESCAN,
         b"S'\\x70osix'\nS's\\x79stem'\n\x93(S'id'\ntR.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "raw_unicode",
@@ -343,7 +344,7 @@ SAMPLES = (
         _PICKLESCAN,
         b"V\\u0070osix\nVs\\u0079stem\n\x93(S'id'\ntR.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "python_2_name",
@@ -351,7 +352,7 @@ SAMPLES = (
         _PICKLESCAN,
         b'c__builtin__\neval\n(S\'__import__("os").system("id")\'\ntR.',
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "commands",
@@ -375,7 +376,7 @@ SAMPLES = (
         _PICKLESCAN,
         b"\x80\x04cuuid\nos.system\n" + _ARGUMENTS + b"R.",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "second",
@@ -383,7 +384,7 @@ SAMPLES = (
         _PICKLESCAN,
         stream({"epoch": 3}) + stream({"x": _SYSTEM}),
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "hundredth",
@@ -391,7 +392,7 @@ SAMPLES = (
         _PICKLESCAN,
         stream({"epoch": 3}) * 99 + stream({"x": _SYSTEM}),
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "second_behind_garbage",
@@ -413,7 +414,7 @@ SAMPLES = (
         _HUGGING_FACE,
         stream({"epoch": 3}) + b"\x80\x02" + _SYSTEM + b"\xff",
         "global.dangerous.called oddity.trailing",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "deep",
@@ -429,7 +430,7 @@ SAMPLES = (
         _DOCS,
         b"\x80\x02" + (named("collections", "OrderedDict") + b"0") * 10_000 + _SYSTEM + b".",
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "carried_bytes",
@@ -437,6 +438,6 @@ SAMPLES = (
         _PICKLESCAN,
         stream(call("pickle", "loads", stream(call("_pickle", "loads", stream(_SYSTEM))))),
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
 )

@@ -25,7 +25,7 @@ _ZIP = "what zip archives let a writer do"
 _PICKLESCAN = "picklescan's advisories on archives it can't open as torch does"
 _MINIZ = "differences between miniz, which torch reads with, and Python's zipfile"
 _MAIN = Row(_PICKLED, HOSTILE)
-_RUN = "event.program"
+_RUN = "event.fork event.program"
 
 
 def _packed(*rows: Row, comment: bytes = b"", count: int | None = None) -> partial[None]:
@@ -81,7 +81,7 @@ SAMPLES = (
         _MINIZ,
         _packed(*torch_rows(_MAIN), Row(_PICKLED, HONEST)),
         "global.dangerous.called oddity.duplicate reader.incomplete",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "duplicate_last",
@@ -96,7 +96,7 @@ SAMPLES = (
         _MINIZ,
         _packed(Row("archive/DATA.PKL", HOSTILE), *torch_rows()),
         "global.dangerous.called oddity.case oddity.duplicate reader.incomplete",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "case_last",
@@ -111,7 +111,7 @@ SAMPLES = (
         _MINIZ,
         _packed(Row("archive/DATA.PKL", HOSTILE), *torch_rows()[1:]),
         "global.dangerous.called oddity.case",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "folders_first",
@@ -157,7 +157,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(_MAIN), Row("archive/data/7", _LATER)),
         "global.dangerous.called oddity.stranger",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "library",
@@ -165,7 +165,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(_MAIN), Row("archive/data/libx.so", b"\x7fELF" + bytes(60))),
         "global.dangerous.called oddity.program",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "script",
@@ -173,7 +173,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(_MAIN), Row("archive/setup.py", b"print('ran')\n")),
         "global.dangerous.called oddity.program",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "encrypted_listed",
@@ -189,7 +189,7 @@ SAMPLES = (
         _PICKLESCAN,
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, local={"flags": 1}))),
         "global.dangerous.called oddity.headers",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "checksum",
@@ -197,7 +197,7 @@ SAMPLES = (
         "picklescan's advisory on CRC errors",
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, local={"crc": 1}, listed={"crc": 1}))),
         "global.dangerous.called oddity.checksum",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "local_name",
@@ -205,7 +205,7 @@ SAMPLES = (
         "picklescan's advisory on names in headers",
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, local={"name": b"archive/data.txt"}))),
         "global.dangerous.called oddity.headers",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "local_size",
@@ -213,7 +213,7 @@ SAMPLES = (
         _MINIZ,
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, local={"size": 4, "packed": 4}))),
         "global.dangerous.called oddity.headers",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "local_method",
@@ -221,7 +221,7 @@ SAMPLES = (
         _MINIZ,
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, local={"method": 8}))),
         "global.dangerous.called oddity.headers",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "led_aside",
@@ -229,7 +229,7 @@ SAMPLES = (
         _ZIP,
         _raw(partial(_led_aside)),
         "format.disguised global.dangerous.called oddity.storage oddity.stranger oddity.unlisted reader.incomplete",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "unlisted",
@@ -244,7 +244,7 @@ SAMPLES = (
         _ZIP,
         _packed(_MAIN, Row("archive/data/0", FLOATS, before=_LATER), Row("archive/version", b"3\n")),
         "global.dangerous.called oddity.unlisted",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "count",
@@ -283,7 +283,7 @@ SAMPLES = (
         _ZIP,
         _raw(partial(_wide)),
         "global.dangerous.called oddity.headers",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "trailing",
@@ -291,7 +291,7 @@ SAMPLES = (
         _ZIP,
         _raw(partial(lambda: archive(torch_rows(_MAIN)) + _LATER)),
         "global.dangerous.called oddity.trailing",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "deflated",
@@ -299,7 +299,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, 8, deflated(HOSTILE)))),
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "deflated_more",
@@ -307,7 +307,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, 8, deflated(HOSTILE) + _LATER))),
         "global.dangerous.called oddity.unlisted",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "method",
@@ -331,7 +331,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(_MAIN), Row(b"archive/data.pkl\0.txt", HONEST)),
         "format.disguised global.dangerous.called oddity.headers oddity.path oddity.stranger reader.incomplete",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "second_name",
@@ -339,7 +339,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(Row(_PICKLED, HOSTILE, extra=struct.pack("<HHBI", 0x7075, 9, 1, 0) + b"safe"))),
         "global.dangerous.called oddity.headers",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "leads_out",
@@ -347,7 +347,7 @@ SAMPLES = (
         "zip slip",
         _packed(*torch_rows(_MAIN), Row("archive/../../.bashrc", b"id\n")),
         "global.dangerous.called oddity.path",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "in_comment",
@@ -355,7 +355,7 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(_MAIN), comment=b"import os\n"),
         "global.dangerous.called",
-        "event.fork event.program",
+        _RUN,
     ),
     _sample(
         "shared_storage",
@@ -363,6 +363,6 @@ SAMPLES = (
         _ZIP,
         _packed(*torch_rows(_MAIN), Row("archive/data/1", FLOATS, unwritten=True, at=0)),
         "global.dangerous.called oddity.headers oddity.stranger oddity.unlisted reader.incomplete",
-        "event.fork event.program",
+        _RUN,
     ),
 )
