@@ -269,7 +269,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
     ),
-    "global.dangerous.array": (
+    "global.dangerous.mapped": (
         uses(use("numpy.memmap", "subtype")),
         (uses(use("numpy.memmap", "newobj")), uses(use("numpy.load", "subtype"))),
     ),
