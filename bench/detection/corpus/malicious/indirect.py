@@ -45,7 +45,6 @@ _DOTTED = (
         CALLED,
         "",
     ),
-    ("walk_shutil", "os, through shutil", called(walked("shutil", "os.system"), "id"), CALLED, PROGRAM),
     ("walk_logging", "io.open, through logging", called(walked("logging", "io.open"), "/tmp/owned", "w"), CALLED, ""),
     ("walk_random", "os, through random's private name", called(walked("random", "_os.system"), "id"), CALLED, PROGRAM),
     (
@@ -60,14 +59,6 @@ _DOTTED = (
         "builtins, through dataclasses",
         called(walked("dataclasses", "builtins.exec"), "x = 1"),
         CALLED,
-        "",
-    ),
-    ("walk_argparse", "os, through argparse", called(walked("argparse", "_os.system"), "id"), CALLED, PROGRAM),
-    (
-        "walk_zoneinfo",
-        "importlib, through a harmless package",
-        called(walked("zoneinfo._common", "struct.calcsize"), "i"),
-        "",
         "",
     ),
     (
@@ -93,8 +84,6 @@ _DOTTED = (
         "",
     ),
     ("walk_dict", "__dict__ of a module", called(walked("builtins", "__dict__.get"), "eval"), "", ""),
-    ("walk_main", "a function of the loader itself", called(walked("__main__", "os.system"), "id"), CALLED, ""),
-    ("walk_self", "a method of a built-in function", called(walked("builtins", "exec.__call__"), "x = 1"), "", ""),
     (
         "walk_reduce",
         "__reduce_ex__ of what it names",
@@ -104,8 +93,6 @@ _DOTTED = (
     ),
     ("module_itself", "a module, handed out by a package", built(named("torch", "os"), {"x": 1}), "", ""),
     ("confusable_name", "a name in full-width letters", call("posix", "ｓｙｓｔｅｍ", "id"), "", ""),
-    ("capital_name", "a name in capitals", call("OS", "System", "id"), "", ""),
-    ("blank_name", "a module with a blank behind it", call("posix ", "system", "id"), "", ""),
     ("package_name", "a module as a package's part", call("os.path", "os.system", "id"), CALLED, ""),
 )
 
@@ -135,11 +122,6 @@ _CHAINS = (
     ),
     ("operator_call", "operator.call", call("operator", "call", _SYSTEM, "id")),
     (
-        "partial_call",
-        "a partial of a partial, called",
-        called(call("functools", "partial", call("functools", "partial", _SYSTEM), "id")),
-    ),
-    (
         "reduce",
         "functools.reduce",
         call("functools", "reduce", named("builtins", "getattr"), ["system"], named("torch", "os")),
@@ -156,26 +138,9 @@ _CHAINS = (
         "itertools.groupby, made a list",
         call("builtins", "list", call("itertools", "groupby", ["id"], _SYSTEM)),
     ),
-    (
-        "accumulate",
-        "itertools.accumulate",
-        call("collections", "deque", call("itertools", "accumulate", ["id", "id"], _SYSTEM)),
-    ),
-    ("take_while", "itertools.takewhile", call("builtins", "tuple", call("itertools", "takewhile", _SYSTEM, ["id"]))),
     ("sentinel", "iter with a sentinel", call("builtins", "list", call("builtins", "iter", printed("x"), None))),
     ("next", "next of a map", call("builtins", "next", call("builtins", "map", _SYSTEM, ["id"]))),
-    (
-        "zip",
-        "zip over a map",
-        call("builtins", "dict", call("builtins", "zip", call("builtins", "map", _SYSTEM, ["id"]), ["x"])),
-    ),
-    ("sorted_key", "the key of sorted", call("builtins", "sorted", ["id"], _SYSTEM)),
     ("max_key", "the key of heapq.nlargest", call("heapq", "nlargest", 1, ["id"], _SYSTEM)),
-    (
-        "join_map",
-        "a text joined of a map",
-        called(call("builtins", "getattr", "", "join"), call("builtins", "map", printed(), ["id"])),
-    ),
     ("bytes_map", "bytes of a map", made(named("builtins", "bytes"), call("builtins", "map", _SYSTEM, ["id"]))),
     (
         "made_map",
@@ -200,17 +165,10 @@ _CHAINS = (
     ),
     ("lru_cache", "functools.lru_cache wraps", called(called(call("functools", "lru_cache", 1), _SYSTEM), "id")),
     (
-        "comparison",
-        "functools.cmp_to_key, compared by sorted",
-        call("builtins", "sorted", [1, 2], call("functools", "cmp_to_key", _SYSTEM)),
-    ),
-    (
         "scalar_map",
         "numpy.fromiter of a map",
         call("numpy", "fromiter", call("builtins", "map", _SYSTEM, ["id"]), "i4"),
     ),
-    ("random_callback", "random.Random's seed by a map", call("random", "shuffle", [1], _SYSTEM)),
-    ("property_call", "property.fget", called(call("builtins", "property", _SYSTEM))),
 )
 
 _HOOKED = {"append": printed("appended"), "extend": printed("extended")}
@@ -242,7 +200,6 @@ _HOOKS = (
         built(called(_class((), {"__setattr__": _PRINT})), (None, {"a": 1})),
     ),
     ("type_hash", "__hash__ of a key", stored(literal({}), called(_class((), {"__hash__": _PRINT})), 1)),
-    ("type_eq", "__eq__ of an element", added(Opcodes(b"\x8f"), called(_class((), {"__eq__": _PRINT})), 1)),
     ("made_type", "NEWOBJ of type", made(named("builtins", "type"), "X", (), {"__del__": _PRINT})),
     ("enum_call", "enum's functional interface", call("enum", "Enum", "X", ["A"])),
     ("new_class", "types.new_class with a body to execute", call("types", "new_class", "X", (), {}, _PRINT)),
@@ -250,11 +207,6 @@ _HOOKS = (
         "namespace_append",
         "APPEND on an object whose state says what append is",
         extended(built(made(_NAMESPACE), _HOOKED), "x"),
-    ),
-    (
-        "namespace_extend",
-        "APPENDS on a SimpleNamespace",
-        extended(built(call("types", "SimpleNamespace"), _HOOKED), "x", "y"),
     ),
     (
         "namespace_add",
@@ -272,21 +224,14 @@ _HOOKS = (
     ("builtins_item", "SETITEM on builtins.__dict__", stored(named("builtins", "__dict__"), "len", _PRINT)),
     ("path_append", "APPEND on sys.path", extended(named("sys", "path"), "/tmp/evil")),
     ("meta_path", "APPEND on sys.meta_path", extended(named("sys", "meta_path"), printed())),
-    ("registry_item", "SETITEM on copyreg's table", stored(named("copyreg", "dispatch_table"), _NAMESPACE, _PRINT)),
     (
         "extension_registry",
         "SETITEM on copyreg's extensions",
         stored(named("copyreg", "_inverted_registry"), 7, ("os", "system")),
     ),
     ("build_module", "BUILD on a module", built(named("torch", "os"), {"getcwd": _PRINT})),
-    (
-        "build_main",
-        "BUILD on a function of the framework",
-        built(named("torch._utils", "_rebuild_tensor_v2"), {"__wrapped__": 1}),
-    ),
     ("build_class", "BUILD on a class, its methods", built(_NAMESPACE, (None, {"__setattr__": _PRINT}))),
     ("build_tensor_class", "BUILD on torch.Tensor", built(named("torch", "Tensor"), (None, {"__len__": _PRINT}))),
-    ("build_environment", "BUILD on os.environ", built(named("os", "environ"), {"data": {}})),
     (
         "build_slots",
         "BUILD with slots, set one by one",
@@ -320,22 +265,6 @@ _HOOKS = (
         "a partial's function, set by its state",
         called(built(call("functools", "partial", _PRINT), (_SYSTEM, ("id",), {}, None))),
     ),
-    (
-        "weak_set",
-        "an object whose last reference goes",
-        dropped(built(made(named("tempfile", "TemporaryDirectory")), {"name": "/tmp"})),
-    ),
-    (
-        "exit_stack_made",
-        "an exit stack with callbacks in its state",
-        built(made(named("contextlib", "ExitStack")), {"_exit_callbacks": [(True, printed())]}),
-    ),
-    (
-        "handler_made",
-        "a log handler that writes to a file",
-        built(made(named("logging", "FileHandler")), {"baseFilename": "/tmp/owned"}),
-    ),
-    ("getattr_hook", "a chain map of maps", call("collections", "ChainMap", call("builtins", "map", _SYSTEM, ["id"]))),
 )
 
 _MEMO = (
