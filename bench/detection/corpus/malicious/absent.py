@@ -149,6 +149,9 @@ _ROWS = (
     ),
 )
 
-_CAUGHT: dict[str, tuple[str, str]] = {}
+_CAUGHT = (
+    ("global.dangerous.called global.dangerous.named", "", "dask_get fire_cli numba_compile"),
+    ("global.unknown.called", "", "own_module script_function"),
+)
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)

@@ -7,9 +7,9 @@ import marshal
 import textwrap
 import zlib
 
-from bench.detection.build.pickled import SYSTEM, built, caught, made, text, walked
+from bench.detection.build.pickled import SYSTEM, built, caught, made, walked
 from bench.detection.sample import Sample
-from tests.malicious.pickles import Opcodes, call, called, code_object, literal, named, stream
+from tests.malicious.pickles import Opcodes, call, called, code_object, named, stream
 
 _SOURCE = "import os\nos.system('id')"
 _CODE = "fickling's examples: code objects and marshal"
@@ -140,6 +140,17 @@ _ROWS = (
     ),
 )
 
-_CAUGHT: dict[str, tuple[str, str]] = {}
+_CAUGHT = (
+    ("global.dangerous.called global.inside.named", "", "marshal_function code_arguments code_called"),
+    ("global.code.carried global.dangerous.called", "", "cloud_function cloud_setstate"),
+    ("global.code.types", "", "cloud_type cloud_class"),
+    ("global.dangerous.called global.unknown.called", "", "inflated base64_source"),
+    ("global.code.called global.code.carried global.dangerous.called", "", "cloud_called"),
+    ("global.code.types global.dangerous.called", "", "cell_made"),
+    ("global.dangerous.called global.dangerous.named", "", "code_made"),
+    ("global.dangerous.called oddity.patch reader.incomplete", "", "code_of_lambda"),
+    ("global.inside.called", "", "code_by_type"),
+    ("global.resolver.machinery", "", "code_of_getattr"),
+)
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from bench.detection.build.pickled import (
-    CALLED,
-    PASSED,
-    PROGRAM,
-    SYSTEM,
     added,
     built,
+    caught,
     dropped,
     extended,
     made,
     made_with,
     printed,
-    sample,
     stored,
     text,
     walked,
 )
 from bench.detection.sample import Sample
-from tests.malicious.pickles import Opcodes, call, called, literal, named, stream
+from tests.malicious.pickles import Opcodes, call, called, literal, named
 
 _NAMES = "picklescan's tests and advisories: indirect and dotted names"
 _CTF = "pickle challenges (pickle jails), public write-ups"
@@ -36,64 +32,50 @@ def _class(bases: tuple[object, ...], body: dict[str, object], name: str = "X") 
 
 
 _DOTTED = (
-    ("walk_torch", "os, as torch has it", called(walked("torch", "os.system"), "id"), CALLED, PROGRAM),
-    ("walk_numpy", "sys.modules, through numpy", called(walked("numpy.lib", "format.os.system"), "id"), CALLED, ""),
+    ("walk_torch", "os, as torch has it", called(walked("torch", "os.system"), "id")),
+    ("walk_numpy", "sys.modules, through numpy", called(walked("numpy.lib", "format.os.system"), "id")),
     (
         "walk_joblib",
         "os, through a package that is absent",
         called(walked("joblib.memory", "os.system"), "id"),
-        CALLED,
-        "",
     ),
-    ("walk_logging", "io.open, through logging", called(walked("logging", "io.open"), "/tmp/owned", "w"), CALLED, ""),
-    ("walk_random", "os, through random's private name", called(walked("random", "_os.system"), "id"), CALLED, PROGRAM),
+    ("walk_logging", "io.open, through logging", called(walked("logging", "io.open"), "/tmp/owned", "w")),
+    ("walk_random", "os, through random's private name", called(walked("random", "_os.system"), "id")),
     (
         "walk_collections",
         "sys, through collections",
         called(walked("collections", "_sys.modules.get"), "posix"),
-        CALLED,
-        "",
     ),
     (
         "walk_dataclasses",
         "builtins, through dataclasses",
         called(walked("dataclasses", "builtins.exec"), "x = 1"),
-        CALLED,
-        "",
     ),
     (
         "walk_function",
         "the globals of a function",
         called(walked("torch._utils", "_rebuild_tensor.__globals__.get"), "os"),
-        "",
-        "",
     ),
-    ("walk_class", "the subclasses of object", called(walked("builtins", "object.__subclasses__")), "", ""),
+    ("walk_class", "the subclasses of object", called(walked("builtins", "object.__subclasses__"))),
     (
         "walk_method",
         "a method of a class of its own file",
         called(walked("pathlib", "Path.write_text"), _PRINT, "x"),
-        "",
-        "",
     ),
     (
         "walk_loader",
         "the loader of a module",
         called(walked("collections", "__spec__.loader.load_module"), "this"),
-        "",
-        "",
     ),
-    ("walk_dict", "__dict__ of a module", called(walked("builtins", "__dict__.get"), "eval"), "", ""),
+    ("walk_dict", "__dict__ of a module", called(walked("builtins", "__dict__.get"), "eval")),
     (
         "walk_reduce",
         "__reduce_ex__ of what it names",
         called(walked("builtins", "object.__reduce_ex__"), _PRINT, 2),
-        "",
-        "",
     ),
-    ("module_itself", "a module, handed out by a package", built(named("torch", "os"), {"x": 1}), "", ""),
-    ("confusable_name", "a name in full-width letters", call("posix", "ｓｙｓｔｅｍ", "id"), "", ""),
-    ("package_name", "a module as a package's part", call("os.path", "os.system", "id"), CALLED, ""),
+    ("module_itself", "a module, handed out by a package", built(named("torch", "os"), {"x": 1})),
+    ("confusable_name", "a name in full-width letters", call("posix", "\uff53\uff59\uff53\uff54\uff45\uff4d", "id")),
+    ("package_name", "a module as a package's part", call("os.path", "os.system", "id")),
 )
 
 _GET = call("builtins", "getattr", named("torch", "os"), "system")
@@ -332,15 +314,112 @@ _MEMO = (
     ),
 )
 
-SAMPLES: tuple[Sample, ...] = (
-    *(
-        sample(name, technique, _NAMES, payload, static, watched)
-        for name, technique, payload, static, watched in _DOTTED
+_CAUGHT = (
+    (
+        "global.applier.called global.dangerous.passed",
+        "event.fork event.program",
+        "by_operator_call by_next by_max_key by_lru_cache by_scalar_map",
     ),
-    *(sample(f"by_{name}", technique, _CTF, payload, "", "") for name, technique, payload in _CHAINS),
-    *(sample(f"hook_{name}", technique, _FICKLING, payload, "", "") for name, technique, payload in _HOOKS),
-    *(sample(name, technique, _CTF, content, CALLED, PROGRAM) for name, technique, content in _MEMO),
+    ("global.dangerous.called", "event.fork event.program", "walk_torch walk_joblib walk_random package_name"),
+    (
+        "global.dangerous.named oddity.patch reader.incomplete",
+        "",
+        "module_itself hook_environment_item hook_modules_item hook_path_append",
+    ),
+    (
+        "global.resolver.called global.resolver.machinery global.unknown.surveyed",
+        "",
+        "hook_type_set_name hook_type_init_subclass hook_type_setstate hook_type_setattr",
+    ),
+    ("global.inside.called", "", "walk_function walk_class walk_dict"),
+    (
+        "global.unknown.surveyed oddity.order oddity.shadow",
+        "",
+        "hook_namespace_append hook_namespace_add hook_logger_extend",
+    ),
+    (
+        "global.unknown.surveyed oddity.patch reader.incomplete",
+        "",
+        "hook_extension_registry hook_build_class hook_build_tensor_class",
+    ),
+    (
+        "global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "by_filter by_group_by",
+    ),
+    ("global.dangerous.called", "event.write load.failed", "walk_logging hook_path_write"),
+    ("global.dangerous.named", "", "hook_new_by_keywords hook_made_popen"),
+    ("global.dangerous.passed global.result.called", "event.fork event.program", "by_bound_method by_generic_alias"),
+    ("global.extension global.unknown.called oddity.extension", "", "hook_extension hook_extension_big"),
+    (
+        "global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program load.failed",
+        "by_bytes_map",
+    ),
+    ("global.applier.called global.constructor.walks global.unknown.applied reader.incomplete", "", "by_sentinel"),
+    ("global.applier.called global.dangerous.passed", "", "by_partial_method"),
+    (
+        "global.applier.called global.dangerous.passed global.resolver.machinery",
+        "event.fork event.program",
+        "by_methodcaller",
+    ),
+    ("global.applier.called global.dangerous.passed reader.incomplete", "event.fork event.program", "by_starmap"),
+    ("global.applier.made global.constructor.walks global.dangerous.passed reader.incomplete", "", "hook_new_by_name"),
+    (
+        "global.applier.made global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "by_made_map",
+    ),
+    (
+        "global.applier.made global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "by_made_map_keywords",
+    ),
+    (
+        "global.dangerous.called global.dangerous.passed global.resolver.machinery",
+        "event.fork event.program",
+        "by_getattr_module",
+    ),
+    ("global.dangerous.called global.unknown.surveyed", "", "hook_new_class"),
+    ("global.dangerous.called global.unknown.surveyed", "load.failed", "walk_method"),
+    ("global.dangerous.called oddity.differential", "", "two_protocols"),
+    ("global.dangerous.called oddity.spliced", "", "duplicated"),
+    ("global.dangerous.named global.unknown.surveyed oddity.patch reader.incomplete", "", "hook_build_module"),
+    ("global.dangerous.named oddity.spliced", "", "hook_popen_state"),
+    ("global.dangerous.passed", "", "by_default_factory"),
+    ("global.dangerous.passed global.rebuilder.odd", "", "hook_reconstructed_base"),
+    ("global.dangerous.passed global.resolver.called", "", "by_itemgetter"),
+    (
+        "global.dangerous.passed global.resolver.called global.resolver.machinery",
+        "event.fork event.program",
+        "by_attrgetter",
+    ),
+    ("global.dangerous.passed global.resolver.called global.resolver.machinery", "load.failed", "hook_type_reduce"),
+    ("global.dangerous.passed global.resolver.machinery", "", "by_reduce"),
+    ("global.dangerous.passed global.result.called global.unknown.surveyed", "", "hook_partial_state"),
+    ("global.dangerous.passed global.unknown.surveyed oddity.patch reader.incomplete", "", "hook_meta_path"),
+    ("global.inside.called", "load.failed", "walk_loader"),
+    ("global.inside.called global.unknown.surveyed", "", "walk_reduce"),
+    ("global.inside.named global.resolver.called global.resolver.machinery", "", "by_getitem"),
+    (
+        "global.inside.named global.unknown.surveyed oddity.patch reader.incomplete",
+        "load.vanished",
+        "hook_builtins_item",
+    ),
+    ("global.resolver.called", "", "by_attrgetter_plain"),
+    ("global.resolver.called global.resolver.machinery global.unknown.surveyed", "load.failed", "hook_type_hash"),
+    ("global.resolver.called global.resolver.machinery global.unknown.surveyed oddity.spliced", "", "hook_type_del"),
+    ("global.resolver.called global.unknown.surveyed", "", "hook_made_type"),
+    ("global.type.called", "", "hook_enum_call"),
+    ("oddity.shadow", "", "hook_build_slots"),
 )
 
-__all__ = ["SAMPLES"]
-_ = (PASSED, stream)
+SAMPLES: tuple[Sample, ...] = caught(
+    (
+        *((name, technique, _NAMES, payload) for name, technique, payload in _DOTTED),
+        *((f"by_{name}", technique, _CTF, payload) for name, technique, payload in _CHAINS),
+        *((f"hook_{name}", technique, _FICKLING, payload) for name, technique, payload in _HOOKS),
+        *((name, technique, _CTF, content) for name, technique, content in _MEMO),
+    ),
+    _CAUGHT,
+)
