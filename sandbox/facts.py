@@ -117,6 +117,25 @@ class Oddity:
 
 
 @dataclass(frozen=True)
+class TextFact:
+    """A string of the file that matters. `text`, `names` and `record` are the attacker's.
+
+    `how`: the encodings that had to be undone to see it, the outermost first. `used`: it is handed to something that
+    the file calls and that isn't known to be harmless.
+    """
+
+    format: str
+    kind: str
+    how: str
+    text: str
+    names: tuple[str, ...]
+    used: bool
+    record: str
+    offset: int
+    file: int = 0
+
+
+@dataclass(frozen=True)
 class Event:
     """Something the loader did or tried. `at` in seconds since the jail's start."""
 
@@ -309,6 +328,7 @@ class StaticFacts:
     formats: tuple[FormatFact, ...] = ()
     globals: tuple[GlobalUse, ...] = ()
     oddities: tuple[Oddity, ...] = ()
+    texts: tuple[TextFact, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     complete: bool = False
     reason: str = "the reader said nothing"

@@ -26,6 +26,7 @@ from sandbox.facts import (
     ProcessEnd,
     Resources,
     StaticFacts,
+    TextFact,
     Witness,
 )
 from sandbox.untrusted import wire
@@ -48,7 +49,8 @@ class Phase(Enum):
     ENDED = "after the last frame"
 
 
-_READER = {Kind.FORMAT, Kind.LEFT_OUT, Kind.GLOBAL, Kind.ODDITY, Kind.META, Kind.RANGES, Kind.READ_END, Kind.EVENT}
+_ROWS = {Kind.FORMAT, Kind.LEFT_OUT, Kind.GLOBAL, Kind.ODDITY, Kind.TEXT, Kind.META, Kind.RANGES}
+_READER = {*_ROWS, Kind.READ_END, Kind.EVENT}
 _LOADER = {Kind.EVENT, Kind.HINT, Kind.LOADER_GONE, Kind.OUTPUT, Kind.CONVERSATION, Kind.ARTIFACT}
 _TESTIMONY = {Kind.WITNESS, Kind.ABSENT, Kind.RETURNED, Kind.RETURNED_DATA, Kind.TESTIFIED}
 
@@ -85,6 +87,7 @@ MOST: dict[Kind, int] = {
     Kind.LEFT_OUT: 250_000,
     Kind.GLOBAL: 50_000,
     Kind.ODDITY: 20_000,
+    Kind.TEXT: 4_000,
     Kind.RANGES: 4_000,
     Kind.EVENT: 20_000,
     Kind.WITNESS: 250_000,
@@ -109,6 +112,7 @@ _FACTS: dict[Kind, type[Any]] = {
     Kind.LEFT_OUT: LeftOut,
     Kind.GLOBAL: GlobalUse,
     Kind.ODDITY: Oddity,
+    Kind.TEXT: TextFact,
     Kind.WITNESS: Witness,
     Kind.ABSENT: Absent,
     Kind.HINT: Hint,
@@ -201,6 +205,7 @@ class Session:
             formats=tuple(self._rows[Kind.FORMAT]),
             globals=tuple(self._rows[Kind.GLOBAL]),
             oddities=tuple(self._rows[Kind.ODDITY]),
+            texts=tuple(self._rows[Kind.TEXT]),
             left_out=tuple(self._rows[Kind.LEFT_OUT]),
             complete=end is not None and end.complete,
             reason=end.reason if end else "the reader ended before it was done",

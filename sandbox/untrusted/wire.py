@@ -27,6 +27,7 @@ MAX_DATA = MAX_PAYLOAD - DATA_HEAD.size
 
 MAX_NAME = 4096  # characters of a tensor's name or a global's dotted name
 MAX_TEXT = 4096  # characters of any other free text
+MAX_TOLD = 1024  # characters of a string of the file that is told
 MAX_RANK = 64  # torch's own limit on dimensions
 MAX_SIZE = (1 << 63) - 1
 MAX_ROWS = 1 << 12  # items of a list inside one row
@@ -74,10 +75,11 @@ class Kind(IntEnum):
     RESOURCES = 40  # PID 1: what the loader's tree used, once it is dead
     CONVERSATION = 41  # PID 1: what was said over one connection to the sinkhole
     ARTIFACT = 42  # PID 1: a file that the load wrote
+    TEXT = 43  # reader: a string of the file that matters
 
 
 RAW = frozenset({Kind.DATA, Kind.META, Kind.RETURNED_DATA})
-READER_SAYS = frozenset(range(Kind.FORMAT, Kind.READ_END + 1))
+READER_SAYS = frozenset({*range(Kind.FORMAT, Kind.READ_END + 1), Kind.TEXT})
 LOADER_SAYS = frozenset(
     {Kind.LOADED, Kind.WITNESS, Kind.ABSENT, Kind.HINT, Kind.RETURNED, Kind.RETURNED_DATA, Kind.TESTIFIED}
 )
@@ -209,7 +211,9 @@ class LeftOut:
 class GlobalUse:
     format: str = _text(64)
     name: str = _text(MAX_NAME)  # module.attribute as the stream spells it
-    use: str = _text(16)  # reference, reduce, newobj, obj, inst, build, extend (items), extension (a code), persistent
+    # reference, reduce, newobj, obj, inst, build, extend (items), extension (a code), persistent, subtype: the class of
+    # an array, which numpy doesn't call
+    use: str = _text(16)
     indirect: bool = _flag()  # what is called is the result of this global, not the global itself
     opcode: str = _text(24)
     record: str = _text(MAX_NAME)
@@ -226,6 +230,21 @@ class Oddity:
     detail: str = _text()
     record: str = _text(MAX_NAME)
     offset: int = _size()
+    file: int = _file()
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string or bytes that the file holds, as they are or by what is encoded in them."""
+
+    format: str = _text(64)
+    kind: str = _text(32)  # "url", "shell.reverse", "python.stage", "code", "pickle", ...
+    how: str = _text(64)  # "base64 > zlib": what had to be undone to see it; empty when nothing had
+    text: str = _text(MAX_TOLD)  # what was found, cut
+    names: tuple[str, ...] = _list(_text(256), 32)  # of a pickle: the globals that it names
+    used: bool = _flag()  # whether it is handed to something that is called and isn't known to be harmless
+    record: str = _text(MAX_NAME)
+    offset: int = _size()  # of the opcode that holds it, from the start of the record
     file: int = _file()
 
 
@@ -401,6 +420,7 @@ ROWS: dict[Kind, type[Any]] = {
     Kind.LEFT_OUT: LeftOut,
     Kind.GLOBAL: GlobalUse,
     Kind.ODDITY: Oddity,
+    Kind.TEXT: Text,
     Kind.PLAN_END: PlanEnd,
     Kind.RANGES: Ranges,
     Kind.READ_END: ReadEnd,

@@ -353,6 +353,12 @@ def test_sleeps_are_seconds() -> None:
     assert call("clock_nanosleep", 1, 0, 0x1000, memory=memory).detail == {"value": "2.500"}
 
 
+def test_what_is_left_of_a_sleep_is_told_in_few_different_ways() -> None:
+    rests = (at / 1000 for at in range(5, 10_000))
+    memories = ({0x1000: struct.pack("<qq", int(rest), int(rest % 1 * 1e9))} for rest in rests)
+    assert len({call("nanosleep", 0x1000, memory=memory).detail["value"] for memory in memories}) < 48
+
+
 def test_a_sleep_until_a_time_is_the_rest_of_it() -> None:
     then = int(time.clock_gettime(time.CLOCK_MONOTONIC)) + 1000
     memory = {0x1000: struct.pack("<qq", then, 0), 0x2000: struct.pack("<qq", 1, 0)}

@@ -220,6 +220,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "event.cpu.load": (events(event("cpu.load", "sample", value="31.50")), (CLEAN,)),
     "event.leftover": (events(event("leftover", "exit", value="1")), (events(event("limit.time")),)),
+    "event.home.root": (
+        events(event("file.read", "openat", path="/home/user")),
+        (events(event("file.probe", "stat", path="/home/user")), events(event("file.read", path="/home/user/x"))),
+    ),
     "event.read.processes": (
         events(event("file.read", "openat", path="/proc")),
         (
@@ -249,6 +253,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
+    ),
+    "global.dangerous.array": (
+        uses(use("numpy.memmap", "subtype")),
+        (uses(use("numpy.memmap", "newobj")), uses(use("numpy.load", "subtype"))),
     ),
     "global.dangerous.named": (
         uses(use("os.system", "reference", "")),
@@ -482,7 +490,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),
     "folder.index": (oddities("folder.index"), (oddities("folder.code"),)),
     "format.disguised": (oddities("format.disguised"), (oddities("format.polyglot"),)),
-    "oddity.duplicate": (oddities("zip.case"), (oddities("zip.note"),)),
+    "oddity.duplicate": (oddities("zip.duplicate"), (oddities("zip.case"),)),
+    "oddity.case": (oddities("zip.case"), (oddities("zip.case_collision"),)),
     "oddity.headers": (oddities("zip.local_size"), (oddities("zip.comment"),)),
     "oddity.checksum": (oddities("zip.crc"), (oddities("zip.local_size"),)),
     "oddity.unlisted": (oddities("zip.record_long"), (oddities("zip.record_short"),)),

@@ -375,7 +375,9 @@ NAMED += ["copyreg._reconstructor", "cloudpickle.cloudpickle._builtin_type", "a.
 USES = st.builds(
     use,
     st.sampled_from(NAMED),
-    st.sampled_from(["reference", "reduce", "newobj", "obj", "inst", "build", "extend", "extension", "persistent"]),
+    st.sampled_from(
+        ["reference", "reduce", "newobj", "obj", "inst", "build", "extend", "extension", "persistent", "subtype"]
+    ),
     st.sampled_from(["", "()", "('relu',)", "(pkg.Kind, 'EPOCH')", "('x', 1)"]),
     indirect=st.booleans(),
     count=st.integers(1, 3),

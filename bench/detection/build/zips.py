@@ -100,7 +100,7 @@ def torch_rows(*first: Row, root: str = "archive", data: bytes = HONEST) -> list
     return [*first, *pickled, *rest]
 
 
-def written(path: Path, *rows: Row, comment: bytes = b"", count: int | None = None) -> None:
+def written(path: Path, rows: Sequence[Row], comment: bytes = b"", count: int | None = None) -> None:
     path.write_bytes(archive(rows, comment, count=count))
 
 

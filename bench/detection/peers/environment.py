@@ -24,8 +24,9 @@ _HOME = "/tmp/home"  # in there
 def prepared() -> Path:
     """The environment's folder; made once for each lock and Python."""
     key = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    folder = cache_base(None) / f"bench-peers-{key}"
+    folder = cache_base(None).with_name("sandbox-load-bench") / f"peers-{key}"
     if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
         half = folder.with_name(f"{folder.name}.half")
         shutil.rmtree(half, ignore_errors=True)
         venv.create(half, with_pip=True)

@@ -29,6 +29,7 @@ _MAX_SENT = 2048  # bytes of a message that are kept
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_TMPFILE & ~os.O_DIRECTORY
 _TIMESPEC = struct.Struct("<qq")
 _TIMER_ABSTIME = 1
+_MANY_SECONDS = 10.0  # of a sleep, told in two digits
 _CLONE_VM_VFORK = 0x100 | 0x4000
 # CLONE_FILES among them: descriptors are shared by the threads of one process and by nobody else.
 _CLONE_BESIDES = 0x400 | 0x2000 | 0x10000 | 0x800000 | 0x7E020080 | 0x200000000
@@ -281,15 +282,25 @@ def _timespec(memory: Memory, address: int) -> float:
     return float(seconds + nanoseconds / 1e9)
 
 
+def _sleep(seconds: float) -> Decision:
+    """In few steps: what is left of a sleep until a time differs at each look, and a loop of such sleeps is one thing
+    over and over.
+    """
+    digits = 2 if seconds >= _MANY_SECONDS else 1
+    halves = 1 <= seconds < _MANY_SECONDS
+    told = round(2 * seconds) / 2 if halves else float(f"{max(0.0, seconds):.{digits}g}")
+    return Decision({"value": f"{told:.3f}"})
+
+
 def _nanosleep(memory: Memory, args: Arguments) -> Decision:
-    return Decision({"value": f"{max(0.0, _timespec(memory, args[0])):.3f}"})
+    return _sleep(_timespec(memory, args[0]))
 
 
 def _clock_nanosleep(memory: Memory, args: Arguments) -> Decision:
     wanted = _timespec(memory, args[2])
     if args[1] & _TIMER_ABSTIME:
         wanted -= time.clock_gettime(args[0] & 0xF)
-    return Decision({"value": f"{max(0.0, wanted):.3f}"})
+    return _sleep(wanted)
 
 
 def _exit(_memory: Memory, args: Arguments) -> Decision:

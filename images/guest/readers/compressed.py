@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from guest.readers import padding
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
@@ -73,7 +74,7 @@ def _starts(codec: Callable[[], _Inflater]) -> Callable[[bytes], bool]:
         inflater = codec()
         try:
             return bool(inflater.decompress(head, 1)) or inflater.eof
-        except _BROKEN:
+        except BROKEN:
             return False
 
     return begins
@@ -113,7 +114,7 @@ def _lzma() -> _Inflater:
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_XZ_MEMORY)
 
 
-_BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+BROKEN = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a block, or the end of a stream without one
 
 CODECS = {
@@ -155,7 +156,7 @@ def inflate(source: Source, codec: Codec, session: Session) -> Memory:
             at = _behind_zeros(source, at)
         if not codec.several or at >= source.length or not codec.begins(source.at(at, min(16, source.length - at))):
             break
-    if at < source.length:
+    if at < source.length and not padding.note(source, ended, codec.name, session):
         detail = f"{source.length - ended} bytes behind the compressed data"
         session.oddity(codec.name, "compressed.trailing", detail, offset=ended)
     return Memory(memoryview(made), source.origin)
@@ -176,7 +177,7 @@ def _stream(source: Source, at: int, codec: Codec, session: Session, made: bytea
                     raise UnreadableError(f"the {codec.name} data ends too early")
                 piece = source.at(read, min(PIECE, source.length - read))
                 read += len(piece)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise UnreadableError(f"the {codec.name} data can't be inflated: {error}") from None
     return read - len(inflater.unused_data)
 

@@ -123,7 +123,7 @@ class _Constructors(KnownConstructors):
         if not isinstance(kind, Global):
             return "numpy.ndarray"
         if kind.canonical != "numpy.ndarray":
-            self._session.used(where, kind, "newobj", False, None)
+            self._session.used(where, kind, "subtype", False, None)
         return kind.name
 
 

@@ -7,15 +7,20 @@ import re
 import struct
 from collections.abc import Callable
 from math import isinf
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from guest.readers.errors import DisputedError, UnreadableError
 from guest.readers.inert import Bytes, Text
+from guest.readers.session import Where
 from guest.readers.source import Memory
 from guest.readers.stream import Stream
+from guest.readers.telling import LEAST
+from guest.readers.texts import Met
 
 # Longer text and bytes stay in the file. A name is never longer (the wire's bound).
 SMALL = 4096
+
+B = TypeVar("B", Bytes, Text)
 
 _I32 = struct.Struct("<i")
 _U16 = struct.Struct("<H")
@@ -27,6 +32,8 @@ class Reading(Protocol):
     """What a literal needs of the unpickler."""
 
     stream: Stream
+    met: Met  # what is told of strings
+    where: Where
     encodings: tuple[str, ...]  # to try, for Python 2's 8-bit strings
 
 
@@ -102,10 +109,10 @@ def _bytes(length: Callable[[Stream], int], kind: str = "bytes") -> Callable[[Re
         stream = reading.stream
         count = length(stream)
         if count > SMALL:
-            return Bytes(stream.leave(count), kind)
+            return _met(reading, Bytes(stream.leave(count), kind))
         stream.need(count)
         source = stream.source.part(stream.tell(), count)
-        return Bytes(source, kind, stream.take(count))
+        return _met(reading, Bytes(source, kind, stream.take(count)))
 
     return read
 
@@ -115,8 +122,11 @@ def _text(length: Callable[[Stream], int]) -> Callable[[Reading], object]:
         stream = reading.stream
         count = length(stream)
         if count > SMALL:
-            return Text(stream.leave(count))
-        return str(stream.take(count), "utf-8", "surrogatepass")
+            return _met(reading, Text(stream.leave(count)))
+        value = str(stream.take(count), "utf-8", "surrogatepass")
+        if count >= LEAST:
+            reading.met.string(reading.where.offset, value)
+        return value
 
     return read
 
@@ -129,14 +139,21 @@ def _string(length: Callable[[Stream], int]) -> Callable[[Reading], object]:
         if count < 0:
             raise UnreadableError("a string of negative length")
         if count > SMALL:
-            return Bytes(reading.stream.leave(count), "str")
+            return _met(reading, Bytes(reading.stream.leave(count), "str"))
         source = reading.stream.source.part(reading.stream.tell(), count)
         return _decoded(reading, Bytes(source, "str", reading.stream.take(count)))
 
     return read
 
 
+def _met(reading: Reading, value: B) -> B:
+    if value.source.length >= LEAST:
+        reading.met.other(reading.where.offset, value)
+    return value
+
+
 def _decoded(reading: Reading, value: Bytes) -> str | Bytes:
+    _met(reading, value)
     for encoding in reading.encodings:
         try:
             return str(value.small or b"", encoding)
@@ -153,8 +170,15 @@ def _quoted(reading: Reading) -> str | Bytes:
     data: bytes = codecs.escape_decode(line[1:-1])[0]
     source = Memory(memoryview(data), reading.stream.source.part(start, len(line)).origin)
     if len(data) > SMALL:
-        return Bytes(source, "str")
+        return _met(reading, Bytes(source, "str"))
     return _decoded(reading, Bytes(source, "str", data))
+
+
+def _unicode(reading: Reading) -> str:
+    value = str(reading.stream.line(), "raw-unicode-escape")
+    if len(value) >= LEAST:
+        reading.met.string(reading.where.offset, value)
+    return value
 
 
 LITERALS: dict[str, Callable[[Reading], object]] = {
@@ -177,7 +201,7 @@ LITERALS: dict[str, Callable[[Reading], object]] = {
     "SHORT_BINBYTES": _bytes(Stream.byte),
     "BINBYTES8": _bytes(length8),
     "BYTEARRAY8": _bytes(length8, "bytearray"),
-    "UNICODE": lambda reading: str(reading.stream.line(), "raw-unicode-escape"),
+    "UNICODE": _unicode,
     "BINUNICODE": _text(Stream.u32),
     "SHORT_BINUNICODE": _text(Stream.byte),
     "BINUNICODE8": _text(length8),

@@ -10,6 +10,7 @@ from guest.readers.errors import UnreadableError
 from guest.readers.inert import Call, Global, member
 from guest.readers.session import Session, Where
 from guest.readers.stream import Stream
+from guest.readers.texts import Met
 
 
 class Constructors(Protocol):
@@ -48,6 +49,7 @@ class Machine:
         self.encodings = encodings
         self.constructors = constructors
         self.where = Where(form, record)
+        self.met = Met(session.texts)
         self._globals: dict[tuple[str, bool], Global] = {}
         self._handed: dict[str, int] = {}
         self.owned: list[kept.Owned] = []
@@ -108,8 +110,8 @@ class Machine:
     def tell_torn(self) -> None:
         """At the end of a stream: something in it lies across the end of a frame, where unpicklers differ."""
         if self.stream.torn:
-            self.oddity("pickle.frame", "a frame that ends inside of an instruction: readers differ in what they see")
-            self.session.incomplete("a frame of the pickle ends inside of an instruction")
+            self.oddity("pickle.frame", "a frame that is cut off, or ends inside of an instruction")
+            self.session.incomplete("a frame of the pickle is cut off, or ends inside of an instruction")
             self.stream.torn = False
 
     def invoke(self, kind: str, callee: object, args: object, kwargs: object = None) -> object:
@@ -126,6 +128,8 @@ class Machine:
         settled = not made.indirect and (bare or self.constructors.settled(made.root.canonical))
         given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
+        if not settled:
+            self.met.given(given)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made

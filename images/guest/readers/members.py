@@ -17,7 +17,7 @@ def read(members: Iterable[tuple[str, Source]], form: str, session: Session, nes
     found = Members()
     for name, source in members:
         session.count_member()
-        _check(name, form, session)
+        check_path(name, form, session)
         if name in found:
             session.oddity(form, "archive.duplicate", "two members have this name", name)
             session.incomplete("two members of the archive have one name")
@@ -25,7 +25,7 @@ def read(members: Iterable[tuple[str, Source]], form: str, session: Session, nes
     return found
 
 
-def _check(name: str, form: str, session: Session) -> None:
+def check_path(name: str, form: str, session: Session) -> None:
     """Nothing is written under a member's name here; whoever unpacks the archive would be led elsewhere."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:

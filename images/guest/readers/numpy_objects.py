@@ -96,7 +96,7 @@ def _reconstruct(made: Call, record: Record) -> NumpyArray:
     kind = made.args[0]
     if not isinstance(kind, Global):
         raise ArgumentsError("an array of no class")
-    record.session.used(record.where, kind, "newobj", False, made.args[1:])
+    record.session.used(record.where, kind, "subtype", False, made.args[1:])
     array = NumpyArray(kind.name)
     shape = as_shape(made.args[1])
     code = as_text(made.args[2])
@@ -113,7 +113,7 @@ def _mareconstruct(made: Call, record: Record) -> NumpyArray:
     for kind in made.args[:2]:
         if not isinstance(kind, Global):
             raise ArgumentsError("an array of no class")
-        record.session.used(record.where, kind, "newobj", False, made.args[2:])
+        record.session.used(record.where, kind, "subtype", False, made.args[2:])
     return NumpyArray(made.args[0].name, masked=True)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from itertools import islice
+
 from guest.readers import padding
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import UnreadableError
@@ -14,6 +18,9 @@ from guest.readers.stream import Stream
 
 NAME = "pickle"
 MAX_PICKLES = 1000
+_PROTO = re.compile(rb"\x80[\x00-\x05]")
+_SOUGHT = 1 << 20  # bytes behind a pickle in which others are looked for
+_MOST_FOUND = 16
 
 
 def unresolved(session: Session) -> PersistentLoad:
@@ -75,5 +82,18 @@ def behind(unpickler: Unpickler, session: Session) -> list[object]:
         except UnreadableError:
             detail = f"{stream.source.length - start} bytes behind it"
             session.oddity(where.form, "pickle.trailing", detail, where.record, start)
+            _look_further(unpickler, start, session)
             break
     return objects
+
+
+def _look_further(unpickler: Unpickler, start: int, session: Session) -> None:
+    """Pickles amid what is none, for whoever finds them there: read for what they use, the first ones."""
+    source, where = unpickler.stream.source, unpickler.where
+    content = source.at(start, min(source.length - start, _SOUGHT))
+    for found in islice(_PROTO.finditer(content), _MOST_FOUND):
+        if found.start():
+            unpickler.stream = Stream(source, session, start + found.start())
+            with suppress(UnreadableError):
+                unpickler.load()
+    where.offset = start

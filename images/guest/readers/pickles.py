@@ -7,17 +7,25 @@ It follows CPython's C unpickler where that one and the pure Python one differ, 
 from __future__ import annotations
 
 import pickletools
+import re
 from collections.abc import Callable
 from typing import Any
 
+from guest.readers import seeing
 from guest.readers.containers import CONTAINERS
 from guest.readers.errors import BoundError, UnreadableError
+from guest.readers.inert import Call, Unresolved
 from guest.readers.literals import LITERALS
 from guest.readers.machine import Machine
 from guest.readers.opcodes import ACTIONS
-from guest.readers.session import Where
+from guest.readers.session import Bounds, Session, Where
+from guest.readers.source import Memory
+from guest.readers.stream import Stream
+from guest.readers.texts import Place, Texts
 
 # What the real unpickler would raise too, one way or another.
+_INSIDE = Bounds(nodes=50_000, pickle_bytes=1 << 20)  # of a pickle in a string
+_NAME = re.compile(r"[A-Za-z_][\w.<>]{0,255}\.[\w.<>]{1,255}")
 _REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -46,7 +54,7 @@ class Unpickler(Machine):
 
     def _interpret(self, left: int) -> None:
         """The loop that all time is spent in: no call for an opcode's byte, and a count that is settled at its end."""
-        where, stream, dispatch = self.where, self.stream, _DISPATCH
+        where, stream, session, dispatch = self.where, self.stream, self.session, _DISPATCH
         nodes = 0
         try:
             for nodes in range(1, left + 1):  # noqa: B007 - settled below
@@ -63,12 +71,55 @@ class Unpickler(Machine):
                     act(self)
                     if self.done:
                         return
-            raise BoundError(f"more than {self.session.bounds.nodes} pickle opcodes and objects")
+            raise BoundError(f"more than {session.bounds.nodes} pickle opcodes and objects")
         finally:
-            self.session.nodes += nodes
+            session.nodes += nodes
             self.tell_handed()
             self.tell_kept()
             self.tell_torn()
+            self.tell_strings()
+
+    def tell_strings(self) -> None:
+        """At the end of a stream: of its strings those that matter."""
+        where, session = self.where, self.session
+        place = Place(where.form, session.named(where.record), 0, session.file)
+        seeing.look(self.met.ended(), place, session.texts, _names_in)
+
+
+class _Unknowing:
+    """Constructors for a pickle that nobody may ever load: what it names is all that is asked."""
+
+    def call(self, made: Call, _where: Where) -> object:
+        return made
+
+    def settled(self, _name: str) -> bool:
+        return False
+
+    def reads(self, _name: str) -> bool:
+        return False
+
+    def build(self, _target: object, _state: object, _where: Where) -> object | None:
+        return None
+
+    def persistent(self, pid: object, _where: Where) -> object:
+        return Unresolved(pid)
+
+
+def _names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
+    """The globals that bytes name if they are a pickle, those that it does something with first; none if they aren't.
+
+    Broken ones count as far as they got: what they call is called before they break.
+    """
+    session = Session(_INSIDE, texts=texts)
+    unpickler = Unpickler(Stream(Memory(memoryview(data), (0, 0)), session), session, _Unknowing(), "pickle", "")
+    whole = True
+    try:
+        unpickler.load()
+    except UnreadableError:
+        whole = False
+    acted = {key[2]: None for key in session.uses if key[3] != "reference"}
+    named = {key[2]: None for key in session.uses} if whole else acted
+    return tuple(name for name in {**acted, **named} if _NAME.fullmatch(name))
 
 
 def _place(where: Where) -> str:

@@ -167,6 +167,8 @@ class Reading:
             sink.row(wire.Kind.GLOBAL, use)
         for oddity in session.oddities:
             sink.row(wire.Kind.ODDITY, oddity)
+        for text in session.texts.rows():
+            sink.row(wire.Kind.TEXT, text)
         for ranges in ledger.rows():
             sink.row(wire.Kind.RANGES, ranges)
         end = wire.ReadEnd(

@@ -11,6 +11,7 @@ import wire
 from guest.readers.errors import BoundError
 from guest.readers.inert import Global, describe, is_plain
 from guest.readers.plain import Plainness
+from guest.readers.texts import Texts
 
 # Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
 MAX_USES = 50_000
@@ -69,6 +70,7 @@ class Session:
     uses: dict[UseKey, Use] = field(default_factory=dict)
     oddities: list[wire.Oddity] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    texts: Texts = field(default_factory=Texts)
     frameworks: dict[str, None] = field(default_factory=dict)
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
@@ -142,7 +144,7 @@ class Session:
         text = detail if count < MAX_ODDITIES else f"{detail}; and more of the kind"
         self.oddities.append(
             wire.Oddity(
-                form, ident, text[: wire.MAX_TEXT], self._record(record), min(max(offset, 0), wire.MAX_SIZE), self.file
+                form, ident, text[: wire.MAX_TEXT], self.named(record), min(max(offset, 0), wire.MAX_SIZE), self.file
             )
         )
 
@@ -154,7 +156,7 @@ class Session:
         Without it a harmless first use would hide what the second is given.
         """
         text = self._told(where, target, arguments) if each else ""
-        key = (where.form, self._record(where.record), target.name, use, indirect, text, self.file)
+        key = (where.form, self.named(where.record), target.name, use, indirect, text, self.file)
         row = self.uses.get(key)
         if row is not None:
             row.count += 1
@@ -166,13 +168,14 @@ class Session:
         if len(self.frameworks) < wire.MAX_MODULES:
             self.frameworks.setdefault(target.canonical.rpartition(".")[0][:256])
 
-    def _record(self, record: str) -> str:
+    def named(self, record: str) -> str:
+        """A record by its path from the file, as it is told."""
         if not self._member:
             return record[: wire.MAX_NAME]
         return (f"{self._member}{record}" if record else self._member[:-1])[: wire.MAX_NAME]
 
     def _told(self, where: Where, target: Global, arguments: object) -> str:
-        told = self._told_of.setdefault((self._record(where.record), target.name), set())
+        told = self._told_of.setdefault((self.named(where.record), target.name), set())
         full = len(told) >= MAX_TOLD
         if full and is_plain(arguments):
             return MANY_PLAIN

@@ -50,9 +50,9 @@ class Stream:
         return self.tell() < self._frame
 
     def frame(self, length: int) -> None:
-        """A frame of so many bytes begins here."""
-        self.need(length)
-        end = self.tell() + length
+        """A frame of so many bytes begins here. The C unpickler refuses one that is cut off, and Python's reads on."""
+        self.torn = self.torn or length > self.left
+        end = self.tell() + min(length, self.left)
         if end > self._frame:
             self._cross(end)
             self._frame = end

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from guest.readers import torch_beside, zip_directory
+from guest.readers import members, torch_beside, zip_directory
 from guest.readers.constructors import KnownConstructors
 from guest.readers.dtypes import U8
 from guest.readers.errors import UnreadableError
@@ -255,6 +255,7 @@ def read_others(
         if entry not in leftovers:
             session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
+        members.check_path(entry.name, form, session)
         if entry in done or entry in leftovers or not zip_directory.fold(entry.name).endswith(".pkl"):
             continue
         try:

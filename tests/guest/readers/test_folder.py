@@ -192,6 +192,28 @@ def test_code_is_listed(tmp_path: Path) -> None:
     assert result.end.complete
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("tokenizer_config.json", b'{"chat_template": "{{ messages }}"}', ["a chat template"]),
+        (
+            "tokenizer_config.json",
+            rb'{"chat\u005ftemplate": [{"name": "x", "template": "{{ x.\u005f_globals__ }}"}]}',
+            ["a chat template", "a chat template with __globals__"],
+        ),
+        ("chat_template.jinja", b"{{ messages }}", ["a chat template"]),
+        ("chat_template.jinja", b"{{ x['os'].popen(1) }}", ["a chat template", "a chat template with popen"]),
+        ("tokenizer.json", b'{"vocab": {"__class__": 1}}', []),
+    ],
+)
+def test_a_chat_template_is_told_and_what_leads_out_of_it(
+    name: str, content: bytes, told: list[str], tmp_path: Path
+) -> None:
+    torch.save(A, tmp_path / "pytorch_model.bin")
+    (tmp_path / name).write_bytes(content)
+    assert [row.detail for row in read_folder(tmp_path)["ODDITY"]] == told
+
+
 def test_code_is_listed_however_json_spells_it(tmp_path: Path) -> None:
     torch.save(A, tmp_path / "pytorch_model.bin")
     (tmp_path / "config.json").write_bytes(rb'{"auto\u005fm\u0061p": {"AutoModel": "other/repository--x.Model"}}')

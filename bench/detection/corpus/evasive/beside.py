@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.malicious.pickles import FLOATS, Opcodes, archive, call, literal, nam
 _REMOTE = "Hugging Face documentation: trust_remote_code"
 _TEMPLATE = "CVE-2024-34359"
 _MODELING = "import os\nos.system('id')\nclass Model: pass\n"
+_LONG = re.compile(rb"L(\d+)L\n")  # an opcode that TorchScript's unpickler doesn't know
 _DAY = (2020, 1, 1, 0, 0, 0)
 
 
@@ -40,6 +42,11 @@ def _folder(
     return written(name, technique, "model", build, static, known=known, unexamined=unexamined)
 
 
+def _short(found: re.Match[bytes]) -> bytes:
+    """BININT1."""
+    return b"K" + bytes([int(found[1])])
+
+
 def _script(path: Path) -> None:
     """A TorchScript archive whose code is beside its attributes."""
     code = """class Net(Module):
@@ -58,7 +65,7 @@ def _script(path: Path) -> None:
     weight = tensor("0", (2, 3), (3, 1), 6)
     body = Opcodes(named("__torch__", "Net") + b")\x81" + literal({"weight": weight, "training": False}) + b"b")
     records = {
-        "data.pkl": stream(body, 2),
+        "data.pkl": _LONG.sub(_short, stream(body, 2)),
         "code/__torch__.py": code.encode(),
         "data/0": FLOATS,
         "constants.pkl": stream((), 2),

@@ -106,7 +106,7 @@ SAMPLES = (
         "fault_handler",
         "Python's own handler writes its threads' stacks after a while",
         "import faulthandler\nfaulthandler.dump_traceback_later(3600, file=2)",
-        "event.leftover load.leftover",
+        "event.leftover",
     ),
     source(
         "thread",
@@ -118,7 +118,7 @@ SAMPLES = (
         "daemon_thread",
         "a thread that never ends",
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
-        "event.leftover load.leftover",
+        "event.leftover",
     ),
     source(
         "daemon",

@@ -40,7 +40,7 @@ SAMPLES = (
     _reads("cgroup", "looks for a container's control group", "/proc/self/cgroup", "docker"),
     _reads("cgroup_1", "looks for PID 1's control group", "/proc/1/cgroup", "kubepods"),
     _reads("gvisor", "looks for gVisor in the kernel's version", "/proc/version", "gVisor"),
-    _reads("dmesg", "looks for gVisor in the kernel's words", "/dev/kmsg", "gVisor", "event.read.sandbox"),
+    _reads("dmesg", "looks for gVisor in the kernel's words", "/dev/kmsg", "gVisor"),
     _reads("seccomp_status", "looks for a filter of its calls", "/proc/self/status", "Seccomp:\t9"),
     _reads("tracer", "looks for a debugger", "/proc/self/status", "TracerPid:\t9"),
     _reads("mounts", "looks at the mounts", "/proc/self/mountinfo", "/dev/vda1"),
@@ -50,7 +50,9 @@ SAMPLES = (
     _reads("mac_address", "looks for a virtual machine's network card", "/sys/class/net/eth0/address", "08:00:27"),
     _reads("board", "looks for a virtual machine's board", "/sys/class/dmi/id/product_name", "VirtualBox"),
     _reads("hypervisor", "looks for a hypervisor's flag", "/proc/cpuinfo", "vmware", ""),
-    _reads("history", "looks for a user who works here", "/home/user/.bash_history", "kubectl apply -f prod"),
+    _reads(
+        "history", "looks for a user who works here", "/home/user/.bash_history", "kubectl apply -f prod", "event.decoy"
+    ),
     _reads("routes", "looks at the routes", "/proc/net/route", "eth9"),
     _reads("disk_make", "looks for a disk's make", "/sys/block/sda/device/vendor", "VBOX"),
     _reads("kernel_command", "looks at the kernel's command line", "/proc/cmdline", "BOOT_IMAGE=/vmlinuz-9"),
@@ -65,7 +67,7 @@ SAMPLES = (
         "process_count",
         "keeps still where few programs run",
         "sum(name.isdigit() for name in os.listdir('/proc')) > 300",
-        "event.read.sandbox",
+        "event.read.processes",
         setup="import os",
     ),
     only_if(
@@ -95,17 +97,10 @@ SAMPLES = (
         """,
     ),
     only_if(
-        "node_number",
-        "looks for a virtual machine's network card, by uuid.getnode",
-        "uuid.getnode() >> 24 == 0x080027",
-        "event.read.sandbox",
-        setup="import uuid",
-    ),
-    only_if(
         "empty_home",
         "keeps still in an empty home",
         "len(os.listdir(os.path.expanduser('~'))) > 3",
-        f"event.home.list {PROGRAM}",
+        f"event.home.root {PROGRAM}",
         setup="import os",
     ),
     only_if(
@@ -131,14 +126,14 @@ SAMPLES = (
         "trace_self",
         "asks to be traced, which fails where somebody does that already",
         f"import ctypes\nif ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0:\n{textwrap.indent(ACT, '    ')}",
-        "event.signal",
+        "event.trace.self",
         unexamined=("on another system",),
     ),
     source(
         "seccomp_asked",
         "asks for the filter of its calls",
         f"import ctypes\nif ctypes.CDLL(None).prctl(21, 0, 0, 0, 0) == 0:\n{textwrap.indent(ACT, '    ')}",
-        "event.tamper",
+        "event.watch.asked",
         unexamined=("on another system",),
     ),
     _tries(

@@ -37,6 +37,10 @@ def _module(kind: Opcodes, **more: object) -> Opcodes:
     return _made(kind, {**state, "in_features": 3, "out_features": 2, "bias": None, **more})
 
 
+def _with_weight(body: Opcodes) -> Opcodes:
+    return literal((body, tensor("0", (2, 3), (3, 1), 6)))
+
+
 def _hooked(table: str, hook: object) -> dict[str, object]:
     return {table: Opcodes(_ORDERED + literal(1) + literal(hook) + b"s")}
 
@@ -171,13 +175,13 @@ SAMPLES = (
     _zip(
         "class_patched",
         "BUILD on a class of torch: another forward for everybody",
-        Opcodes(_LINEAR + literal({"forward": _ABSENT_HOOK}) + b"b"),
+        _with_weight(Opcodes(_LINEAR + literal({"forward": _ABSENT_HOOK}) + b"b")),
         "oddity.patch reader.incomplete",
     ),
     _zip(
         "patched_torch",
         "a function of torch, changed by setattr",
-        call("builtins", "setattr", named("torch.nn.functional", "relu"), "__name__", "x"),
+        _with_weight(call("builtins", "setattr", named("torch.nn.functional", "relu"), "__name__", "x")),
         CALLED,
         known=_SLEEPY,
     ),

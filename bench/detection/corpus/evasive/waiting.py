@@ -101,7 +101,7 @@ SAMPLES = (
         "timer_hour",
         "a timer's thread waits longer than anyone watches",
         "import os, threading\ntimer = threading.Timer(3600, os.system, ('id',))\ntimer.daemon = True\ntimer.start()",
-        "event.leftover load.leftover",
+        "event.leftover",
     ),
     source(
         "scheduler",

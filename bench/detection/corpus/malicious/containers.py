@@ -1,0 +1,338 @@
+"""Where a payload may lie: formats, formats within formats, names that belie them, files that are two at once."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from bench.detection.build.containers import (
+    FLOAT_ARRAY,
+    PACKERS,
+    joblib_array,
+    legacy,
+    legacy_body,
+    objects,
+    tarred,
+    torch_tar,
+    zipped,
+)
+from bench.detection.build.zips import HOSTILE, SYSTEM, archive, torch_rows
+from bench.detection.sample import Part, Sample, rules
+from tests.malicious.pickles import literal, model, stream
+
+_PICKLE = stream(model(SYSTEM))
+_TEXT = b"cposix\nsystem\n(S'id'\ntR."  # protocol 0
+_QUIET = stream({"epoch": 3})
+_TORCH = archive(torch_rows(data=HOSTILE))
+_HONEST = archive(torch_rows())
+_FORMATS = "the formats' own documentation"
+_PICKLESCAN = "picklescan's advisories on files that it doesn't open"
+_NAMES = "picklescan's and modelscan's choice of files by their names"
+_POLYGLOT = "polyglot models: Trail of Bits, 2024"
+_SYSTEM = literal([SYSTEM])
+
+
+def _written(content: bytes | dict[str, bytes], path: Path) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+        return
+    path.mkdir(exist_ok=True)
+    for name, part in content.items():
+        (path / name).write_bytes(part)
+
+
+def _sample(
+    name: str,
+    technique: str,
+    source: str,
+    file: str,
+    content: bytes | dict[str, bytes],
+    static: str = "global.dangerous.called",
+    watched: str = "",
+) -> Sample:
+    def build(path: Path) -> None:
+        _written(content, path)
+
+    return Sample(name, Part.MALICIOUS, technique, source, file, build, rules(static), rules(watched))
+
+
+def _link(name: str, target: str) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = tarfile.SYMTYPE, target
+    return made
+
+
+def _deep(times: int) -> bytes:
+    content = _PICKLE
+    for _ in range(times):
+        content = PACKERS["gzip"](content)
+    return content
+
+
+def _tar_and_pickle() -> bytes:
+    """A pickle of protocol 0 whose bytes are a tar's header, too."""
+    block = bytearray(512)
+    block[: len(_TEXT)] = _TEXT
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + bytes(1024)
+
+
+_LEGACY = (
+    _sample(
+        "legacy_system_info",
+        "a payload in the pickle of the writer's machine",
+        _FORMATS,
+        "model.pt",
+        legacy(legacy_body(), system=model(SYSTEM)),
+    ),
+    _sample(
+        "legacy_keys",
+        "a payload among the storages' keys",
+        _FORMATS,
+        "model.pt",
+        legacy(legacy_body(), keys=["0", SYSTEM]),
+    ),
+    _sample(
+        "legacy_second",
+        "a payload in the second model of the file, which a second torch.load gives",
+        _FORMATS,
+        "model.pt",
+        legacy(legacy_body()) + legacy(legacy_body(hook=SYSTEM)),
+    ),
+    _sample(
+        "legacy_trailing", "a pickle behind the last storage", _FORMATS, "model.pt", legacy(legacy_body()) + _PICKLE
+    ),
+    _sample(
+        "legacy_and_zip",
+        "an old PyTorch file to who reads from the front, a new one from the back",
+        _POLYGLOT,
+        "model.pt",
+        legacy(legacy_body(hook=SYSTEM)) + _HONEST,
+    ),
+)
+_TAR = (
+    _sample(
+        "torch_tar_object",
+        "PyTorch's archive before 0.1.10, the payload in its object",
+        _FORMATS,
+        "model.pt",
+        torch_tar(pickled={"hook": SYSTEM}),
+    ),
+    _sample(
+        "torch_tar_extra",
+        "a member that PyTorch didn't write",
+        _FORMATS,
+        "model.pt",
+        torch_tar(more={"more.pkl": _PICKLE}),
+    ),
+    _sample(
+        "torch_tar_front",
+        "a payload in place of the number of storages",
+        _FORMATS,
+        "model.pt",
+        torch_tar(storages=stream(SYSTEM, 2)),
+    ),
+    _sample(
+        "torch_tar_trailing",
+        "a pickle behind the object",
+        _FORMATS,
+        "model.pt",
+        torch_tar(more={"pickle": stream({"epoch": 3}, 2) + _PICKLE}),
+    ),
+    _sample("tar_member", "a pickle in a tar", _PICKLESCAN, "model.tar", tarred({"weights/model.pkl": _PICKLE})),
+    _sample(
+        "tar_leads_out",
+        "a tar that unpacks into the home",
+        "CVE-2007-4559",
+        "model.tar",
+        tarred({"../.bashrc": b"id\n", "model.pkl": _PICKLE}),
+    ),
+    _sample(
+        "tar_link_out",
+        "a link out of the folder that a tar is unpacked to",
+        "CVE-2025-4517",
+        "model.tar",
+        tarred({"model.pkl": _PICKLE}, _link("logs", "../../.ssh")),
+    ),
+    _sample(
+        "tar_twice",
+        "two members of one name",
+        _FORMATS,
+        "model.tar",
+        tarred({"model.pkl": _QUIET})[:1024] + tarred({"model.pkl": _PICKLE}),
+    ),
+    _sample(
+        "tar_behind",
+        "a tar behind the end of a tar, which some programs read",
+        _FORMATS,
+        "model.tar",
+        tarred({"model.pkl": _QUIET}) + tarred({"more.pkl": _PICKLE}),
+    ),
+    _sample("tar_and_pickle", "a tar to torch, a pickle to pickle.load", _POLYGLOT, "model.pt", _tar_and_pickle()),
+)
+_ARRAYS = (
+    _sample("npy_objects", "an array of objects", _FORMATS, "weights.npy", objects(SYSTEM)),
+    _sample(
+        "npy_second",
+        "an array of objects behind an honest one, which a second numpy.load gives",
+        _FORMATS,
+        "weights.npy",
+        FLOAT_ARRAY + objects(SYSTEM),
+    ),
+    _sample("npy_trailing", "a pickle behind an array", _FORMATS, "weights.npy", FLOAT_ARRAY + _PICKLE),
+    _sample(
+        "npz_objects",
+        "an array of objects in an archive of arrays",
+        _FORMATS,
+        "weights.npz",
+        zipped({"weight.npy": FLOAT_ARRAY, "notes.npy": objects(SYSTEM)}),
+    ),
+    _sample(
+        "npz_named_otherwise",
+        "an array of objects under another name than .npy",
+        _FORMATS,
+        "weights.npz",
+        zipped({"weight.npy": FLOAT_ARRAY, "notes.txt": objects(SYSTEM)}),
+    ),
+    _sample("joblib_object", "a joblib file", _FORMATS, "model.joblib", stream([joblib_array(b"\1\2\3"), SYSTEM])),
+    _sample(
+        "joblib_second",
+        "a payload in joblib's second object",
+        _FORMATS,
+        "model.joblib",
+        stream([joblib_array(b"\1\2\3")]) + _PICKLE,
+    ),
+    _sample(
+        "joblib_opcodes",
+        "an array to joblib, a payload to pickle.load",
+        _POLYGLOT,
+        "model.joblib",
+        stream([joblib_array(SYSTEM + b"0(")]),
+    ),
+)
+_PACKED = tuple(
+    _sample(f"packed_{name}", f"a pickle, compressed by {name}", _PICKLESCAN, "model.pkl.z", pack(_PICKLE))
+    for name, pack in PACKERS.items()
+)
+_NESTED = (
+    _sample(
+        "packed_trailing",
+        "a compressed pickle, and one behind it that isn't",
+        _PICKLESCAN,
+        "model.pkl.gz",
+        PACKERS["gzip"](_QUIET) + _PICKLE,
+    ),
+    _sample(
+        "packed_second",
+        "two gzip streams that are one content, with the payload in the second",
+        _PICKLESCAN,
+        "model.pkl.gz",
+        PACKERS["gzip"](_PICKLE[:40]) + PACKERS["gzip"](_PICKLE[40:]),
+    ),
+    _sample(
+        "zip_in_tar_in_gzip",
+        "a pickle in a zip in a tar in gzip",
+        _PICKLESCAN,
+        "model.tar.gz",
+        PACKERS["gzip"](tarred({"a/b.zip": zipped({"c/model.pkl": _PICKLE})})),
+    ),
+    _sample("torch_in_zip", "a PyTorch archive in a zip", _PICKLESCAN, "models.zip", zipped({"a/model.pt": _TORCH})),
+    _sample("too_deep", "gzip in gzip, thirty deep", _PICKLESCAN, "model.pkl.gz", _deep(30)),
+    _sample(
+        "seven_zip",
+        "a 7z archive in a zip",
+        "nullifAI: 7z-compressed models on Hugging Face, 2025",
+        "model.zip",
+        zipped({"model.7z": b"7z\xbc\xaf\x27\x1c" + bytes(58)}),
+    ),
+    _sample(
+        "seven_zip_as_pt",
+        "a 7z archive that is called a model",
+        "nullifAI: 7z-compressed models on Hugging Face, 2025",
+        "model.pt",
+        b"7z\xbc\xaf\x27\x1c" + bytes(58),
+    ),
+    _sample("rar", "a RAR archive that is called a model", _PICKLESCAN, "model.bin", b"Rar!\x1a\x07\1\0" + bytes(56)),
+    _sample(
+        "pickle_and_zip",
+        "a pickle from the front, an archive of pickles from the back",
+        _POLYGLOT,
+        "model.bin",
+        _QUIET + zipped({"model.pkl": _PICKLE}),
+    ),
+    _sample(
+        "image_and_zip",
+        "an image from the front, a PyTorch archive from the back",
+        _POLYGLOT,
+        "model.png",
+        b"\x89PNG\r\n\x1a\n" + bytes(64) + _TORCH,
+    ),
+    _sample(
+        "array_and_zip",
+        "numpy's array from the front, a PyTorch archive from the back",
+        _POLYGLOT,
+        "model.npy",
+        FLOAT_ARRAY + _TORCH,
+    ),
+    _sample(
+        "safetensors_and_zip",
+        "safetensors from the front, a PyTorch archive from the back",
+        _POLYGLOT,
+        "model.safetensors",
+        (16).to_bytes(8, "little") + b"{" + b" " * 14 + b"}" + _TORCH,
+    ),
+)
+_DISGUISED = tuple(
+    _sample(f"disguised_{file.rpartition('.')[2]}", f"a payload that is called {file}", _NAMES, file, content)
+    for file, content in (
+        ("model.safetensors", _PICKLE),
+        ("config.json", _TEXT),
+        ("README.md", _PICKLE),
+        ("vocabulary.txt", _PICKLE),
+        ("model.h5", _TORCH),
+        ("model.onnx", _PICKLE),
+        ("model.gguf", _TORCH),
+        ("weights.npy", _PICKLE),
+        ("weights.npz", PACKERS["zlib"](_PICKLE)),
+        ("preview.png", legacy(legacy_body(hook=SYSTEM))),
+        ("model.msgpack", stream([joblib_array(b"\1\2\3"), SYSTEM])),
+    )
+)
+_NAMED = (
+    _sample("unusual_name", "a payload under a name that no scanner looks at", _NAMES, "weights.v2-final", _PICKLE),
+    _sample("no_extension", "a payload under a name without an extension", _NAMES, "pytorch_model", _TORCH),
+    _sample(
+        "disguised_in_zip",
+        "a payload that is called tokenizer.json, in a zip",
+        _NAMES,
+        "model.zip",
+        zipped({"model.pt": _HONEST, "tokenizer.json": _PICKLE}),
+    ),
+    _sample(
+        "disguised_in_folder",
+        "a payload that is called tokenizer.json, beside a model",
+        _NAMES,
+        "model",
+        {"pytorch_model.bin": _HONEST, "tokenizer.json": _PICKLE},
+    ),
+)
+_OTHERS = (
+    _sample("pdparams", "PaddlePaddle's parameters", _FORMATS, "model.pdparams", _PICKLE),
+    _sample(
+        "folder_second_shard",
+        "the payload in the second shard",
+        _FORMATS,
+        "model",
+        {"pytorch_model-00001-of-00002.bin": _HONEST, "pytorch_model-00002-of-00002.bin": _TORCH},
+    ),
+    _sample(
+        "folder_optimizer",
+        "a payload in the optimizer's state beside honest weights",
+        _FORMATS,
+        "checkpoint",
+        {"pytorch_model.bin": _HONEST, "optimizer.pt": _TORCH},
+    ),
+)
+
+SAMPLES = _LEGACY + _TAR + _ARRAYS + _PACKED + _NESTED + _DISGUISED + _NAMED + _OTHERS  # fmt: skip

@@ -1,0 +1,161 @@
+"""The strings and bytes that the streams of a file hold, and what is told of them: all of it bounded.
+
+They wait for the end of their stream: only then it is known which of them something was called with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import wire
+
+from guest.readers.inert import Bag, Bytes, Call, Text
+
+String = str | Bytes | Text
+
+HEAD = 512  # bytes of what may be an array's
+_TEXT = 4 << 20  # bytes of strings of one file
+_DECODED = 1 << 20  # bytes that come out of them
+_STEPS = 4000  # outcomes that are looked at
+_OF_A_KIND = 32  # rows
+_GIVEN = 2000  # arguments that are remembered
+
+
+@dataclass
+class Budget:
+    """What is left of it for one file."""
+
+    text: int = _TEXT
+    decoded: int = _DECODED
+    steps: int = _STEPS
+
+    def takes(self, inner: bytes) -> bool:
+        """Whether that may be looked at, too; it is taken."""
+        self.steps -= 1
+        self.decoded -= len(inner)
+        return self.steps >= 0 and self.decoded >= 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a string stands, and whether it is handed to something that is called."""
+
+    format: str
+    record: str
+    offset: int
+    file: int
+    used: bool = False
+
+
+@dataclass
+class Texts:
+    """What the strings of a file tell; those of a pickle in a string by how that was come by, and where it stands."""
+
+    budget: Budget = field(default_factory=Budget)
+    how: tuple[str, ...] = ()
+    place: Place | None = None
+    _rows: dict[tuple[str, ...], wire.Text] = field(default_factory=dict)
+    _count: dict[tuple[str, bool, bool], int] = field(default_factory=dict)
+
+    def within(self, how: tuple[str, ...], place: Place) -> Texts:
+        """The same, for the strings of a pickle that lies in one of them."""
+        return replace(self, how=how, place=place)
+
+    def rows(self) -> list[wire.Text]:
+        return list(self._rows.values())
+
+    def tell(self, kind: str, shown: str, how: tuple[str, ...], place: Place, names: tuple[str, ...] = ()) -> None:
+        """One row, unless there are many like it."""
+        way = " > ".join(how)
+        key = (kind, way, shown, place.record, str(place.file))
+        before = self._rows.get(key)
+        if before is not None:
+            self._rows[key] = replace(before, used=before.used or place.used)
+            return
+        # What is encoded or handed on is counted by itself: plain ones don't crowd it out.
+        sort = (kind, bool(how), place.used)
+        self._count[sort] = self._count.get(sort, 0) + 1
+        if self._count[sort] > _OF_A_KIND:
+            return
+        self._rows[key] = wire.Text(
+            format=place.format[:64],
+            kind=kind,
+            how=way[:64],
+            text=shown[: wire.MAX_TOLD],
+            names=names,
+            used=place.used,
+            record=place.record,
+            offset=min(max(place.offset, 0), wire.MAX_SIZE),
+            file=place.file,
+        )
+
+
+class Met:
+    """The strings of one stream."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._budget = texts.budget
+        self._strings: list[tuple[int, str]] = []
+        self._others: list[tuple[int, Bytes | Text]] = []
+        self._given: set[object] = set()
+
+    def string(self, offset: int, value: str) -> None:
+        """One that the stream pushes."""
+        self._budget.text -= len(value)
+        if self._budget.text >= 0:
+            self._strings.append((offset, value))
+
+    def other(self, offset: int, value: Bytes | Text) -> None:
+        """Bytes, or a long text: of those no more is read than their beginning is worth."""
+        self._budget.text -= min(value.source.length, HEAD)
+        if self._budget.text >= 0:
+            self._others.append((offset, value))
+
+    def given(self, arguments: object) -> None:
+        """Something is called with them."""
+        todo, seen = [arguments], 0
+        while todo and seen < HEAD and len(self._given) < _GIVEN:
+            value, seen = todo.pop(), seen + 1
+            if isinstance(value, String):
+                self._given.add(_key(value))
+            else:
+                todo.extend(_parts(value))
+
+    def ended(self) -> Ended:
+        """Those of the stream, which is over. The next one begins anew."""
+        ended = Ended(self._strings, self._others, self._given)
+        self._strings, self._others, self._given = [], [], set()
+        return ended
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The strings of a stream that is over, each with its offset."""
+
+    strings: list[tuple[int, str]]
+    others: list[tuple[int, Bytes | Text]]
+    given: set[object]
+
+    def is_used(self, value: String) -> bool:
+        return _key(value) in self.given
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()][:HEAD]
+    if isinstance(value, list | tuple):
+        return list(value[:HEAD])
+    if isinstance(value, Bag):
+        return value.items[:HEAD]
+    if isinstance(value, Call):  # what a call gave is handed on: join, decode, decompress
+        return [value.args, value.kwargs]
+    return []
+
+
+def _key(value: String) -> object:
+    """The same for a text and for the bytes that are made of it, as protocols below 3 write them."""
+    if isinstance(value, str):
+        return value
+    small = value.small if isinstance(value, Bytes) else None
+    return small.decode("latin-1") if small is not None else tuple(value.source.origin)

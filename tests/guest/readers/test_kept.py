@@ -1,0 +1,86 @@
+"""What objects keep to be called when they are used: each hook and each replaced method is told by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from guest.readers import kept
+
+from tests.guest.readers.reading_results import read_file
+from tests.malicious.pickles import Opcodes, call, literal, named, stream
+
+_DICT = call("collections", "OrderedDict")
+_HOOK = named("acme", "hook")
+_BOUND = call("functools", "partial", _HOOK, 1)
+_PARTS = {"_parameters": _DICT, "_buffers": _DICT, "_modules": _DICT}
+
+
+def _made(name: str, state: object) -> Opcodes:
+    return Opcodes(named("acme", name) + b")\x81" + literal(state) + b"b")
+
+
+def _table(*hooks: object) -> Opcodes:
+    return Opcodes(_DICT + b"".join(literal(at) + literal(hook) + b"s" for at, hook in enumerate(hooks)))
+
+
+def _hook(told: str) -> tuple[str, str]:
+    return kept.HOOK, told
+
+
+def _method(told: str) -> tuple[str, str]:
+    return kept.METHOD, told
+
+
+def _kept(body: object, tmp_path: Path) -> list[tuple[str, str]]:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(stream(body))
+    return [(row.id, row.detail) for row in read_file(path)["ODDITY"] if row.id.startswith("kept.")]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (_made("Net", {"_forward_hooks": _table(_HOOK)}), _hook("acme.hook in _forward_hooks of acme.Net")),
+        (_made("Net", {"_load_hooks": _table((_HOOK, True))}), _hook("acme.hook in _load_hooks of acme.Net")),
+        (_made("Net", {"_backward_hooks": [_made("Hook", {})]}), _hook("acme.Hook in _backward_hooks of acme.Net")),
+        (_made("Net", (None, {"_forward_hooks": _table(_HOOK)})), _hook("acme.hook in _forward_hooks of acme.Net")),
+        (
+            call("torch._utils", "_rebuild_parameter", None, True, _table(_HOOK)),
+            _hook("acme.hook in _backward_hooks of torch._utils._rebuild_parameter"),
+        ),
+        (_made("Net", {"forward": _HOOK}), _method("acme.hook in the place of forward of acme.Net")),
+        (_made("Net", {"forward": _BOUND}), _method("functools.partial in the place of forward of acme.Net")),
+        (_made("Net", _PARTS | {"train": _HOOK}), _method("acme.hook in the place of train of acme.Net")),
+        (
+            Opcodes(_DICT + literal({"items": _HOOK}) + b"b"),
+            _method("acme.hook in the place of items of collections.OrderedDict"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_waits_to_be_called_is_told(body: object, found: tuple[str, str], tmp_path: Path) -> None:
+    assert _kept(body, tmp_path) == [found]
+
+
+def test_a_table_that_is_filled_after_the_object_got_it_is_told(tmp_path: Path) -> None:
+    table = Opcodes(_DICT + b"q\x07")
+    late = Opcodes(b"h\x07" + literal(1) + literal(_HOOK) + b"s0")
+    net = _made("Net", {"_forward_hooks": table})
+    assert _kept(Opcodes(net + late), tmp_path) == [_hook("acme.hook in _forward_hooks of acme.Net")]
+
+
+def test_the_same_in_many_objects_is_told_once(tmp_path: Path) -> None:
+    assert len(_kept([_made("Net", {"_forward_hooks": _table(_HOOK)})] * 50, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _made("Net", {"_forward_hooks": _DICT, "activation": named("torch.nn.functional", "relu")}),
+        _made("Options", {"train": _HOOK, "to": "cuda", "forward": True}),
+        _made("Net", {"forward": named("acme", "Forward")}),
+        Opcodes(_DICT + literal({"_metadata": _DICT}) + b"b"),
+    ],
+)
+def test_what_honest_objects_hold_is_not(body: object, tmp_path: Path) -> None:
+    assert _kept(body, tmp_path) == []
