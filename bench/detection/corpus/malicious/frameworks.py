@@ -275,19 +275,15 @@ _ROWS = (
 )
 
 _CAUGHT = (
-    (
-        "global.dangerous.called global.unknown.surveyed",
-        "",
-        "spawn_processes data_pipes collate graph_dispatch mpmath_timing",
-    ),
-    ("global.applier.called global.unknown.applied", "", "checkpoint_call vmapped numpy_vectorize numpy_function"),
-    ("global.constructor.walks global.unknown.surveyed", "", "weak_values"),
+    ("global.applier.called", "", "checkpoint_call vmapped numpy_vectorize numpy_function"),
+    ("global.constructor.walks", "", "weak_values"),
     ("global.dangerous.called oddity.behind", "", "torch_stream"),
     ("global.dangerous.named oddity.spliced", "", "finalized_pipe"),
     ("global.dangerous.passed", "", "wrapper_type"),
     ("global.dangerous.passed global.result.called reader.incomplete", "", "type_of_bound"),
     ("global.dangerous.passed reader.incomplete", "", "tensor_hooks"),
-    ("global.type.filled global.unknown.surveyed oddity.order oddity.shadow", "", "parametrized"),
+    ("global.type.called", "", "collate"),
+    ("global.type.filled oddity.order oddity.shadow", "", "parametrized"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)

@@ -173,10 +173,9 @@ _SPELLINGS: tuple[tuple[str, str, Opcodes], ...] = (
 
 _CAUGHT = (
     (
-        "global.dangerous.called global.unknown.surveyed",
-        "",
-        """exit_handler signal_handler timer finalizer_of trace_hook audit_hook codec codec_error
-spelled_raw_thread""",
+        "global.dangerous.called",
+        "event.fork event.program",
+        "timeit timeit_repeat c_profile profile trace pdb bdb doctest",
     ),
     ("global.applier.called global.dangerous.passed", "", "spelled_old_apply"),
 )

@@ -133,23 +133,46 @@ _CONTAINERS = (
 )
 
 _CAUGHT = (
-    ("global.dangerous.called reader.incomplete", "", "payload_then_broken no_stop as_a_pid"),
-    ("global.type.filled global.unknown.surveyed oddity.order", "", "appended shadowed_method"),
-    ("global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete", "", "map"),
-    ("global.applier.called global.unknown.applied oddity.spliced", "", "weak_callback"),
-    ("global.constructor.walks global.dangerous.called global.dangerous.named reader.incomplete", "", "data_loader"),
-    ("global.dangerous.called global.inside.named", "", "code_object"),
-    ("global.dangerous.called global.unknown.called", "", "legacy_reduce"),
-    ("global.dangerous.called oddity.spliced", "", "no_result"),
+    (
+        "global.dangerous.called",
+        "event.fork event.program",
+        """os_system instance_opcode object_opcode nested_pickle dotted_name memo_shuffle torch_zip torch_legacy
+shell_pipe base64_shell bash_tcp popen protocol_0 protocol_1 protocol_2 protocol_3 protocol_4
+protocol_5 source_protocol_0 source_protocol_2 source_protocol_4 text_opcodes old_instance
+second_pickle in_a_key within_bin within_joblib within_joblib-zlib within_npy within_npz within_gzip
+within_bzip2 within_xz within_tar within_zip checkpoint_source""",
+    ),
+    (
+        "global.dangerous.called reader.incomplete",
+        "event.fork event.program load.failed",
+        "payload_then_broken no_stop as_a_pid",
+    ),
+    (
+        "global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "map",
+    ),
+    ("global.applier.called oddity.spliced", "", "weak_callback"),
+    ("global.constructor.walks global.dangerous.named global.type.called reader.incomplete", "", "data_loader"),
+    ("global.dangerous.called", "event.fork event.program load.failed", "as_a_state"),
+    ("global.dangerous.called global.function.called", "", "legacy_reduce"),
+    ("global.dangerous.called global.inside.named", "event.fork event.program", "code_object"),
+    ("global.dangerous.called oddity.spliced", "event.fork event.program", "no_result"),
     ("global.dangerous.passed global.rebuilder.odd", "", "reconstructor"),
-    ("global.dangerous.passed global.resolver.called global.resolver.machinery", "", "getattr_chain"),
-    ("global.dangerous.passed global.result.called", "", "partial"),
+    (
+        "global.dangerous.passed global.resolver.called global.resolver.machinery",
+        "event.fork event.program",
+        "getattr_chain",
+    ),
+    ("global.dangerous.passed global.result.called", "event.fork event.program", "partial"),
     ("global.dangerous.passed oddity.shadow", "", "carried_exec"),
-    ("global.rebuilder.odd global.unknown.surveyed", "", "generator_constructor"),
+    ("global.function.called", "", "print_only"),
+    ("global.rebuilder.odd", "", "generator_constructor"),
     ("global.resolver.called", "", "ufunc_import"),
-    ("global.type.called global.unknown.surveyed", "", "initialiser"),
-    ("global.unknown.called", "", "print_only"),
-    ("global.unknown.called global.unknown.surveyed", "", "numpy_applier"),
+    ("global.type.called", "", "initialiser"),
+    ("global.type.filled global.unknown.surveyed oddity.order", "", "appended"),
+    ("global.type.filled oddity.order", "", "shadowed_method"),
+    ("global.unknown.called", "", "numpy_applier"),
     ("global.unknown.surveyed oddity.shadow oddity.spliced", "", "shadowed_finalizer"),
     ("oddity.patch reader.incomplete", "", "class_patch"),
 )

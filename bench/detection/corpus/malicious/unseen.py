@@ -222,11 +222,11 @@ _CAUGHT = (
     ("global.constructor.walks oddity.method", "load.failed", "asked_keys"),
     ("global.constructor.walks reader.incomplete", "load.failed", "asked_detach"),
     ("global.dangerous.named", "", "loaded_by_name"),
-    ("global.dangerous.named global.type.called", "", "enum_initialiser"),
+    ("global.dangerous.named global.type.called", "event.write load.failed", "enum_initialiser"),
     ("global.dangerous.named oddity.order oddity.shadow", "event.write load.failed", "shadowed_opener"),
     ("global.resolver.machinery reader.incomplete", "", "tensor_setstate"),
     ("global.result.called", "", "alias_called"),
-    ("global.unknown.called oddity.spliced", "", "second_from_type"),
+    ("global.unknown.called oddity.spliced", "load.failed", "second_from_type"),
     ("oddity.method oddity.shadow", "", "shadowed_defaults"),
     ("oddity.order", "", "filled_later"),
 )
