@@ -49,12 +49,16 @@ def main():
 if __name__ == "__main__":
     main()
 '''
-_TRACEBACK = 'Traceback (most recent call last):\n  File "/home/user/train.py", line 3, in <module>\n    eval(line)\nNameError'
+_TRACEBACK = (
+    'Traceback (most recent call last):\n  File "/home/user/train.py", line 3, in <module>\n    eval(line)\nNameError'
+)
 _PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 _SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>eval(document.title)</script><path d="M0 0"/></svg>'
-_HTML = "<html><script src='https://cdn.acme.example/a.js'></script><body onload=\"eval('x')\">10.0.0.17:8080</body></html>"
+_HTML = (
+    "<html><script src='https://cdn.acme.example/a.js'></script><body onload=\"eval('x')\">10.0.0.17:8080</body></html>"
+)
 _TOKENS = ["import", "\u0120os", "os.system(", "eval(", "exec(", "subprocess.Popen(", "__import__", "http://", "https://www.",
            "#!/bin/bash", "rm -rf", "curl -s", "/etc/passwd", "~/.ssh/", "base64.b64decode(", "/bin/sh -c", "| sh"]  # fmt: skip
 _COMMANDS = ["find . -name '*.py' | xargs rm -rf", "ssh user@10.11.12.13 'sudo reboot'", "crontab -l", "wget -qO- https://acme.example/x.tar.gz | tar xz",
@@ -124,12 +128,17 @@ def _in_archive(value: Callable[[], Any]) -> Callable[[Path], object]:
 
 
 def _sample(name: str, file: str, build: Callable[[Path], object]) -> Sample:
-    return Sample(f"texts_{name}", Part.BENIGN, f"text that runs nothing: {name.replace('_', ' ')}", _SOURCE, file, build)
+    return Sample(
+        f"texts_{name}", Part.BENIGN, f"text that runs nothing: {name.replace('_', ' ')}", _SOURCE, file, build
+    )
 
 
 _ARCHIVED = ("vocabulary", "readme", "commands", "arguments", "notebook")
 SAMPLES = (
     *(_sample(name, "model.pkl", _build(value, 4)) for name, value in _VALUES.items()),
     *(_sample(f"{name}_archive", "model.pt", _in_archive(_VALUES[name])) for name in _ARCHIVED),
-    *(_sample(f"{name}_old", "model.pkl", _build(_VALUES[name], 2)) for name in ("pictures", "random_bytes", "masks", "nested")),
+    *(
+        _sample(f"{name}_old", "model.pkl", _build(_VALUES[name], 2))
+        for name in ("pictures", "random_bytes", "masks", "nested")
+    ),
 )
