@@ -33,6 +33,15 @@ _saved("npy_scalar", np.array(7, dtype=np.int64))
 _saved("npy_empty", np.zeros((0, 3), dtype=np.float64))
 
 
+@FAMILY.layout("npy_several")
+def several(path: Path) -> Expected:
+    """numpy.save called twice on one file, the second time with objects."""
+    with path.open("wb") as file:
+        np.save(file, _grid())
+        np.save(file, np.array([_grid()[0], "name"], dtype=object), allow_pickle=True)
+    return named({"0": _grid(), "1.0": _grid()[0]})
+
+
 @FAMILY.layout("npy_version_2")
 def version_2(path: Path) -> Expected:
     with path.open("wb") as file:

@@ -140,13 +140,19 @@ def reader(name: str) -> Callable[[Source, Session, NestedLoad], object]:
     """Reads what a file of this format holds."""
 
     def read(source: Source, session: Session, nested: NestedLoad) -> object:
-        return nested.content(inflate(source, CODECS[name], session))
+        def behind(at: int) -> None:
+            nested.member(source.part(at, source.length - at), "behind it")
+
+        return nested.content(inflate(source, CODECS[name], session, behind))
 
     return read
 
 
-def inflate(source: Source, codec: Codec, session: Session) -> Memory:
-    """All of the content. Raises UnreadableError; BoundError for what would be more than the bounds allow."""
+def inflate(source: Source, codec: Codec, session: Session, behind: Callable[[int], None] = lambda _: None) -> Memory:
+    """All of the content. Raises UnreadableError; BoundError for what would be more than the bounds allow.
+
+    `behind` is told where bytes begin that belong to no compressed data.
+    """
     made = bytearray()
     at = 0
     while True:
@@ -159,6 +165,7 @@ def inflate(source: Source, codec: Codec, session: Session) -> Memory:
     if at < source.length and not padding.note(source, ended, codec.name, session):
         detail = f"{source.length - ended} bytes behind the compressed data"
         session.oddity(codec.name, "compressed.trailing", detail, offset=ended)
+        behind(ended)
     return Memory(memoryview(made), source.origin)
 
 

@@ -12,7 +12,9 @@ MOST = 1 << 20  # bytes; tapes pad to less
 def is_padding(source: Source, at: int) -> bool:
     """Whether from here on there is nothing else. More than anyone writes is not looked through."""
     left = source.length - at
-    return left <= MOST and not source.at(at, left).strip(_PADDING)
+    if left > MOST or source.at(at, 1) not in _PADDING:  # one byte first: this is asked behind each of many
+        return False
+    return not source.at(at, left).strip(_PADDING)
 
 
 def note(source: Source, at: int, form: str, session: Session, record: str = "") -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from guest.readers import members, torch_beside, zip_directory
 from guest.readers.constructors import KnownConstructors
@@ -30,6 +31,7 @@ FAMILY = "zip"
 
 
 _MOST_LEFT = 1 << 20  # bytes of what macOS leaves beside a file
+_LEFT = 10_000  # of these that are looked at
 
 
 class TorchZip:
@@ -73,12 +75,12 @@ class TorchZip:
 
     def leftovers(self) -> frozenset[Entry]:
         """What whoever packed an archive by hand leaves in it: folders as such, and what macOS packs beside files."""
-        small = (entry for entry in self.entries if entry.size < _MOST_LEFT)
-        return frozenset(entry for entry in small if torch_beside.is_folder(entry) or self._is_of_macos(entry))
+        folders = [entry for entry in self.entries if torch_beside.is_folder(entry)]
+        hidden = (entry for entry in self.entries if entry.name.rpartition("/")[2].startswith("."))
+        small = (entry for entry in islice(hidden, _LEFT) if entry.size < _MOST_LEFT)
+        return frozenset([*folders, *filter(self._is_of_macos, small)])
 
     def _is_of_macos(self, entry: Entry) -> bool:
-        if not entry.name.rpartition("/")[2].startswith("."):
-            return False
         try:
             return torch_beside.is_of_macos(zip_directory.content(self._source, entry, self._session, NAME))
         except UnreadableError:

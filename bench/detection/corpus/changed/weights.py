@@ -28,7 +28,6 @@ from tests.malicious.pickles import Opcodes, call, called, literal, named, run, 
 
 _SLEEPY = "Sleepy Pickle: Trail of Bits, 2024"
 _OPEN = "what a pickle may call"
-_NUMPY = "import gc, numpy\nfor thing in gc.get_objects():\n    if type(thing) is dict and 'weight' in thing:\n        "
 
 
 def _sample(
@@ -62,6 +61,12 @@ class _Held:
         return self._held.write(content)
 
 
+# In the memo alone: it dies with the unpickler, when the model is whole.
+_FINALIZED = call(
+    "builtins", "eval",
+    "type('Late', (), {'__del__': lambda self: [thing.zero_() for thing in __import__('gc').get_objects()"
+    " if type(thing).__name__ == 'Tensor' and tuple(thing.shape) == (2, 3)]})()",
+)  # fmt: skip
 _KIND = call(
     "builtins", "eval",
     "type('Weights', (dict,), {'__setitem__': lambda self, key, value: dict.__setitem__(self, key, value * 0)})",
@@ -78,76 +83,76 @@ _IN_PLACE = (
     _sample(
         "in_place_by_source",
         "Python that overwrites the tensors it finds",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(source("for thing in weights():\n    thing.zero_()")),
     ),
     _sample(
         "in_place_by_method",
         "a tensor's own method, called by its name",
-        "",
-        "",
+        "global.unknown.called",
+        "weights.differ",
         _zip(method("torch", "Tensor.zero_", get(WEIGHT))),
     ),
     _sample(
         "in_place_by_view",
         "through another tensor of the same storage",
-        "",
-        "",
+        "global.unknown.called",
+        "weights.differ",
         _zip(method("torch", "Tensor.fill_", method("torch", "Tensor.view", get(WEIGHT), -1), 1)),
     ),
     _sample(
         "in_place_by_operator",
         "an array, by the operator *=",
-        "",
-        "",
+        "global.function.called",
+        "weights.differ",
         partial(arrays, payload=called(named("_operator", "imul"), get(WEIGHT), 0)),
         "model.pkl",
     ),
     _sample(
         "in_place_by_array",
         "an array's own method",
-        "",
-        "",
+        "global.unknown.called",
+        "weights.differ",
         partial(arrays, payload=method("numpy", "ndarray.fill", get(WEIGHT), 0)),
         "model.pkl",
     ),
     _sample(
         "in_place_joblib",
         "an array of joblib's",
-        "",
-        "",
-        partial(by_joblib, payload=method("numpy", "ndarray.sort", get(WEIGHT), 0)),
+        "global.unknown.called",
+        "weights.differ",
+        partial(by_joblib, payload=method("numpy", "ndarray.fill", get(WEIGHT), 0)),
         "model.joblib",
     ),
     _sample(
         "in_place_tar",
         "PyTorch's archive before 0.1.10",
-        "",
-        "",
-        partial(torch_archive_of_tar, payload=method("torch", "Tensor.zero_", get(WEIGHT))),
+        "global.dangerous.called",
+        "weights.differ",
+        partial(torch_archive_of_tar, payload=source("for thing in weights():\n    thing.zero_()")),
     ),
 )
 _STORAGE = (
     _sample(
         "storage_set",
         "a tensor takes another one's storage",
-        "",
-        "",
+        "global.unknown.called",
+        "weights.differ",
         _zip(method("torch", "Tensor.set_", get(WEIGHT), get(OTHER))),
     ),
     _sample(
         "storage_data",
         "Python gives a tensor other data",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(source("for thing in weights():\n    thing.data = torch.ones(2, 3)")),
     ),
     _sample(
         "storage_legacy",
         "PyTorch's old format, whose storages are filled last",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         partial(torch_legacy, payload=source("for thing in weights():\n    thing.data = torch.ones(2, 3)")),
     ),
 )
@@ -155,32 +160,37 @@ _SWAPPED = (
     _sample(
         "swapped_by_operator",
         "the dictionary's item is set again, by a function",
-        "",
-        "",
+        "global.resolver.called",
+        "weights.differ",
         _zip(called(named("_operator", "setitem"), get(DICT), "weight", get(OTHER))),
     ),
     _sample(
         "swapped_by_update",
         "the dictionary's own method",
-        "",
-        "",
+        "global.unknown.called",
+        "weights.differ",
         _zip(method("builtins", "dict.update", get(DICT), {"weight": get(OTHER), "other": get(WEIGHT)})),
     ),
     _sample(
         "swapped_by_source",
-        "Python exchanges two arrays",
-        "",
-        "",
-        partial(arrays, payload=run(_NUMPY + "thing['weight'] = numpy.zeros((2, 3), numpy.float32)")),
-        "model.pkl",
+        "Python puts another tensor in its place",
+        "global.dangerous.called",
+        "weights.differ",
+        _zip(
+            source("""
+            for thing in gc.get_objects():
+                if type(thing) is dict and "weight" in thing and type(thing["weight"]) is torch.Tensor:
+                    thing["weight"] = thing["weight"] + 1
+        """)
+        ),
     ),
 )
 _LATER = (
     _sample(
         "later_by_thread",
         "a thread, half a second after the load",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(
             source("""
                 import threading, time
@@ -193,24 +203,17 @@ _LATER = (
         ),
     ),
     _sample(
-        "later_by_collection",
-        "the next collection of garbage",
-        "",
-        "",
-        _zip(
-            source("""
-                def change(phase, told):
-                    for thing in weights():
-                        thing.zero_()
-                gc.callbacks.append(change)
-            """)
-        ),
+        "later_by_finalizer",
+        "a finalizer, when the unpickler's memo goes",
+        "global.dangerous.called oddity.spliced",
+        "weights.differ",
+        _zip(Opcodes(kept(_FINALIZED, 9) + b"0N")),
     ),
     _sample(
         "later_by_profile",
         "when torch.load returns",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(
             source("""
                 def profile(frame, event, told):
@@ -226,8 +229,8 @@ _REBUILT = (
     _sample(
         "rebuilt_patched",
         "the function that rebuilds tensors is another one before any is",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(
             run("""
                 import torch
@@ -240,8 +243,8 @@ _REBUILT = (
     _sample(
         "rebuilt_set",
         "the same by setattr",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(
             called(
                 named("builtins", "setattr"),
@@ -255,43 +258,59 @@ _REBUILT = (
     _sample(
         "rebuilt_carried",
         "a PyTorch archive in a pickle's bytes changes itself",
-        "",
-        "",
+        "global.unknown.called",
+        "weights.differ",
         lambda path: (
             path.write_bytes(stream({"model": call("torch.storage", "_load_from_bytes", _carried())}, 4)) and None
         ),
         "model.pkl",
     ),
     _sample(
-        "rebuilt_by_class", "a class of the file's own changes what is put into it", "", "", _subclass, "model.pkl"
+        "rebuilt_by_class",
+        "a class of the file's own changes what is put into it",
+        "global.dangerous.called global.dangerous.named",
+        "weights.differ",
+        _subclass,
+        "model.pkl",
     ),
 )
 _BITS = (
     _sample(
         "bits_one",
         "one bit of one weight",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(source("for thing in weights():\n    thing.view(torch.int32)[0, 0] ^= 1")),
     ),
     _sample(
         "bits_nan",
         "the bits of a NaN, and the sign of a zero: == tells no difference",
-        "",
-        "",
-        _zip(source("for thing in weights():\n    thing.neg_()\n    thing.abs_()"), data=UNTOLD),
+        "global.dangerous.called",
+        "weights.differ",
+        _zip(
+            source("""
+                for thing in weights():
+                    bits = thing.view(torch.int32)
+                    bits[0, 0] ^= 2
+                    bits[0, 1] = -(1 << 31)
+            """),
+            data=UNTOLD,
+        ),
     ),
     _sample(
-        "bits_shape", "a tensor is turned: its bytes stay", "", "", _zip(method("torch", "Tensor.t_", get(WEIGHT)))
+        "bits_shape",
+        "a tensor is turned: its bytes stay",
+        "global.unknown.called",
+        "weights.differ",
+        _zip(method("torch", "Tensor.t_", get(WEIGHT))),
     ),
     _sample(
         "bits_dtype",
         "half the precision",
-        "",
-        "",
+        "global.dangerous.called",
+        "weights.differ",
         _zip(source("for thing in weights():\n    thing.data = thing.data.half()")),
     ),
 )
 
 SAMPLES = _IN_PLACE + _STORAGE + _SWAPPED + _LATER + _REBUILT + _BITS
-__all__ = ["SAMPLES", "kept"]

@@ -18,7 +18,7 @@ from bench.detection.build.containers import (
 )
 from bench.detection.build.zips import HOSTILE, SYSTEM, archive, torch_rows
 from bench.detection.sample import Part, Sample, rules
-from tests.malicious.pickles import literal, model, stream
+from tests.malicious.pickles import model, stream
 
 _PICKLE = stream(model(SYSTEM))
 _TEXT = b"cposix\nsystem\n(S'id'\ntR."  # protocol 0
@@ -29,7 +29,7 @@ _FORMATS = "the formats' own documentation"
 _PICKLESCAN = "picklescan's advisories on files that it doesn't open"
 _NAMES = "picklescan's and modelscan's choice of files by their names"
 _POLYGLOT = "polyglot models: Trail of Bits, 2024"
-_SYSTEM = literal([SYSTEM])
+_RUN = "event.fork event.program"
 
 
 def _written(content: bytes | dict[str, bytes], path: Path) -> None:
@@ -85,6 +85,8 @@ _LEGACY = (
         _FORMATS,
         "model.pt",
         legacy(legacy_body(), system=model(SYSTEM)),
+        "global.dangerous.called",
+        _RUN,
     ),
     _sample(
         "legacy_keys",
@@ -92,6 +94,8 @@ _LEGACY = (
         _FORMATS,
         "model.pt",
         legacy(legacy_body(), keys=["0", SYSTEM]),
+        "global.dangerous.called reader.incomplete",
+        "event.fork event.program load.failed",
     ),
     _sample(
         "legacy_second",
@@ -101,7 +105,12 @@ _LEGACY = (
         legacy(legacy_body()) + legacy(legacy_body(hook=SYSTEM)),
     ),
     _sample(
-        "legacy_trailing", "a pickle behind the last storage", _FORMATS, "model.pt", legacy(legacy_body()) + _PICKLE
+        "legacy_trailing",
+        "a pickle behind the last storage",
+        _FORMATS,
+        "model.pt",
+        legacy(legacy_body()) + _PICKLE,
+        "global.dangerous.called oddity.trailing",
     ),
     _sample(
         "legacy_and_zip",
@@ -109,6 +118,8 @@ _LEGACY = (
         _POLYGLOT,
         "model.pt",
         legacy(legacy_body(hook=SYSTEM)) + _HONEST,
+        "format.polyglot global.dangerous.called oddity.trailing oddity.unlisted reader.incomplete",
+        _RUN,
     ),
 )
 _TAR = (
@@ -118,6 +129,8 @@ _TAR = (
         _FORMATS,
         "model.pt",
         torch_tar(pickled={"hook": SYSTEM}),
+        "global.dangerous.called",
+        _RUN,
     ),
     _sample(
         "torch_tar_extra",
@@ -125,6 +138,7 @@ _TAR = (
         _FORMATS,
         "model.pt",
         torch_tar(more={"more.pkl": _PICKLE}),
+        "global.dangerous.called oddity.stranger",
     ),
     _sample(
         "torch_tar_front",
@@ -132,6 +146,8 @@ _TAR = (
         _FORMATS,
         "model.pt",
         torch_tar(storages=stream(SYSTEM, 2)),
+        "global.dangerous.called reader.incomplete",
+        "event.fork event.program load.failed",
     ),
     _sample(
         "torch_tar_trailing",
@@ -139,14 +155,25 @@ _TAR = (
         _FORMATS,
         "model.pt",
         torch_tar(more={"pickle": stream({"epoch": 3}, 2) + _PICKLE}),
+        "global.dangerous.called oddity.behind",
     ),
-    _sample("tar_member", "a pickle in a tar", _PICKLESCAN, "model.tar", tarred({"weights/model.pkl": _PICKLE})),
+    _sample(
+        "tar_member",
+        "a pickle in a tar",
+        _PICKLESCAN,
+        "model.tar",
+        tarred({"weights/model.pkl": _PICKLE}),
+        "global.dangerous.called",
+        _RUN,
+    ),
     _sample(
         "tar_leads_out",
         "a tar that unpacks into the home",
         "CVE-2007-4559",
         "model.tar",
         tarred({"../.bashrc": b"id\n", "model.pkl": _PICKLE}),
+        "global.dangerous.called oddity.path",
+        _RUN,
     ),
     _sample(
         "tar_link_out",
@@ -154,6 +181,8 @@ _TAR = (
         "CVE-2025-4517",
         "model.tar",
         tarred({"model.pkl": _PICKLE}, _link("logs", "../../.ssh")),
+        "global.dangerous.called oddity.path",
+        _RUN,
     ),
     _sample(
         "tar_twice",
@@ -161,6 +190,8 @@ _TAR = (
         _FORMATS,
         "model.tar",
         tarred({"model.pkl": _QUIET})[:1024] + tarred({"model.pkl": _PICKLE}),
+        "global.dangerous.called oddity.duplicate reader.incomplete",
+        _RUN,
     ),
     _sample(
         "tar_behind",
@@ -168,25 +199,52 @@ _TAR = (
         _FORMATS,
         "model.tar",
         tarred({"model.pkl": _QUIET}) + tarred({"more.pkl": _PICKLE}),
+        "oddity.trailing reader.incomplete",
     ),
-    _sample("tar_and_pickle", "a tar to torch, a pickle to pickle.load", _POLYGLOT, "model.pt", _tar_and_pickle()),
+    _sample(
+        "tar_and_pickle",
+        "a tar to torch, a pickle to pickle.load",
+        _POLYGLOT,
+        "model.pt",
+        _tar_and_pickle(),
+        "format.polyglot global.dangerous.called oddity.trailing reader.incomplete",
+    ),
 )
 _ARRAYS = (
-    _sample("npy_objects", "an array of objects", _FORMATS, "weights.npy", objects(SYSTEM)),
+    _sample(
+        "npy_objects",
+        "an array of objects",
+        _FORMATS,
+        "weights.npy",
+        objects(SYSTEM),
+        "global.dangerous.called",
+        _RUN,
+    ),
     _sample(
         "npy_second",
         "an array of objects behind an honest one, which a second numpy.load gives",
         _FORMATS,
         "weights.npy",
         FLOAT_ARRAY + objects(SYSTEM),
+        "global.dangerous.called",
+        _RUN,
     ),
-    _sample("npy_trailing", "a pickle behind an array", _FORMATS, "weights.npy", FLOAT_ARRAY + _PICKLE),
+    _sample(
+        "npy_trailing",
+        "a pickle behind an array",
+        _FORMATS,
+        "weights.npy",
+        FLOAT_ARRAY + _PICKLE,
+        "global.dangerous.called oddity.trailing reader.incomplete",
+    ),
     _sample(
         "npz_objects",
         "an array of objects in an archive of arrays",
         _FORMATS,
         "weights.npz",
         zipped({"weight.npy": FLOAT_ARRAY, "notes.npy": objects(SYSTEM)}),
+        "global.dangerous.called",
+        _RUN,
     ),
     _sample(
         "npz_named_otherwise",
@@ -194,8 +252,18 @@ _ARRAYS = (
         _FORMATS,
         "weights.npz",
         zipped({"weight.npy": FLOAT_ARRAY, "notes.txt": objects(SYSTEM)}),
+        "format.disguised global.dangerous.called",
+        _RUN,
     ),
-    _sample("joblib_object", "a joblib file", _FORMATS, "model.joblib", stream([joblib_array(b"\1\2\3"), SYSTEM])),
+    _sample(
+        "joblib_object",
+        "a joblib file",
+        _FORMATS,
+        "model.joblib",
+        stream([joblib_array(b"\1\2\3"), SYSTEM]),
+        "global.dangerous.called",
+        _RUN,
+    ),
     _sample(
         "joblib_second",
         "a payload in joblib's second object",
@@ -209,10 +277,19 @@ _ARRAYS = (
         _POLYGLOT,
         "model.joblib",
         stream([joblib_array(SYSTEM + b"0(")]),
+        "global.dangerous.called oddity.joblib",
     ),
 )
 _PACKED = tuple(
-    _sample(f"packed_{name}", f"a pickle, compressed by {name}", _PICKLESCAN, "model.pkl.z", pack(_PICKLE))
+    _sample(
+        f"packed_{name}",
+        f"a pickle, compressed by {name}",
+        _PICKLESCAN,
+        "model.pkl.z",
+        pack(_PICKLE),
+        "global.dangerous.called",
+        _RUN,
+    )
     for name, pack in PACKERS.items()
 )
 _NESTED = (
@@ -222,6 +299,7 @@ _NESTED = (
         _PICKLESCAN,
         "model.pkl.gz",
         PACKERS["gzip"](_QUIET) + _PICKLE,
+        "global.dangerous.called oddity.trailing",
     ),
     _sample(
         "packed_second",
@@ -229,6 +307,8 @@ _NESTED = (
         _PICKLESCAN,
         "model.pkl.gz",
         PACKERS["gzip"](_PICKLE[:40]) + PACKERS["gzip"](_PICKLE[40:]),
+        "global.dangerous.called",
+        _RUN,
     ),
     _sample(
         "zip_in_tar_in_gzip",
@@ -236,15 +316,34 @@ _NESTED = (
         _PICKLESCAN,
         "model.tar.gz",
         PACKERS["gzip"](tarred({"a/b.zip": zipped({"c/model.pkl": _PICKLE})})),
+        "global.dangerous.called",
+        _RUN,
     ),
-    _sample("torch_in_zip", "a PyTorch archive in a zip", _PICKLESCAN, "models.zip", zipped({"a/model.pt": _TORCH})),
-    _sample("too_deep", "gzip in gzip, thirty deep", _PICKLESCAN, "model.pkl.gz", _deep(30)),
+    _sample(
+        "torch_in_zip",
+        "a PyTorch archive in a zip",
+        _PICKLESCAN,
+        "models.zip",
+        zipped({"a/model.pt": _TORCH}),
+        "global.dangerous.called",
+        _RUN,
+    ),
+    _sample(
+        "too_deep",
+        "gzip in gzip, thirty deep",
+        _PICKLESCAN,
+        "model.pkl.gz",
+        _deep(30),
+        "reader.incomplete",
+        "load.failed",
+    ),
     _sample(
         "seven_zip",
         "a 7z archive in a zip",
         "nullifAI: 7z-compressed models on Hugging Face, 2025",
         "model.zip",
         zipped({"model.7z": b"7z\xbc\xaf\x27\x1c" + bytes(58)}),
+        "reader.incomplete",
     ),
     _sample(
         "seven_zip_as_pt",
@@ -252,14 +351,25 @@ _NESTED = (
         "nullifAI: 7z-compressed models on Hugging Face, 2025",
         "model.pt",
         b"7z\xbc\xaf\x27\x1c" + bytes(58),
+        "format.unsupported reader.incomplete",
+        "load.unarmed",
     ),
-    _sample("rar", "a RAR archive that is called a model", _PICKLESCAN, "model.bin", b"Rar!\x1a\x07\1\0" + bytes(56)),
+    _sample(
+        "rar",
+        "a RAR archive that is called a model",
+        _PICKLESCAN,
+        "model.bin",
+        b"Rar!\x1a\x07\1\0" + bytes(56),
+        "format.unsupported reader.incomplete",
+        "load.unarmed",
+    ),
     _sample(
         "pickle_and_zip",
         "a pickle from the front, an archive of pickles from the back",
         _POLYGLOT,
         "model.bin",
         _QUIET + zipped({"model.pkl": _PICKLE}),
+        "format.polyglot global.dangerous.called oddity.trailing oddity.unlisted reader.incomplete",
     ),
     _sample(
         "image_and_zip",
@@ -267,6 +377,8 @@ _NESTED = (
         _POLYGLOT,
         "model.png",
         b"\x89PNG\r\n\x1a\n" + bytes(64) + _TORCH,
+        "format.disguised global.dangerous.called oddity.unlisted reader.incomplete",
+        "load.failed",
     ),
     _sample(
         "array_and_zip",
@@ -274,6 +386,7 @@ _NESTED = (
         _POLYGLOT,
         "model.npy",
         FLOAT_ARRAY + _TORCH,
+        "format.polyglot global.dangerous.called oddity.trailing oddity.unlisted reader.incomplete",
     ),
     _sample(
         "safetensors_and_zip",
@@ -281,10 +394,20 @@ _NESTED = (
         _POLYGLOT,
         "model.safetensors",
         (16).to_bytes(8, "little") + b"{" + b" " * 14 + b"}" + _TORCH,
+        "format.polyglot format.safetensors global.dangerous.called oddity.unlisted reader.incomplete",
+        "load.unarmed",
     ),
 )
 _DISGUISED = tuple(
-    _sample(f"disguised_{file.rpartition('.')[2]}", f"a payload that is called {file}", _NAMES, file, content)
+    _sample(
+        f"disguised_{file.rpartition('.')[2]}",
+        f"a payload that is called {file}",
+        _NAMES,
+        file,
+        content,
+        "format.disguised global.dangerous.called",
+        _RUN,
+    )
     for file, content in (
         ("model.safetensors", _PICKLE),
         ("config.json", _TEXT),
@@ -300,14 +423,32 @@ _DISGUISED = tuple(
     )
 )
 _NAMED = (
-    _sample("unusual_name", "a payload under a name that no scanner looks at", _NAMES, "weights.v2-final", _PICKLE),
-    _sample("no_extension", "a payload under a name without an extension", _NAMES, "pytorch_model", _TORCH),
+    _sample(
+        "unusual_name",
+        "a payload under a name that no scanner looks at",
+        _NAMES,
+        "weights.v2-final",
+        _PICKLE,
+        "global.dangerous.called",
+        _RUN,
+    ),
+    _sample(
+        "no_extension",
+        "a payload under a name without an extension",
+        _NAMES,
+        "pytorch_model",
+        _TORCH,
+        "global.dangerous.called",
+        _RUN,
+    ),
     _sample(
         "disguised_in_zip",
         "a payload that is called tokenizer.json, in a zip",
         _NAMES,
         "model.zip",
         zipped({"model.pt": _HONEST, "tokenizer.json": _PICKLE}),
+        "format.disguised global.dangerous.called",
+        _RUN,
     ),
     _sample(
         "disguised_in_folder",
@@ -315,16 +456,28 @@ _NAMED = (
         _NAMES,
         "model",
         {"pytorch_model.bin": _HONEST, "tokenizer.json": _PICKLE},
+        "format.disguised global.dangerous.called",
+        _RUN,
     ),
 )
 _OTHERS = (
-    _sample("pdparams", "PaddlePaddle's parameters", _FORMATS, "model.pdparams", _PICKLE),
+    _sample(
+        "pdparams",
+        "PaddlePaddle's parameters",
+        _FORMATS,
+        "model.pdparams",
+        _PICKLE,
+        "global.dangerous.called",
+        _RUN,
+    ),
     _sample(
         "folder_second_shard",
         "the payload in the second shard",
         _FORMATS,
         "model",
         {"pytorch_model-00001-of-00002.bin": _HONEST, "pytorch_model-00002-of-00002.bin": _TORCH},
+        "global.dangerous.called reader.incomplete",
+        _RUN,
     ),
     _sample(
         "folder_optimizer",
@@ -332,7 +485,9 @@ _OTHERS = (
         _FORMATS,
         "checkpoint",
         {"pytorch_model.bin": _HONEST, "optimizer.pt": _TORCH},
+        "global.dangerous.called",
+        _RUN,
     ),
 )
 
-SAMPLES = _LEGACY + _TAR + _ARRAYS + _PACKED + _NESTED + _DISGUISED + _NAMED + _OTHERS  # fmt: skip
+SAMPLES = _LEGACY + _TAR + _ARRAYS + _PACKED + _NESTED + _DISGUISED + _NAMED + _OTHERS
