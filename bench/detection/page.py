@@ -30,8 +30,10 @@ def page(run: Run) -> str:
 
 def _page(run: Run) -> Iterator[str]:
     yield from _HEAD
-    count = f"{len(run.rows)} samples, {run.minutes:.0f} minutes, this tool in the {run.jail} jail."
-    yield from ("", f"{run.machine} {count}")
+    took = f", {run.minutes:.0f} minutes" if run.minutes else ""
+    yield from ("", f"{run.machine} {len(run.rows)} samples{took}, this tool in the {run.jail} jail.")
+    if run.every > 1:
+        yield from ("", f"**A trial, not the measure**: one of each {run.every} samples of the corpus took part.")
     for part, title in _PARTS.items():
         rows = _of(run, part)
         if rows:
@@ -42,6 +44,7 @@ def _page(run: Run) -> Iterator[str]:
     yield from _missed(run)
     yield from _alone(run)
     yield from _LIMITS
+    yield from ("", f"Below: {', '.join(f'{mark} {outcome}' for outcome, mark in _MARKS.items())}.")
     for part in _PARTS:
         rows = _of(run, part)
         if rows:
@@ -57,7 +60,7 @@ in effect, and asks this tool and four scanners about the same files in the same
 
 *Flagged*: the tool says that the file is bad (exit code 1). *Not clean*: this tool says that it could not judge the
 file (exit code 2); the others have no such answer. *Silent*: nothing was found (exit code 0). *Error*: the tool says
-that it could not scan the file or found none that it supports, or it crashed, or took more than two minutes.
+that it could not scan the file or found none that it supports, or it crashed, or took more than five minutes.
 
 - `sandbox-load --static` only reads, `sandbox-load` loads, too: policy `evaluate`, in a jail, a process a file.
 - picklescan: `picklescan -p FILE`, and with `--strict`. A dangerous global that it names is *flagged* whatever else

@@ -48,8 +48,8 @@ class Row:
 
     def outcomes(self) -> dict[str, str]:
         """By tool: flagged, not clean, silent or error. Only this one says that something is not clean."""
-        said = {way: _outcome(each) for way, each in self.ours.items()}
-        return said | {name: answer.outcome.value for name, answer in self.peers.items()}
+        ours = {way: _outcome(each) for way, each in self.ours.items()}
+        return ours | {name: each.outcome.value for name, each in self.peers.items()}
 
     def missed(self) -> str:
         """How it missed its part's target, "" when it didn't."""
@@ -67,17 +67,21 @@ class Row:
         return tuple(source for source in ("static", "watch", "comparison") if source in found)
 
 
-def _outcome(said: Said) -> str:
-    return {_QUIET: "silent", _ALARM: "flagged", _INCONCLUSIVE: "not clean"}.get(said.exit, "error")
+def _outcome(one: Said) -> str:
+    return {_QUIET: "silent", _ALARM: "flagged", _INCONCLUSIVE: "not clean"}.get(one.exit, "error")
 
 
 @dataclass(frozen=True)
 class Run:
-    """All of it. `machine`: where and when, in a sentence."""
+    """All of it. `machine`: where and when, in a sentence. `minutes` 0: some answers are of a run that was stopped.
+
+    `every`: 1, or that of the corpus only each such sample took part, as 9 means each ninth.
+    """
 
     machine: str
     jail: str
     minutes: float
+    every: int
     versions: dict[str, str]
     rows: Sequence[Row]
 
@@ -95,8 +99,18 @@ def parsed(text: str) -> Run:
     return Run(**{**table, "rows": tuple(map(_row, table["rows"]))})
 
 
+def said(table: dict[str, Any]) -> Said:
+    """From its fields as JSON has them."""
+    return Said(**{**table, "lacking": tuple(table["lacking"])})
+
+
+def answer(table: dict[str, Any]) -> Answer:
+    """Likewise."""
+    return Answer(Outcome(table["outcome"]), table["why"])
+
+
 def _row(table: dict[str, Any]) -> Row:
-    ours = {way: Said(**{**said, "lacking": tuple(said["lacking"])}) for way, said in table["ours"].items()}
-    peers = {name: Answer(Outcome(said["outcome"]), said["why"]) for name, said in table["peers"].items()}
+    ours = {way: said(each) for way, each in table["ours"].items()}
+    peers = {name: answer(each) for name, each in table["peers"].items()}
     declared = {key: tuple(table[key]) for key in ("static", "watched", "unexamined")}
     return Row(**{**table, **declared, "part": Part(table["part"]), "ours": ours, "peers": peers})

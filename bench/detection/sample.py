@@ -21,6 +21,8 @@ class Part(StrEnum):
 class Sample:
     """One file, or folder, harmless in effect. `build(path)` writes the same bytes each time.
 
+    But for benign ones that a framework's own writer makes: torch's legacy one names storages by their addresses.
+
     `technique`: what it shows, in one phrase. `source`: where that is publicly known from.
     `static`: the rules that spoil its verdict when it is only read, exactly those; `watched`: those that a load under
     the policy `evaluate` adds, exactly. `unexamined`: texts of which each must stand in a line of the report's

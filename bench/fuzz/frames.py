@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from sandbox.bundle import find
-from sandbox.judge.conditions import EventWhen, FactWhen, OddityWhen
+from sandbox.judge.conditions import EventWhen, FactWhen, OddityWhen, TextWhen
 from sandbox.policy import load
 from sandbox.rulebook import read
 from sandbox.untrusted import wire
@@ -49,7 +49,7 @@ def _vocabulary() -> dict[str, tuple[Any, ...]]:
     bundle = find()
     known = read(bundle).rules
     watch = load("evaluate", bundle.configs).syscalls.watch
-    kinds = [kind for _, when in known.of(EventWhen) for kind in when.kinds]
+    kinds = [kind for sort in (EventWhen, TextWhen) for _, when in known.of(sort) for kind in when.kinds]
     return {
         "kind": (*(row.kind for row in watch), *kinds),
         "call": tuple(call for row in watch for call in row.calls),
@@ -65,6 +65,8 @@ def _vocabulary() -> dict[str, tuple[Any, ...]]:
         "id": tuple(glob for _, when in known.of(OddityWhen) for glob in when.ids),
         "format": (*known.formats, "pickle"),
         "name": (*known.names.exact, "model.weight", "w", "b", "é", "日本"),
+        "names": known.names.exact,
+        "how": ("", "base64", "base64 > zlib"),
         "what": tuple(when.fact for _, when in known.of(FactWhen)),
         "key": ("argv", "name", "address", "port", "path", "value", "family", "target", "size"),
     }

@@ -30,7 +30,8 @@ _TOKEN = re.compile(
     rf"""(?P<text>[b]?'(?:[^'\\]|\\.)*'(?:\.\.\.)?|[b]?"(?:[^"\\]|\\.)*"(?:\.\.\.)?)"""
     rf"""|(?P<number>(?:{_NUMBER})(?![\w.]))|(?P<constant>(?:True|False|None)(?![\w.]))"""
     r"""|(?P<data><(?:tensorview|numpyarray|numpydtype|parts|storage)>)|(?P<all><all (?:plain|data)>)"""
-    r"""|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<unseen>\.\.\.)?|(?P<cut>\.\.\.)|(?P<rest>[\[\](){}:, ])"""
+    r"""|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<unseen>\.\.\.|\(\.\.\.\))?"""
+    r"""|(?P<cut>\.\.\.)|(?P<rest>[\[\](){}:, ])"""
 )
 
 

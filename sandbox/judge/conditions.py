@@ -57,10 +57,25 @@ class OddityWhen:
     ids: tuple[str, ...] = ()  # globs
 
 
-When = FactWhen | EventWhen | GlobalWhen | OddityWhen
+@dataclass(frozen=True)
+class TextWhen:
+    """Conditions on one string that matters."""
+
+    kinds: tuple[str, ...] = ()  # globs
+    encoded: bool | None = None
+    how: tuple[str, ...] = ()  # globs of the whole way: "base64 > zlib"
+    like: re.Pattern[str] | None = None
+    unlike: re.Pattern[str] | None = None
+    used: bool | None = None  # as an argument of something that isn't known to be harmless
+    classes: tuple[str, ...] = ()  # it is a pickle that names a global of one of these classes
+    beside: tuple[str, ...] = ()  # the file itself uses a global of one of these classes
+    apart: tuple[str, ...] = ()  # and none of these
+
+
+When = FactWhen | EventWhen | GlobalWhen | OddityWhen | TextWhen
 
 # A family is a file of configs/rules/. Their order is that of the rows, the most telling first: what was proven, seen,
-# named, and how it is built.
+# named, how it is built, and what lies in it.
 FAMILIES: dict[str, type[Any]] = {
     "watch": FactWhen,
     "comparison": FactWhen,
@@ -68,6 +83,7 @@ FAMILIES: dict[str, type[Any]] = {
     "event": EventWhen,
     "global": GlobalWhen,
     "oddity": OddityWhen,
+    "text": TextWhen,
 }
 
 

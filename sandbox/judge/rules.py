@@ -21,6 +21,7 @@ from sandbox.judge.conditions import (
     FactWhen,
     GlobalWhen,
     OddityWhen,
+    TextWhen,
     When,
     parse_when,
     text,
@@ -40,7 +41,7 @@ WORDS = {"severity": SEVERITIES, "confidence": CONFIDENCES, "verdict": tuple(VER
 PLACEHOLDERS = frozenset({"subject", "detail", "does", "count"})
 _REQUIRED = ("id", "title", "severity", "confidence", "verdict", "explanation")
 
-W = TypeVar("W", FactWhen, EventWhen, GlobalWhen, OddityWhen)
+W = TypeVar("W", FactWhen, EventWhen, GlobalWhen, OddityWhen, TextWhen)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the readers found, against the rules of the families `global` and `oddity`."""
+"""What the readers found, against the rules of the families `global`, `oddity` and `text`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts
+from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts, TextFact
 from sandbox.judge.arguments import Says, says
-from sandbox.judge.conditions import GlobalWhen, OddityWhen
+from sandbox.judge.conditions import GlobalWhen, OddityWhen, TextWhen
 from sandbox.judge.names import UNKNOWN, Named
 from sandbox.judge.rules import Match, Rule, Rules
 
@@ -40,7 +40,7 @@ class _Use:
 
 
 def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
-    """Each use and each oddity with the first rule that takes it."""
+    """Each use, each oddity and each string with the first rule that takes it."""
     uses = [_use(rules, fact) for fact in static.globals]
     # What only calls others does so when it is called: kept by reference it does nothing.
     present = frozenset(use.named.cls for use in uses if use.named.cls != "applier" or use.fact.use != "reference")
@@ -53,6 +53,11 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
         row = next((row for row, when in rules.of(OddityWhen) if _takes_oddity(when, oddity)), None)
         if row is not None:
             yield Match(row, oddity_line(oddity), oddity.id, oddity.detail, cite=_cite(oddity))
+    for fact in static.texts:
+        row = next((row for row, when in rules.of(TextWhen) if _takes_text(when, fact, rules, present)), None)
+        if row is not None:
+            detail = f" ({fact.how})" if fact.how else ""
+            yield Match(row, text_line(fact), f"`{fact.text}`", detail, cite=_cite(fact))
 
 
 def _use(rules: Rules, fact: GlobalUse) -> _Use:
@@ -91,13 +96,28 @@ def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
     return any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
 
 
+def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, present: frozenset[str]) -> bool:
+    conditions = (
+        not when.kinds or any(fnmatchcase(fact.kind, pattern) for pattern in when.kinds),
+        when.encoded is None or bool(fact.how) is when.encoded,
+        not when.how or any(fnmatchcase(fact.how, pattern) for pattern in when.how),
+        when.like is None or when.like.fullmatch(fact.text),
+        when.unlike is None or not when.unlike.fullmatch(fact.text),
+        when.used is None or fact.used is when.used,
+        not when.classes or any(rules.names.named(name).cls in when.classes for name in fact.names),
+        not when.beside or present.intersection(when.beside),
+        not present.intersection(when.apart),
+    )
+    return all(conditions)
+
+
 def _use_match(row: Rule, use: _Use) -> Match:
     fact = use.fact
     arguments, named = in_brackets(fact.arguments), use.named
     return Match(row, use_line(fact), fact.name, arguments, named.does, named.techniques, _cite(fact))
 
 
-def _cite(fact: GlobalUse | Oddity) -> Cite:
+def _cite(fact: GlobalUse | Oddity | TextFact) -> Cite:
     return Cite(file=fact.file, record=fact.record, offset=fact.offset)
 
 
@@ -117,3 +137,10 @@ def use_line(use: GlobalUse) -> str:
 
 def oddity_line(oddity: Oddity) -> str:
     return f"{oddity.record or oddity.format} offset {oddity.offset:#x}: {oddity.id}: {oddity.detail}"
+
+
+def text_line(fact: TextFact) -> str:
+    """data.pkl offset 0x1f: url in base64: https://example.invalid/x"""
+    way = f" in {fact.how}" if fact.how else ""
+    given = ", handed to what is called" if fact.used else ""
+    return f"{fact.record or fact.format} offset {fact.offset:#x}: {fact.kind}{way}{given}: {fact.text}"

@@ -8,7 +8,7 @@ import re
 _VALUE = re.compile(r"(?:-?\d[\w.+-]*|[A-Za-z_][\w.+-]*|)")
 _LONGEST = 40
 # A dictionary's keys say less: they may be words of a language, or parts of a tree. None is a path from a root.
-_KEY = re.compile(r"(?:[\w.+]|(?<=[\w.~])[-/~: ](?=[\w~])){0,100}")
+_KEY = re.compile(r"(?![~/]|\.\.?/)(?:[\w.+~]|(?<=[\w.~])[-/: ](?=[\w~])){0,100}")
 
 # Addresses, and names of files to whoever opens or imports them.
 _PLACE = re.compile(
@@ -20,14 +20,13 @@ _PLACE = re.compile(
 
 # Programs that do something of note when started alone, interpreters, and Python's modules and functions of that power,
 # for what imports or evaluates what it is told.
-_ACTING = frozenset(
-    """id whoami uname hostname ifconfig ipconfig netstat systeminfo tasklist printenv reboot shutdown poweroff halt
-    sh bash dash zsh ksh csh cmd powershell pwsh calc notepad xcalc xterm ls dir pwd ps touch rm mv cp chmod chown mkdir
-    curl wget nc ncat netcat socat ssh scp ping nslookup dig telnet ftp python python2 python3 perl ruby php lua gcc
-    sudo su crontab kill killall pkill nohup mkfifo mshta certutil os posix nt sys subprocess builtins importlib runpy
-    pty ctypes socket shutil marshal pickle antigravity webbrowser eval exec execfile compile popen spawn getattr setattr
-    globals locals lambda import __import__""".split()
-)
+_PROGRAMS = """id whoami uname hostname ifconfig ipconfig netstat systeminfo tasklist printenv reboot shutdown poweroff
+halt sh bash dash zsh ksh csh cmd powershell pwsh calc notepad xcalc xterm ls dir pwd ps touch rm mv cp chmod chown
+mkdir curl wget nc ncat netcat socat ssh scp ping nslookup dig telnet ftp python python2 python3 perl ruby php lua gcc
+sudo su crontab kill killall pkill nohup mkfifo mshta certutil"""
+_PYTHON = """os posix nt sys subprocess builtins importlib runpy pty ctypes socket shutil marshal pickle antigravity
+webbrowser eval exec execfile compile popen spawn getattr setattr globals locals lambda import __import__"""
+_ACTING = frozenset(f"{_PROGRAMS} {_PYTHON}".split())
 _PARTS = re.compile(r"[^A-Za-z0-9_]+")
 
 

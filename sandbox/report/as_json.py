@@ -109,6 +109,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "globals": static.globals,
         "absent": dynamic.absent,
         "oddities": static.oddities,
+        "strings": static.texts,
         "hints": dynamic.hints,
         "printed": [{"stream": stream, "text": text, "total": total} for stream, text, total in dynamic.printed],
         "comparison": report.comparison,

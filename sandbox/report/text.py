@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from sandbox.facts import Absent, Event, Finding, FormatFact, Report, Technique, Verdict
+from sandbox.facts import Absent, Event, Finding, FormatFact, Report, Technique, TextFact, Verdict
 from sandbox.report import story
 from sandbox.report.neutral import neutral
 from sandbox.report.words import LONG, Lines, count, size, some
@@ -231,6 +231,19 @@ def _oddities(report: Report, verbose: int) -> Lines:
         yield f"{neutral(oddity.id, 64)} {where}: {neutral(oddity.detail)}"
 
 
+def _strings(report: Report, verbose: int) -> Lines:
+    """Those that are encoded, run or handed on come first; plain URLs and the like stand in the findings."""
+    told = [text for text in report.static.texts if verbose or text.how or text.used]
+    yield from some(map(_string, sorted(told, key=lambda text: (not text.used, not text.how))), verbose)
+
+
+def _string(text: TextFact) -> str:
+    way = f" in {neutral(text.how, 64)}" if text.how else ""
+    given = ", handed to what is called" if text.used else ""
+    where = f"{neutral(text.record, 80) or 'the file'} at {text.offset}"
+    return f"{neutral(text.kind, 32)}{way}{given} ({where}): {neutral(text.text)}"
+
+
 def _hints(report: Report, verbose: int) -> Lines:
     for hint in report.dynamic.hints if verbose else ():
         yield f"{neutral(hint.what, 64)} {neutral(hint.detail)}, because of {neutral(hint.because)}"
@@ -302,6 +315,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("output", _output),
     ("globals", _globals),
     ("oddities", _oddities),
+    ("strings", _strings),
     ("hints", _hints),
     ("used", _resources),
     ("layers", _layers),

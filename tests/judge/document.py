@@ -25,6 +25,7 @@ _ABOUT = {
     "event": "What the load did or tried.",
     "global": "The callables that the file names, and how it uses them ([the tables](../configs/globals)).",
     "oddity": "Structure that an honest writer would not make.",
+    "text": "Strings that matter, as they are or by what is encoded in them. None of them runs by itself.",
 }
 _WORDS = {verdict: word for word, verdict in VERDICTS.items()}
 

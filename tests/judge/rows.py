@@ -19,6 +19,7 @@ from sandbox.facts import (
     Oddity,
     ProcessEnd,
     StaticFacts,
+    TextFact,
 )
 from sandbox.judge import parse_rules
 from sandbox.policy import read_folder
@@ -83,6 +84,14 @@ def event(
 
 def events(*rows: Event) -> Evidence:
     return dynamic(events=rows)
+
+
+def string(kind: str, how: str = "", *names: str, used: bool = False, text: str = "x") -> TextFact:
+    return TextFact("pickle", kind, how, text, names, used, "data.pkl", 9)
+
+
+def strings(*rows: TextFact) -> Evidence:
+    return static(texts=rows)
 
 
 def oddities(*ids: str) -> Evidence:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from guest.readers.session import Bounds
 
-from sandbox.facts import EXIT_OF, Evidence, Exit, FormatFact, GlobalUse, Oddity, StaticFacts, Verdict
+from sandbox.facts import EXIT_OF, Evidence, Exit, FormatFact, GlobalUse, Oddity, StaticFacts, TextFact, Verdict
 from sandbox.judge import judge
 from sandbox.judge.verdict import WORST_FIRST
 from tests.guest.readers.reading_results import Result, read_file
@@ -24,6 +24,7 @@ def evidence(result: Result) -> Evidence:
         formats=tuple(FormatFact(row.name, row.supported, row.primary, row.by) for row in result["FORMAT"]),
         globals=tuple(GlobalUse(**vars(row)) for row in result["GLOBAL"]),
         oddities=tuple(Oddity(**vars(row)) for row in result["ODDITY"]),
+        texts=tuple(TextFact(**vars(row)) for row in result["TEXT"]),
         complete=result.end.complete,
         reason=result.end.reason,
         end=ENDED,

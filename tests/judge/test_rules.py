@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.facts import Evidence, FormatFact, Hint, Input, Verdict
+from sandbox.facts import Evidence, FormatFact, Hint, Input, TextFact, Verdict
 from sandbox.judge import judge
 from tests.judge.rows import (
     CLEAN,
@@ -24,6 +24,8 @@ from tests.judge.rows import (
     host,
     oddities,
     static,
+    string,
+    strings,
     use,
     uses,
 )
@@ -35,6 +37,11 @@ UNIX = {"family": "AF_UNIX"}
 def opened(files: int) -> Evidence:
     """So many of the home's files were opened, each once."""
     return events(*(event("home.read", "inotify", path=f"/home/user/Documents/{at}.odt") for at in range(files)))
+
+
+def beside(text: TextFact) -> Evidence:
+    """With something dangerous that is called."""
+    return static(texts=(text,), globals=(use("posix.system"),))
 
 
 # rule: (evidence that triggers it, near misses)
@@ -250,6 +257,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("posix.system", arguments="('id',)")),
         (uses(use("posix.system", "reference", "")), uses(use("posix.stat_result", arguments="((),)"))),
     ),
+    "global.dangerous.mapped": (
+        uses(use("numpy.memmap", "newobj", "((0,), b'b')"), use("functools.partial", arguments="(pkg.f,)")),
+        (
+            uses(use("numpy.memmap", "newobj", "('/etc/passwd',)")),
+            uses(use("numpy.memmap", arguments="((0,), b'b')")),
+            uses(use("posix.system", "newobj", "((0,), b'b')")),
+        ),
+    ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
@@ -290,6 +305,32 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')", indirect=True)),
         ),
     ),
+    "global.resolver.annotation": (
+        uses(use("operator.getitem", arguments="(typing.Union, (builtins.int, builtins.type(None,)))")),
+        (
+            uses(use("operator.getitem", arguments="(pkg.Table, 'a')")),
+            uses(use("builtins.type", arguments="('X', (), {})")),
+            uses(use("builtins.type", arguments="(pkg.Net(),)")),
+        ),
+    ),
+    "global.resolver.method": (
+        uses(use("builtins.getattr", arguments="(pkg.Image, 'create')")),
+        (
+            uses(use("builtins.getattr", arguments="(pkg.image, 'create')")),
+            uses(use("builtins.getattr", arguments="(pkg.Image, '__subclasses__')")),
+            uses(use("builtins.getattr", arguments="(pkg.Image, 'open')")),
+            uses(use("builtins.getattr", arguments="(pkg.Image, 'create')", indirect=True)),
+            uses(use("builtins.getattr", arguments="(builtins.getattr(pkg.Image, 'a'), 'create')")),
+        ),
+    ),
+    "global.resolver.kept": (
+        uses(use("operator.itemgetter", arguments="(0, 2)")),
+        (
+            uses(use("operator.itemgetter", arguments="(0, 2)", indirect=True)),
+            uses(use("operator.attrgetter", arguments="('os.path',)")),
+            uses(use("operator.methodcaller", arguments="('feed', 'rm -rf /')")),
+        ),
+    ),
     "global.resolver.operator": (
         uses(use("builtins.getattr", arguments="(torch._C._VariableFunctionsClass, 'relu')")),
         (
@@ -298,12 +339,20 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         ),
     ),
     "global.resolver.called": (
-        uses(use("operator.attrgetter", arguments="('a.b',)")),
+        uses(use("operator.attrgetter", arguments="(pkg.f,)")),
         (uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),),
     ),
     "global.rebuilder.random": (
         uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('MT19937',)")),
         (uses(use("numpy.random._pickle.__randomstate_ctor", arguments="('id', pkg.run)")),),
+    ),
+    "global.applier.ordinary": (
+        uses(use("functools.reduce", arguments="(operator.or_, (builtins.int, builtins.type...))")),
+        (
+            uses(use("functools.reduce", arguments="(pkg.run, ('id',))")),
+            uses(use("functools.reduce", arguments="(operator.or_, ('id', 'x'))")),
+            uses(use("builtins.iter", arguments="(pkg.Stream(...),)")),
+        ),
     ),
     "global.applier.made": (
         uses(use("builtins.map", "newobj", "(pkg.f, [1])")),
@@ -316,6 +365,15 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("copy_reg._reconstructor", arguments="(model.Net, model.Net, 'x')")),
             uses(use("copy_reg._reconstructor", arguments="<more than 64 different argument lists>")),
         ),
+    ),
+    "global.rebuilder.array": (
+        uses(
+            use(
+                "jax._src.array._reconstruct_array",
+                arguments="(numpy.core.multiarray._reconstruct, (numpy.ndarray, (0,)))",
+            )
+        ),
+        (uses(use("jax._src.array._reconstruct_array", arguments="(pkg.run, (numpy.ndarray, (0,)))")),),
     ),
     "global.rebuilder.odd": (
         uses(use("copyreg._reconstructor", arguments="(pkg.Shell, pkg.Shell, 'x')")),
@@ -333,6 +391,13 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("torch.optim.lr_scheduler.LambdaLR", "newobj", "()")),
             uses(use("transformers.X", arguments="('a',)")),
+        ),
+    ),
+    "global.function.flags": (
+        uses(use("operator.or_", arguments="(pkg.Flag(1,), pkg.Flag(2,))")),
+        (
+            uses(use("operator.or_", arguments="(pkg.Flag('id',), pkg.Flag(2,))")),
+            uses(use("operator.or_", arguments="(pkg.run(1,), pkg.run(2,))")),
         ),
     ),
     "global.function.called": (
@@ -363,7 +428,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("pkg.utils.activation", arguments="('relu',)")),
             uses(use("pkg.utils.Activation", arguments="('rm -rf /',)")),
-            uses(use("pkg.utils.Activation", arguments="('relu', 'tanh')")),
+            uses(use("pkg.utils.Activation", arguments="('whoami',)")),
+            uses(use("pkg.utils.Activation", arguments="('stage2.pkl',)")),
             uses(use("pkg.utils.Activation", arguments="<more than 64 different argument lists>", count=9)),
             uses(use("smtpd.Unlisted", arguments="('relu',)")),
             uses(use("statistics.Unlisted", arguments="('relu',)")),
@@ -371,7 +437,30 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "global.unknown.bare": (
         uses(use("pkg.Backend")),
-        (uses(use("pkg.Backend", arguments="(1, 2)")), uses(use("statistics.Unlisted")), uses(use("pytest.main"))),
+        (
+            uses(use("pkg.Backend", arguments="('http://x',)")),
+            uses(use("statistics.Unlisted")),
+            uses(use("pytest.main")),
+        ),
+    ),
+    "global.unknown.plain": (
+        uses(use("pkg.Vocabulary", arguments="(['the', 'of'], 3)")),
+        (
+            uses(use("pkg.Runner", arguments="('id', 3)")),
+            uses(use("pkg.Runner", arguments="(pkg.run, 3)")),
+            uses(use("pkg.Runner", arguments="(1, 'curl http://x')")),
+            uses(use("pkg.Vocabulary", arguments="({'the': 4, ...},)")),
+            uses(use("pkg.vocabulary", arguments="({'the': 4},)")),
+            uses(use("statistics.Vocabulary", arguments="({'the': 4},)")),
+        ),
+    ),
+    "global.unknown.rebuilt": (
+        uses(use("pkg._rebuild", arguments="(pkg.Image, <tensorview>, 3)")),
+        (
+            uses(use("pkg._rebuild", arguments="(pkg.run, <tensorview>, 3)")),
+            uses(use("pkg._rebuild", arguments="('image', <tensorview>)")),
+            uses(use("pkg._rebuild", arguments="(3,)")),
+        ),
     ),
     "global.unknown.called": (
         uses(use("pkg.fetch", arguments="('http://x',)")),
@@ -471,10 +560,38 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "host.timed_out": (host(timed_out="60 s"), (CLEAN,)),
     "host.jail": (host(jail="killed"), (CLEAN,)),
     "absent": (absent("model.Net"), (CLEAN,)),
+    "text.program": (strings(string("program")), (beside(string("program")), strings(string("url")))),
+    "text.code": (strings(string("code")), (beside(string("code")), strings(string("python")))),
+    "text.pickle.dangerous": (
+        strings(string("pickle", "", "posix.system")),
+        (strings(string("pickle", "", "collections.OrderedDict")), beside(string("pickle", "", "posix.system"))),
+    ),
+    "text.encoded": (
+        strings(string("python.stage", "base64")),
+        (
+            strings(string("python.stage")),
+            strings(string("python.run", "base64")),
+            strings(string("url", "base64")),
+            beside(string("python.stage", "base64")),
+        ),
+    ),
+    "text.handed": (
+        strings(string("shell.fetch", used=True)),
+        (strings(string("shell.fetch")), strings(string("shell", used=True)), beside(string("shell.fetch", used=True))),
+    ),
+    "text.beside": (beside(string("code")), (strings(string("code")), beside(string("url")))),
+    "text.pickle": (strings(string("pickle", "", "m.C")), (strings(string("pickle", "", "posix.system")),)),
+    "text.shell": (strings(string("shell.reverse")), (strings(string("shell.reverse", "hex")),)),
+    "text.python": (strings(string("python.run", "base64")), (strings(string("python.stage", "base64")),)),
+    "text.path": (strings(string("path.secret")), (strings(string("url")),)),
+    "text.url": (strings(string("url")), (strings(string("address")),)),
+    "text.address": (strings(string("address")), (strings(string("url")),)),
+    "text.beyond": (strings(string("beyond")), (strings(string("url")),)),
     "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
+    "oddity.state": (oddities("state.code"), (oddities("state.other"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),
@@ -559,6 +676,7 @@ def found(path: str) -> set[str]:
         "/proc/1/cgroup", "/proc/1/cmdline", "/proc/self/cgroup", "/proc/self/status", "/proc/self/mountinfo",
         "/proc/self/task/self/status", "/proc/7/task/9/sched", "/proc/self/net/dev", "/proc/version", "/proc/modules",
         "/etc/machine-id", "/etc/hostname", "/sys/class/dmi/id/product_name", "/sys/class/net", "/sys/hypervisor/type",
+        "/proc/mounts", "/proc/net/route", "/proc/sys/kernel/hostname", "/dev/kmsg", "/sys/block/sda/device/vendor",
     ],
 )  # fmt: skip
 def test_a_look_that_tells_a_sandbox_is_a_finding(path: str) -> None:
@@ -570,6 +688,7 @@ def test_a_look_that_tells_a_sandbox_is_a_finding(path: str) -> None:
     [
         "/proc/self/maps", "/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/self/comm", "/etc/localtime",
         "/sys/devices/system/cpu/online", "/sys/fs/cgroup/cpu.max", "/etc/os-release", "/model/0123456789abcdef",
+        "/proc/sys/vm/overcommit_memory", "/proc/stat", "/sys/kernel/mm/transparent_hugepage/enabled",
     ],
 )  # fmt: skip
 def test_a_look_that_libraries_take_is_none(path: str) -> None:

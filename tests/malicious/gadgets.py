@@ -54,8 +54,9 @@ GADGETS = (
         "source text, run by a benchmark's timer that a data loader collates with",
         _timed,
         (),
-        sets("global.dangerous.called", "global.constructor.walks"),
-        sets("global.dangerous.called", "global.constructor.walks"),
+        sets("global.dangerous.named", "global.constructor.walks"),
+        sets("global.dangerous.named", "global.constructor.walks"),
+        Verdict.SUSPICIOUS,
         needs=TORCH,
     ),
     Fixture(

@@ -26,6 +26,7 @@ ROWS: dict[Kind, Any] = {
     Kind.TENSOR: wire.Tensor(0, "a", "F32", (2,), (1,), "copied", "data/0", 64, 8, -1),
     Kind.LEFT_OUT: wire.LeftOut("c", "a quantized tensor"),
     Kind.GLOBAL: wire.GlobalUse("pickle", "os.system", "reduce", False, "GLOBAL", "", 0, 1, "('id',)"),
+    Kind.TEXT: wire.Text("torch_zip", "url", "", "https://x.invalid/", (), False, "data.pkl", 10),
     Kind.ODDITY: wire.Oddity("torch_zip", "zip.duplicate", "data.pkl twice", "data.pkl", 10),
     Kind.PLAN_END: wire.PlanEnd(1, 8),
     Kind.RANGES: wire.Ranges((0,), (10,)),
@@ -77,11 +78,11 @@ WAY: dict[Phase, list[Kind]] = {
 HEARD: dict[Phase, dict[str, str]] = {
     Phase.START: {"HELLO": "READING"},
     Phase.READING: dict.fromkeys(
-        ["FORMAT", "TENSOR", "LEFT_OUT", "GLOBAL", "ODDITY", "META", "RANGES", "EVENT", "OUTPUT"], ""
+        ["FORMAT", "TENSOR", "LEFT_OUT", "GLOBAL", "ODDITY", "TEXT", "META", "RANGES", "EVENT", "OUTPUT"], ""
     )
     | {"PLAN_END": "PLANNED", "READ_END": "READ", "READER_GONE": "WAITING"},
     Phase.PLANNED: dict.fromkeys(
-        ["FORMAT", "LEFT_OUT", "GLOBAL", "ODDITY", "META", "RANGES", "EVENT", "OUTPUT", "DATA"], ""
+        ["FORMAT", "LEFT_OUT", "GLOBAL", "ODDITY", "TEXT", "META", "RANGES", "EVENT", "OUTPUT", "DATA"], ""
     )
     | {"READ_END": "READ", "READER_GONE": "WAITING"},
     Phase.READ: {"EVENT": "", "OUTPUT": "", "READER_GONE": "WAITING"},
@@ -218,7 +219,17 @@ def test_an_event_sent_again_replaces_its_count() -> None:
 def test_facts_of_a_whole_exchange() -> None:
     session = Session()
     kinds = [
-        *(Kind.HELLO, Kind.FORMAT, Kind.TENSOR, Kind.LEFT_OUT, Kind.GLOBAL, Kind.ODDITY, Kind.PLAN_END, Kind.DATA),
+        *(
+            Kind.HELLO,
+            Kind.FORMAT,
+            Kind.TENSOR,
+            Kind.LEFT_OUT,
+            Kind.GLOBAL,
+            Kind.ODDITY,
+            Kind.TEXT,
+            Kind.PLAN_END,
+            Kind.DATA,
+        ),
         *(Kind.META, Kind.RANGES, Kind.READ_END, Kind.READER_GONE, Kind.ARMED, Kind.EVENT, Kind.HINT, Kind.LOADED),
         *(Kind.WITNESS, Kind.ABSENT, Kind.OUTPUT, Kind.LOADER_GONE, Kind.END),
     ]

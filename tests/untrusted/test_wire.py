@@ -22,6 +22,7 @@ ROWS: list[tuple[Kind, Any]] = [
     (Kind.TENSOR, wire.Tensor(2, "b", "F32", (2,), (-1,), "gathered", "r", 0, 8, 0)),
     (Kind.LEFT_OUT, wire.LeftOut("c", "a quantized tensor")),
     (Kind.GLOBAL, wire.GlobalUse("pickle", "os.system", "reduce", False, "GLOBAL", "", 0, 1, "('id',)")),
+    (Kind.TEXT, wire.Text("pickle", "pickle", "base64", "posix.system", ("posix.system",), True, "data.pkl", 10)),
     (Kind.ODDITY, wire.Oddity("torch_zip", "zip.duplicate", "data.pkl twice", "data.pkl", 10)),
     (Kind.PLAN_END, wire.PlanEnd(3, 24)),
     (Kind.RANGES, wire.Ranges((0, 100), (10, 20))),

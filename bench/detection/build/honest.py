@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bench.detection.build import spelled
+from bench.detection.build.repeatable import repeatable
 from bench.detection.sample import Part, Sample
 
 Make = Callable[[], Any]
@@ -27,8 +26,8 @@ class Honest:
 
         def add(build: Callable[[Path], Any]) -> Any:
             def seeded(path: Path) -> None:
-                torch.manual_seed(0)
-                build(path)
+                with repeatable():
+                    build(path)
 
             what = technique or (build.__doc__ or name.replace("_", " ")).strip().rstrip(".")
             self.samples.append(Sample(f"benign_{name}", Part.BENIGN, what, self.source, file, seeded))

@@ -11,18 +11,18 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from bench.detection.sample import Part, Sample, rules
-from tests.malicious.pickles import FLOATS, Opcodes, call, literal, model, named, stream, torch_legacy, torch_zip
+from tests.malicious.pickles import Opcodes, call, literal, model, named, stream, torch_legacy, torch_zip
 
 SYSTEM = call("posix", "system", "id")
 CALLED = "global.dangerous.called"
-PASSED = "global.dangerous.passed"
-PROGRAM = "event.program"
 Write = Callable[[bytes, Path], object]
+Caught = tuple[tuple[str, str, str], ...]  # what reading finds, what a load adds, and the names of the samples
 
 
 def text(value: str) -> Opcodes:
@@ -151,36 +151,40 @@ def sample(
     technique: str,
     source: str,
     content: bytes,
-    static: str = CALLED,
-    watched: str = "",
     form: str = "pickle",
 ) -> Sample:
     """One row. `content`: a whole pickle, or a piece of one, which is then a value among a model's."""
     suffix, write = FORMS[form]
     whole = stream(model(content), 4) if isinstance(content, Opcodes) else content
-    return _row(name, technique, source, f"model{suffix}", partial(write, whole), static, watched)
+    return _row(name, technique, source, f"model{suffix}", partial(write, whole))
 
 
-def caught(rows: Iterable[tuple[str, str, str, bytes]], by: Mapping[str, tuple[str, str]]) -> tuple[Sample, ...]:
-    """Rows of name, technique, source and content; `by`: what catches those that aren't simply called by their name."""
-    return tuple(sample(*row, *by.get(row[0], (CALLED, ""))) for row in rows)
+def declared(samples: Iterable[Sample], caught: Caught) -> tuple[Sample, ...]:
+    """With what must catch them: those that `caught` doesn't name keep what they say. Raises ValueError for no sample's
+    name."""
+    found = {sample.name: sample for sample in samples}
+    for static, watched, names in caught:
+        for name in names.split():
+            if name not in found:
+                raise ValueError(f"no sample is called {name}")
+            found[name] = replace(found[name], static=rules(static), watched=rules(watched))
+    return tuple(found.values())
 
 
-def in_torch_zip(
-    name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = ""
-) -> Sample:
+def caught(rows: Iterable[tuple[str, str, str, bytes]], by: Caught) -> tuple[Sample, ...]:
+    """Rows of name, technique, source and content, called by their names where `by` doesn't say otherwise."""
+    return declared((sample(*row) for row in rows), by)
+
+
+def in_torch_zip(name: str, technique: str, source: str, payload: Opcodes) -> Sample:
     """In a PyTorch archive, behind a tensor."""
-    return _row(name, technique, source, "model.pt", partial(torch_zip, payload), static, watched)
+    return _row(name, technique, source, "model.pt", partial(torch_zip, payload))
 
 
-def in_torch_legacy(
-    name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = ""
-) -> Sample:
+def in_torch_legacy(name: str, technique: str, source: str, payload: Opcodes) -> Sample:
     """In the format before 1.6."""
-    return _row(name, technique, source, "model.pth", partial(torch_legacy, payload), static, watched)
+    return _row(name, technique, source, "model.pth", partial(torch_legacy, payload))
 
 
-def _row(
-    name: str, technique: str, source: str, file: str, build: Callable[[Path], object], static: str, watched: str
-) -> Sample:
-    return Sample(name, Part.MALICIOUS, technique, source, file, build, rules(static), rules(watched))
+def _row(name: str, technique: str, source: str, file: str, build: Callable[[Path], object]) -> Sample:
+    return Sample(name, Part.MALICIOUS, technique, source, file, build, rules(CALLED))

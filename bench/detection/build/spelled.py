@@ -1,4 +1,4 @@
-"""Writes what a pickle holds of packages that are not installed: names as they are spelled, objects as picklers make them.
+"""Writes what a pickle holds of packages that are not installed: names as spelled, objects as picklers make them.
 
 A `Name` is a class or function by reference; `made` is an object by NEWOBJ and BUILD, as objects are by default, and
 `called` one that REDUCE makes. They may stand anywhere in what `dumps`, `save`, `save_joblib` are given.
@@ -123,14 +123,16 @@ class _OfPython2(_Spelling):
     dispatch = pickle._Pickler.dispatch.copy()
 
     def save_str(self, obj: str) -> None:
-        raw = obj.encode("latin-1")
+        self._save_raw(obj, obj.encode("latin-1"))
+
+    def save_bytes(self, obj: bytes) -> None:
+        self._save_raw(obj, obj)
+
+    def _save_raw(self, obj: str | bytes, raw: bytes) -> None:
         short = len(raw) < 256
         head = pickle.SHORT_BINSTRING + bytes([len(raw)]) if short else pickle.BINSTRING + struct.pack("<i", len(raw))
         self.write(head + raw)
         self.memoize(obj)
-
-    def save_bytes(self, obj: bytes) -> None:
-        self.save_str(obj.decode("latin-1"))
 
     dispatch[str] = save_str
     dispatch[bytes] = save_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from guest.readers import restored
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
@@ -95,6 +96,8 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
 def _build(reader: Machine) -> None:
     state = reader.stack.pop()
     target = reader.stack[-1]
+    for detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
+        reader.oddity(restored.ODDITY, detail)
     if isinstance(target, MappingObject | Call):
         _check_order(reader, target)
         _check_names(reader, target, state)

@@ -24,7 +24,7 @@ from guest.readers.stream import Stream
 from guest.readers.texts import Place, Texts
 
 # What the real unpickler would raise too, one way or another.
-_INSIDE = Bounds(nodes=50_000, pickle_bytes=1 << 20)  # of a pickle in a string
+_INSIDE = 1 << 20  # bytes of a pickle in a string
 _NAME = re.compile(r"[A-Za-z_][\w.<>]{0,255}\.[\w.<>]{1,255}")
 _REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -110,14 +110,15 @@ def _names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
 
     Broken ones count as far as they got: what they call is called before they break.
     """
-    session = Session(_INSIDE, texts=texts)
+    session = Session(Bounds(nodes=max(0, texts.budget.nodes), pickle_bytes=_INSIDE), texts=texts)
     unpickler = Unpickler(Stream(Memory(memoryview(data), (0, 0)), session), session, _Unknowing(), "pickle", "")
     whole = True
     try:
         unpickler.load()
     except UnreadableError:
         whole = False
-    acted = {key[2]: None for key in session.uses if key[3] != "reference"}
+    texts.budget.nodes -= session.nodes
+    acted = {key[2]: None for key in session.uses if key[3] not in ("reference", "extension")}
     named = {key[2]: None for key in session.uses} if whole else acted
     return tuple(name for name in {**acted, **named} if _NAME.fullmatch(name))
 

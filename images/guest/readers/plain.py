@@ -14,7 +14,7 @@ DATA, PLAIN = "data", "plain"
 _WALKED = 2_000_000  # things, of one file
 _ONE = 200_000  # of one call
 _VALUE = re.compile(r"-?\w[\w.+-]{0,39}|")
-_KEY = re.compile(r"(?:[\w.+]|(?<=[\w.~])[-/~: ](?=[\w~])){0,100}")
+_KEY = re.compile(r"(?![~/]|\.\.?/)(?:[\w.+~]|(?<=[\w.~])[-/: ](?=[\w~])){0,100}")
 _ARRAYS = frozenset({"TensorView", "NumpyArray", "NumpyDtype", "Parts", "Storage"})  # by name: they stand above this
 _NUMBERS = (bool, int, float, complex, type(None))
 

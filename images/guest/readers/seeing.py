@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ _NAMES = 32  # globals of a nested pickle that are told
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _OLD_PICKLES = b"c(]}SVINX\x80"  # how those begin that the protocols 0 and 1 write, or somebody by hand
 _OLD = _OLD_PICKLES.decode("latin-1")
+_RAW = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\xa0]")
 _BATCH = 256  # strings that are passed over together
 _WIDE = 16  # bytes that may be UTF-16
 
@@ -48,7 +50,7 @@ def _telling(strings: list[tuple[int, str]]) -> Iterator[tuple[int, str, Kinds]]
 
 def _is_raw(text: str) -> bool:
     """Bytes as text, as older protocols write them; a pickle by hand."""
-    return text[0] < " " or "\x7f" <= text[0] <= "\xff" or ("\n" in text and text[0] in _OLD)
+    return bool(_RAW.search(text, 0, _WIDE)) or ("\n" in text and text[0] in _OLD)
 
 
 @dataclass

@@ -189,7 +189,7 @@ class Session:
         """As printed, and what may be said of all of it where that leaves something out."""
         text = describe(arguments)
         level = self.plainness.of(arguments) if "..." in text and isinstance(arguments, tuple) else ""
-        return f"{text[:-1]}, <all {level}>)" if level and text.endswith(")") else text
+        return f"{text[:-1].removesuffix(',')}, <all {level}>)" if level and text.endswith(")") else text
 
     def global_rows(self) -> list[wire.GlobalUse]:
         """A reference is only worth a row when the record does nothing else with the global."""

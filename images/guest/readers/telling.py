@@ -88,9 +88,20 @@ _STARTS = (
     r"(?<![\w.])ctypes\.(?:CDLL|windll|cdll|memmove|CFUNCTYPE)\b",
     r"(?<![\w.])socket\.(?:socket|create_connection) *\(",
 )
-_STARTING = ("os.", "posix.", "nt.", "subprocess.", "pty.spawn", "__import__", "exec(", "exec (", "eval(", "eval (")
+_STARTING: tuple[str, ...] = (
+    "os.",
+    "posix.",
+    "nt.",
+    "subprocess.",
+    "pty.spawn",
+    "__import__",
+    "exec(",
+    "exec (",
+    "eval(",
+    "eval (",
+)
 _STARTING += (".loads(", "ctypes.", "socket.")
-_PYTHON = (
+_PYTHON: tuple[str, ...] = (
     r"(?:\A|[\n;]) *(?:import +" + _MODULES + r"\b|from +" + _MODULES + r"(?:\.\w+)* +import\b)",
     r"(?<![\w.])__import__ *\(",
     r"(?<![\w.])(?:exec|eval) *\( *[\w'\"]",

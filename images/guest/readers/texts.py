@@ -14,10 +14,12 @@ from guest.readers.inert import Bag, Bytes, Call, Text
 
 String = str | Bytes | Text
 
+BEYOND = "beyond"  # the kind that isn't one: what was too much
 HEAD = 512  # bytes of what may be an array's
-_TEXT = 4 << 20  # bytes of strings of one file
+_TEXT = 8 << 20  # bytes of strings of one file
 _DECODED = 1 << 20  # bytes that come out of them
 _STEPS = 4000  # outcomes that are looked at
+_NODES = 200_000  # opcodes of pickles in strings
 _OF_A_KIND = 32  # rows
 _GIVEN = 2000  # arguments that are remembered
 
@@ -29,6 +31,7 @@ class Budget:
     text: int = _TEXT
     decoded: int = _DECODED
     steps: int = _STEPS
+    nodes: int = _NODES
 
     def takes(self, inner: bytes) -> bool:
         """Whether that may be looked at, too; it is taken."""
@@ -63,7 +66,9 @@ class Texts:
         return replace(self, how=how, place=place)
 
     def rows(self) -> list[wire.Text]:
-        return list(self._rows.values())
+        rows = list(self._rows.values())
+        left = (self.budget.text, self.budget.decoded, self.budget.steps, self.budget.nodes)
+        return [*rows, _BEYOND] if min(left) < 0 else rows
 
     def tell(self, kind: str, shown: str, how: tuple[str, ...], place: Place, names: tuple[str, ...] = ()) -> None:
         """One row, unless there are many like it."""
@@ -89,6 +94,9 @@ class Texts:
             offset=min(max(place.offset, 0), wire.MAX_SIZE),
             file=place.file,
         )
+
+
+_BEYOND = wire.Text("", BEYOND, "", "there are more strings in the file than are looked at", (), False, "", 0)
 
 
 class Met:

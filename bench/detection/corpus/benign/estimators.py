@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -66,9 +65,9 @@ def _boosting() -> Any:
 
 
 def _neighbours() -> Any:
-    metric = called("sklearn.metrics._dist_metrics.newObj", named("sklearn.metrics._dist_metrics.EuclideanDistance"))
+    metric = called("sklearn.neighbors.dist_metrics.newObj", named("sklearn.neighbors.dist_metrics.EuclideanDistance"))
     metric.built((2.0, np.zeros(1), np.zeros((1, 1))))
-    tree = called("sklearn.neighbors._kd_tree.newObj", named("sklearn.neighbors._kd_tree.KDTree")).built(
+    tree = called("sklearn.neighbors.kd_tree.newObj", named("sklearn.neighbors.kd_tree.KDTree")).built(
         (np.ones((2, 2)), metric)
     )
     return _fitted("sklearn.neighbors._classification.KNeighborsClassifier", _tree=tree, effective_metric_="euclidean")
@@ -104,65 +103,66 @@ def _text() -> Any:
     )
 
 
-def _booster() -> Any:
-    raw = bytearray(b"{L\x00\x00\x00\x00\x00\x00\x00\x02i\x07learner{" + bytes(range(64)))
-    return made("xgboost.core.Booster", {"handle": raw, "feature_names": ["a", "b"], "best_iteration": 3})
-
-
 _KINDS: dict[str, Callable[[], Any]] = {
-    "scaler": lambda: _fitted(f"{_PRE}._data.StandardScaler", mean_=np.ones(2), scale_=np.ones(2), n_samples_seen_=np.int64(9)),
+    "scaler": lambda: _fitted(
+        f"{_PRE}._data.StandardScaler", mean_=np.ones(2), scale_=np.ones(2), n_samples_seen_=np.int64(9)
+    ),
     "scaler_0_19": lambda: made(f"{_PRE}.data.StandardScaler", {"mean_": np.ones(2), "_sklearn_version": "0.19.1"}),
     "pipeline": _pipeline,
-    "forest": lambda: _fitted("sklearn.ensemble._forest.RandomForestClassifier", estimators_=[_fitted("sklearn.tree._classes.DecisionTreeClassifier", tree_=_tree())], random_state=np.random.RandomState(3)),
-    "forest_0_20": lambda: made("sklearn.ensemble.forest.RandomForestRegressor", {"estimators_": [made("sklearn.tree.tree.DecisionTreeRegressor", {"tree_": _tree()})]}),
+    "forest": lambda: _fitted(
+        "sklearn.ensemble._forest.RandomForestClassifier",
+        estimators_=[_fitted("sklearn.tree._classes.DecisionTreeClassifier", tree_=_tree())],
+        random_state=np.random.RandomState(3),
+    ),
+    "forest_0_20": lambda: made(
+        "sklearn.ensemble.forest.RandomForestRegressor",
+        {"estimators_": [made("sklearn.tree.tree.DecisionTreeRegressor", {"tree_": _tree()})]},
+    ),
     "boosting": _boosting,
-    "sgd": lambda: _fitted("sklearn.linear_model._stochastic_gradient.SGDClassifier", loss_function_=called("sklearn.linear_model._sgd_fast.Hinge", 1.0), coef_=np.ones((1, 2))),
+    "sgd": lambda: _fitted(
+        "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+        loss_function_=called("sklearn.linear_model._sgd_fast.Hinge", 1.0),
+        coef_=np.ones((1, 2)),
+    ),
     "svm": lambda: _fitted("sklearn.svm._classes.SVC", support_vectors_=np.ones((2, 2)), _sparse=False, kernel="rbf"),
     "neighbours": _neighbours,
     "search": _search,
     "text": _text,
-    "gaussian_process": lambda: _fitted("sklearn.gaussian_process._gpr.GaussianProcessRegressor", kernel_=made("sklearn.gaussian_process.kernels.RBF", {"length_scale": 1.0})),
-    "calibrated": lambda: _fitted("sklearn.calibration.CalibratedClassifierCV", calibrated_classifiers_=[made("sklearn.calibration._CalibratedClassifier", {"method": "sigmoid"})]),
-    "bunch": lambda: mapping("sklearn.utils._bunch.Bunch", {"data": np.ones((2, 2)), "DESCR": "See https://archive.example/iris for more.\n"}),
+    "gaussian_process": lambda: _fitted(
+        "sklearn.gaussian_process._gpr.GaussianProcessRegressor",
+        kernel_=made("sklearn.gaussian_process.kernels.RBF", {"length_scale": 1.0}),
+    ),
+    "calibrated": lambda: _fitted(
+        "sklearn.calibration.CalibratedClassifierCV",
+        calibrated_classifiers_=[made("sklearn.calibration._CalibratedClassifier", {"method": "sigmoid"})],
+    ),
+    "bunch": lambda: mapping(
+        "sklearn.utils._bunch.Bunch", {"data": np.ones((2, 2)), "DESCR": "See https://archive.example/iris for more.\n"}
+    ),
     "isolation": lambda: _fitted("sklearn.ensemble._iforest.IsolationForest", offset_=-0.5, _seeds=np.arange(3)),
     "callable_kernel": lambda: _fitted("sklearn.svm._classes.SVR", kernel=named("project.kernels.my_kernel")),
-    "xgboost": lambda: made("xgboost.sklearn.XGBClassifier", {"_Booster": _booster(), "missing": float("nan"), "objective": "binary:logistic", "n_jobs": None}),
-    "xgboost_booster": _booster,
-    "lightgbm": lambda: made("lightgbm.sklearn.LGBMClassifier", {"_Booster": made("lightgbm.basic.Booster", {"handle": "tree\nversion=v4\nnum_class=1\nTree=0\nsplit_feature=0\n", "params": {"boosting": "gbdt"}}), "_le": made("lightgbm.compat._LGBMLabelEncoder", {})}),
-    "catboost": lambda: made("catboost.core.CatBoostClassifier", {"_init_params": {"iterations": 5}, "__model": b"CBM1" + bytes(32)}),
-    "statsmodels": lambda: made("statsmodels.regression.linear_model.RegressionResultsWrapper", {"_results": made("statsmodels.regression.linear_model.OLSResults", {"params": np.ones(2), "cov_type": "nonrobust"})}),
-    "hmmlearn": lambda: made("hmmlearn.hmm.GaussianHMM", {"means_": np.ones((2, 1)), "monitor_": made("hmmlearn.base.ConvergenceMonitor", {"history": collections.deque([1.0], 2)}), "random_state": np.random.RandomState(1)}),
-    "gensim": lambda: made("gensim.models.word2vec.Word2Vec", {"wv": made("gensim.models.keyedvectors.KeyedVectors", {"vectors": np.ones((2, 3), np.float32), "key_to_index": {"the": 0}}), "hashfxn": hash, "load": named("gensim.utils.call_on_class_only"), "random": np.random.RandomState(1), "cum_table": np.ones(2, np.uint32)}),
-    "gensim_dictionary": lambda: made("gensim.corpora.dictionary.Dictionary", {"token2id": {"the": 0}, "dfs": {0: 3}, "num_docs": 3}),
-    "nltk_punkt": lambda: made("nltk.tokenize.punkt.PunktSentenceTokenizer", {"_params": made("nltk.tokenize.punkt.PunktParameters", {"abbrev_types": {"mr"}, "ortho_context": collections.defaultdict(int, a=1)}), "_Token": named("nltk.tokenize.punkt.PunktToken")}),
-    "nltk_tagger": lambda: made("nltk.tag.sequential.UnigramTagger", {"_context_to_tag": {"the": "DT"}, "backoff": made("nltk.tag.sequential.DefaultTagger", {"_tag": "NN"})}),
-    "nltk_counts": lambda: called("nltk.probability.FreqDist", {f"w{at}": at for at in range(40)}).built({"_N": 5}),
-    "skorch": lambda: made("skorch.classifier.NeuralNetClassifier", {"module": named("project.nets.Net"), "criterion": named("torch.nn.modules.loss.NLLLoss"), "lr": 0.1, "history_": made("skorch.history.History").filled(items=[{"epoch": 1}])}),
-    "crf": lambda: made("sklearn_crfsuite.estimator.CRF", {"algorithm": "lbfgs", "modelfile": made("sklearn_crfsuite._fileresource.FileResource", {"bytes": b"lCRF" + bytes(30), "suffix": ".crfsuite"})}),
-    "surprise": lambda: made("surprise.prediction_algorithms.matrix_factorization.SVD", {"pu": np.ones((2, 3)), "trainset": made("surprise.trainset.Trainset", {"ur": collections.defaultdict(list)})}),
-    "prophet": lambda: made("prophet.forecaster.Prophet", {"growth": "linear", "params": {"k": np.ones((1, 1))}, "seasonalities": collections.OrderedDict(weekly={"period": 7})}),
-    "imblearn": lambda: made("imblearn.pipeline.Pipeline", {"steps": [("smote", made("imblearn.over_sampling._smote.base.SMOTE", {"k_neighbors": 5}))]}),
-    "rdkit_free_graph": lambda: made("networkx.classes.graph.Graph", {"_adj": {1: {2: {"weight": 1.0}}, 2: {1: {"weight": 1.0}}}, "_node": {1: {}, 2: {}}, "graph": {}}),
-    "image": lambda: made("PIL.Image.Image", [{}, "RGB", (2, 1), None, bytes(6)]),
     "polynomial": lambda: np.polynomial.Polynomial([1.0, 2.0]),
     "spline": lambda: made("scipy.interpolate._bsplines.BSpline", {"t": np.ones(4), "c": np.ones(2), "k": 1}),
-    "sparse_matrix": lambda: made("scipy.sparse._csr.csr_matrix", {"_shape": (2, 2), "data": np.ones(2), "indices": np.arange(2), "indptr": np.arange(3)}),
+    "sparse_matrix": lambda: made(
+        "scipy.sparse._csr.csr_matrix",
+        {"_shape": (2, 2), "data": np.ones(2), "indices": np.arange(2), "indptr": np.arange(3)},
+    ),
     "sparse_old": lambda: made("scipy.sparse.csr.csr_matrix", {"_shape": (2, 2), "data": np.ones(2)}),
-    "mapped_arrays": lambda: _fitted(f"{_PRE}._data.MinMaxScaler", min_=called("numpy.core.multiarray._reconstruct", named("numpy.memmap"), (0,), b"b").built((1, (2,), np.dtype("<f8"), False, bytes(16)))),
-    "partial_metric": lambda: {"metric": functools.partial(np.mean, axis=0), "model": _fitted(f"{_PRE}._label.LabelEncoder", classes_=np.array(["id", "sh", "curl"], dtype=object))},
-    "jax_params": lambda: {"dense": called("jax._src.array._reconstruct_array", named("numpy.core.multiarray._reconstruct"), (named("numpy.ndarray"), (0,), b"b"), (1, (2,), np.dtype("<f4"), False, bytes(8)), {"weak_type": False})},
-    "optax_state": lambda: (made("optax._src.transform.ScaleByAdamState", None, np.int32(3), {"w": np.ones(2)}, {"w": np.ones(2)}), made("optax._src.base.EmptyState")),
-    "rllib_policy": lambda: {"worker": {"policy_specs": {"default_policy": made("ray.rllib.policy.policy.PolicySpec", {"config": {"lr": 0.1}})}, "weights": {"w": np.ones(2)}}},
-    "vec_normalize": lambda: made("stable_baselines3.common.vec_env.vec_normalize.VecNormalize", {"obs_rms": made("stable_baselines3.common.running_mean_std.RunningMeanStd", {"mean": np.zeros(2)}), "observation_space": made("gymnasium.spaces.box.Box", {"low": np.zeros(2), "_np_random": np.random.default_rng(2)})}),
-    "allennlp_vocabulary": lambda: made("allennlp.data.vocabulary.Vocabulary", {"_token_to_index": made("allennlp.data.vocabulary._TokenToIndexDefaultDict", {"_padded": True}).filled(pairs={"tokens": {"the": 1}})}),
-    "flair": lambda: {"tag_dictionary": made("flair.data.Dictionary", {"item2idx": {b"O": 0}, "idx2item": [b"O"]}), "state_dict": {"w": np.ones(2)}, "train_with_dev": False},
-    "sentencepiece": lambda: made("sentencepiece.SentencePieceProcessor", b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02"),
-    "tokenizer": lambda: made("tokenizers.Tokenizer", b'{"version": "1.0", "model": {"type": "BPE"}}', called("tokenizers.models.Model")),
-}  # fmt: skip
+    "mapped_arrays": lambda: _fitted(
+        f"{_PRE}._data.MinMaxScaler",
+        min_=called("numpy.core.multiarray._reconstruct", named("numpy.memmap"), (0,), b"b").built(
+            (1, (2,), np.dtype("<f8"), False, bytes(16))
+        ),
+    ),
+    "partial_metric": lambda: {
+        "metric": functools.partial(np.mean, axis=0),
+        "model": _fitted(f"{_PRE}._label.LabelEncoder", classes_=np.array(["id", "sh", "curl"], dtype=object)),
+    },
+}
 
 for _name, _make in _KINDS.items():
     _FAMILY.pickled(f"estimator_{_name}")(_make)
-for _name in ("scaler", "pipeline", "forest", "search", "xgboost", "lightgbm", "gensim", "text"):
+for _name in ("scaler", "pipeline", "forest", "search", "text"):
     _FAMILY.dumped(f"estimator_{_name}_joblib")(_KINDS[_name])
 for _name in ("pipeline", "forest", "neighbours"):
     _FAMILY.pickled(f"estimator_{_name}_protocol_2", file="model.sav", protocol=2)(_KINDS[_name])

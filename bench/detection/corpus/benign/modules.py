@@ -27,7 +27,7 @@ _PRESENT: dict[str, Callable[[], Any]] = {
     "named_sequential": lambda: nn.Sequential(collections.OrderedDict(fc=nn.Linear(2, 2), act=nn.GELU())),
     "lists": lambda: nn.ModuleList([nn.ModuleDict({"a": nn.Linear(1, 2)}), nn.ParameterList([torch.ones(2)])]),
     "parameter_dict": lambda: nn.ParameterDict({"w": nn.Parameter(torch.ones(2)), "scale": torch.ones(1)}),
-    "recurrent": lambda: nn.LSTM(2, 3, num_layers=2, bidirectional=True),
+    "recurrent_cell": lambda: nn.RNNCell(2, 3),
     "gru_cell": lambda: nn.GRUCell(2, 3),
     "transformer": lambda: nn.TransformerEncoder(
         nn.TransformerEncoderLayer(4, 2, 8, activation=F.gelu, batch_first=True), 1
@@ -73,25 +73,60 @@ def _block() -> nn.Module:
 
 # Of packages that are gone: the class, and attributes that torch's own modules have not.
 _ABSENT: dict[str, tuple[str, dict[str, Any]]] = {
-    "yolov5": ("models.yolo.DetectionModel", {"names": {0: "person"}, "stride": torch.tensor([8.0]), "yaml_file": "yolov5s.yaml"}),
+    "yolov5": (
+        "models.yolo.DetectionModel",
+        {"names": {0: "person"}, "stride": torch.tensor([8.0]), "yaml_file": "yolov5s.yaml"},
+    ),
     "torchvision": ("torchvision.models.resnet.ResNet", {"_norm_layer": nn.BatchNorm2d, "inplanes": 64}),
-    "torchvision_block": ("torchvision.models.detection.rpn.RegionProposalNetwork", {"_pre_nms_top_n": {"training": 2000}}),
-    "timm_vit": ("timm.models.vision_transformer.VisionTransformer", {"default_cfg": {"url": "https://weights.example/vit.npz"}}),
-    "bert": ("transformers.models.bert.modeling_bert.BertModel", {"config": made("transformers.models.bert.configuration_bert.BertConfig", {"hidden_act": "gelu"})}),
-    "activation": ("transformers.models.gpt2.modeling_gpt2.GPT2MLP", {"act": made("transformers.activations.NewGELUActivation", nn.GELU().__dict__)}),
-    "effnet": ("efficientnet_pytorch.model.EfficientNet", {"_global_params": made("efficientnet_pytorch.utils.GlobalParams", None, 1.0, 1.0, 224)}),
+    "torchvision_block": (
+        "torchvision.models.detection.rpn.RegionProposalNetwork",
+        {"_pre_nms_top_n": {"training": 2000}},
+    ),
+    "timm_vit": (
+        "timm.models.vision_transformer.VisionTransformer",
+        {"default_cfg": {"url": "https://weights.example/vit.npz"}},
+    ),
+    "bert": (
+        "transformers.models.bert.modeling_bert.BertModel",
+        {"config": made("transformers.models.bert.configuration_bert.BertConfig", {"hidden_act": "gelu"})},
+    ),
+    "activation": (
+        "transformers.models.gpt2.modeling_gpt2.GPT2MLP",
+        {"act": made("transformers.activations.NewGELUActivation", nn.GELU().__dict__)},
+    ),
+    "effnet": (
+        "efficientnet_pytorch.model.EfficientNet",
+        {"_global_params": made("efficientnet_pytorch.utils.GlobalParams", None, 1.0, 1.0, 224)},
+    ),
     "segmentation": ("segmentation_models_pytorch.decoders.unet.model.Unet", {"name": "u-resnet34"}),
-    "geometric": ("torch_geometric.nn.conv.gcn_conv.GCNConv", {"aggr": "add", "_user_args": {"x", }}),
+    "geometric": (
+        "torch_geometric.nn.conv.gcn_conv.GCNConv",
+        {
+            "aggr": "add",
+            "_user_args": {
+                "x",
+            },
+        },
+    ),
     "monai": ("monai.networks.nets.unet.UNet", {"dimensions": 3, "act": "PRELU"}),
-    "pyannote": ("pyannote.audio.models.segmentation.PyanNet", {"specifications": called("pyannote.audio.core.task.Problem", 2)}),
+    "pyannote": (
+        "pyannote.audio.models.segmentation.PyanNet",
+        {"specifications": called("pyannote.audio.core.task.Problem", 2)},
+    ),
     "script": ("__main__.Net", {"activation": F.leaky_relu, "args": made("__main__.Args", {"lr": 0.1})}),
     "notebook_nested": ("__main__:Trainer.Net", {"hidden": 3}),
     "utils_by_hand": ("utils.model.CNN_v2", {"device": torch.device("cuda:0"), "dtype": torch.float16}),
-    "lower_case": ("src.networks.resnet18_custom", {"forward_fn": named("src.networks.my_forward"), "root": pathlib.PosixPath("/src")}),
+    "lower_case": (
+        "src.networks.resnet18_custom",
+        {"forward_fn": named("src.networks.my_forward"), "root": pathlib.PosixPath("/src")},
+    ),
     "private": ("gone._impl._Net", {"_Net__secret": 1, "__dunder__": None}),
     "unicode": ("проект.модели.Сеть", {"имя": "сеть"}),
-    "adaptive": ("gone.nets.Gate", {"sampler": called("gone.sampling.Sampler"), "mode": called("gone.modes.Mode", "train")}),
-}  # fmt: skip
+    "adaptive": (
+        "gone.nets.Gate",
+        {"sampler": called("gone.sampling.Sampler"), "mode": called("gone.modes.Mode", "train")},
+    ),
+}
 
 for _name, (_class, _attributes) in _ABSENT.items():
 

@@ -20,6 +20,20 @@ from bench.detection.build.spelled import dumps, made, save
 _FAMILY = Honest("files that people share")
 _written = _FAMILY.written
 
+
+def _circular() -> dict[str, Any]:
+    held: dict[str, Any] = {"w": torch.ones(1)}
+    held["self"] = held
+    return held
+
+
+def _nest(depth: int) -> Any:
+    value: Any = torch.ones(1)
+    for at in range(depth):
+        value = {f"l{at}": value}
+    return value
+
+
 _STRANGE: dict[str, Callable[[], Any]] = {
     "empty": dict,
     "none": lambda: None,
@@ -28,8 +42,17 @@ _STRANGE: dict[str, Callable[[], Any]] = {
     "scalar_tensor": lambda: torch.tensor(3.5),
     "empty_tensor": lambda: {"w": torch.empty(0, 3)},
     "long_names": lambda: {"layer." * 40 + str(at): torch.ones(1) for at in range(3)},
-    "unicode_names": lambda: {"вес": torch.ones(2), "重み": torch.ones(1), "poids é": torch.zeros(1), "🙂": torch.ones(1)},
-    "names_like_paths": lambda: {"/encoder/layer_0/w": torch.ones(1), "../decoder": torch.ones(1), "a\\b": torch.ones(1)},
+    "unicode_names": lambda: {
+        "вес": torch.ones(2),
+        "重み": torch.ones(1),
+        "poids é": torch.zeros(1),
+        "🙂": torch.ones(1),
+    },
+    "names_like_paths": lambda: {
+        "/encoder/layer_0/w": torch.ones(1),
+        "../decoder": torch.ones(1),
+        "a\\b": torch.ones(1),
+    },
     "names_with_newline": lambda: {"a\nb": torch.ones(1), "": torch.ones(1), " ": torch.ones(1)},
     "number_keys": lambda: {0: torch.ones(1), (1, "a"): torch.ones(1), None: 3, 1.5: 4, True: 5},
     "urls_and_paths": lambda: {
@@ -50,35 +73,52 @@ _STRANGE: dict[str, Callable[[], Any]] = {
         "git": "git clone https://github.com/org/repo.git",
         "requirements": "pip install torch==2.1.0 numpy",
     },
-    "readme_inside": lambda: {"w": torch.ones(2), "README": "# Model\n\n```bash\npip install -r requirements.txt\npython demo.py\n```\n"},
-    "config_text": lambda: {"w": torch.ones(1), "config": "import torch\nmodel = dict(type='Net')\nwork_dir = './out'\nimport os\nos.environ['X'] = '1'\n"},
-    "tokens": lambda: {"w": torch.ones(1), "vocab": ["import", "os", "system", "eval(", "exec", "/bin/sh", "curl", "rm -rf"]},
-    "prompts": lambda: {"w": torch.ones(1), "template": "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{% endfor %}"},
-    "base64_text": lambda: {"w": torch.ones(1), "logo": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="},
-    "hashes": lambda: {"w": torch.ones(1), "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "md5": b"\x09\x8f\x6b\xcd"},
-    "json_text": lambda: {"w": torch.ones(1), "config.json": json.dumps({"architectures": ["Net"], "auto_map": {"AutoModel": "modeling.Net"}})},
-    "environment": lambda: {"w": torch.ones(1), "env": {"PATH": "/usr/local/bin:/usr/bin", "HOME": "/home/me", "USER": "me"}, "host": "node-17.cluster.example"},
+    "readme_inside": lambda: {
+        "w": torch.ones(2),
+        "README": "# Model\n\n```bash\npip install -r requirements.txt\npython demo.py\n```\n",
+    },
+    "config_text": lambda: {
+        "w": torch.ones(1),
+        "config": "import torch\nmodel = dict(type='Net')\nwork_dir = './out'\nimport os\nos.environ['X'] = '1'\n",
+    },
+    "tokens": lambda: {
+        "w": torch.ones(1),
+        "vocab": ["import", "os", "system", "eval(", "exec", "/bin/sh", "curl", "rm -rf"],
+    },
+    "prompts": lambda: {
+        "w": torch.ones(1),
+        "template": "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{% endfor %}",
+    },
+    "base64_text": lambda: {
+        "w": torch.ones(1),
+        "logo": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    },
+    "hashes": lambda: {
+        "w": torch.ones(1),
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "md5": b"\x09\x8f\x6b\xcd",
+    },
+    "json_text": lambda: {
+        "w": torch.ones(1),
+        "config.json": json.dumps({"architectures": ["Net"], "auto_map": {"AutoModel": "modeling.Net"}}),
+    },
+    "environment": lambda: {
+        "w": torch.ones(1),
+        "env": {"PATH": "/usr/local/bin:/usr/bin", "HOME": "/home/me", "USER": "me"},
+        "host": "node-17.cluster.example",
+    },
     "shared": lambda: [torch.ones(2)] * 3,
-    "itself": lambda: _circular(),
+    "itself": _circular,
     "deep": lambda: _nest(60),
     "many": lambda: {f"p{at}": torch.full((2,), float(at)) for at in range(300)},
     "big_numbers": lambda: {"seed": 1 << 127, "w": torch.ones(1), "max": 1e308, "tiny": 5e-324},
     "bytes": lambda: {"w": torch.ones(1), "blob": bytes(range(256)) * 4, "image": b"\x89PNG\r\n\x1a\n" + bytes(40)},
-    "machine_like_bytes": lambda: {"w": torch.ones(1), "engine": b"\x7fELF-like but only a name", "magic": b"PK\x03\x04"},
-}  # fmt: skip
-
-
-def _circular() -> dict[str, Any]:
-    held: dict[str, Any] = {"w": torch.ones(1)}
-    held["self"] = held
-    return held
-
-
-def _nest(depth: int) -> Any:
-    value: Any = torch.ones(1)
-    for at in range(depth):
-        value = {f"l{at}": value}
-    return value
+    "machine_like_bytes": lambda: {
+        "w": torch.ones(1),
+        "engine": b"\x7fELF-like but only a name",
+        "magic": b"PK\x03\x04",
+    },
+}
 
 
 for _name, _make in _STRANGE.items():
@@ -91,7 +131,21 @@ def _state() -> dict[str, torch.Tensor]:
     return {"a.weight": torch.randn(3, 2), "a.bias": torch.zeros(3)}
 
 
-for _file in ("pytorch_model.bin", "model.weights", "model.model", "model", "weights.dat", "net.tar", "m.pth.tar", "best.pkl", "epoch=3-v1.ckpt", "model.pt.bak", "MODEL.PT", "model.th", "f.params"):  # fmt: skip
+for _file in (
+    "pytorch_model.bin",
+    "model.weights",
+    "model.model",
+    "model",
+    "weights.dat",
+    "net.tar",
+    "m.pth.tar",
+    "best.pkl",
+    "epoch=3-v1.ckpt",
+    "model.pt.bak",
+    "MODEL.PT",
+    "model.th",
+    "f.params",
+):
     _written(f"named_{_file.replace('.', '_').replace('=', '_')}", _file, f"a checkpoint called {_file}")(
         lambda path: save(_state(), path)
     )
@@ -149,15 +203,6 @@ _written("zip_of_weights_and_config", "model.zip")(
     )
 )
 _written("tar_of_a_project", "release.tar")(lambda path: _tar(path, _BESIDE | {"model.pt": _saved_bytes()}))
-_written("nemo", "model.nemo")(
-    lambda path: _tar(
-        path,
-        {
-            "./model_config.yaml": b"target: nemo.collections.asr.Model\nlr: 0.1\n",
-            "./model_weights.ckpt": _saved_bytes(),
-        },
-    )
-)
 _written("several_dumps", "log.pkl")(
     lambda path: path.write_bytes(b"".join(dumps(part) for part in ({"epoch": 1}, {"w": np.ones(2)}, [1, 2])))
 )

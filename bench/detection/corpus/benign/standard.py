@@ -38,7 +38,11 @@ _FAMILY = Honest("what Python's own pickle makes of them")
 
 # Each alone, beside a weight. Read back by pickle.load, as any of them would be.
 _VALUES: dict[str, Callable[[], Any]] = {
-    "datetimes": lambda: [datetime.datetime(2024, 1, 2, 3), datetime.date(2024, 1, 2), datetime.time(1, 2, 3)],
+    "datetimes": lambda: [
+        datetime.datetime(2024, 1, 2, 3, tzinfo=datetime.UTC),
+        datetime.date(2024, 1, 2),
+        datetime.time(1, 2, 3),
+    ],
     "time_zones": lambda: [
         datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
         datetime.UTC,
@@ -66,20 +70,36 @@ _VALUES: dict[str, Callable[[], Any]] = {
     "logger": lambda: {"logger": logging.getLogger("train"), "level": logging.INFO},
     "bytes_streams": lambda: [BytesIO(b"abc"), StringIO("text")],
     "arrays": lambda: array.array("f", [1.0, 2.0]),
-    "random_states": lambda: [random.Random(3), np.random.default_rng(1), np.random.RandomState(1), np.random.SeedSequence(5)],
+    "random_states": lambda: [
+        random.Random(3),
+        np.random.default_rng(1),
+        np.random.RandomState(1),
+        np.random.SeedSequence(5),
+    ],
     "bit_generators": lambda: [np.random.PCG64(1), np.random.MT19937(1), np.random.Philox(1), np.random.SFC64(1)],
     "random_function": lambda: _Keeps(random.Random(4).random),
     "getters": lambda: [operator.itemgetter(0), operator.itemgetter("a", "b"), operator.attrgetter("loss")],
     "method_caller": lambda: operator.methodcaller("lower"),
     "partials": lambda: [functools.partial(int, base=2), functools.partial(torch.nn.functional.relu, inplace=True)],
-    "functions": lambda: [len, abs, max, sorted, operator.add, np.log1p, np.mean, torch.nn.functional.gelu, torch.relu, hash],
+    "functions": lambda: [
+        len,
+        abs,
+        max,
+        sorted,
+        operator.add,
+        np.log1p,
+        np.mean,
+        torch.nn.functional.gelu,
+        torch.relu,
+        hash,
+    ],
     "types": lambda: [int, str, dict, type(None), type(...), torch.nn.Linear, np.float32, collections.OrderedDict],
     "annotations": lambda: [typing.Optional[int], typing.List[str], list[int], dict[str, typing.Any], int | None],  # noqa: UP006, UP045
-    "literal_annotations": lambda: [typing.Literal["a", "b"], typing.Callable[[int], str], tuple[int, ...], typing.Any],  # noqa: UP006, UP035
+    "literal_annotations": lambda: [typing.Literal["a", "b"], typing.Callable[[int], str], tuple[int, ...], typing.Any],
     "exceptions": lambda: [ValueError("loss is nan"), KeyError("a"), StopIteration()],
     "bound_methods": lambda: ["abc".upper, [].append, dict.fromkeys, torch.nn.Linear(1, 1).forward],
     "sentinels": lambda: [dataclasses.MISSING, None, True],
-}  # fmt: skip
+}
 
 
 @dataclasses.dataclass
@@ -114,7 +134,10 @@ class Colour(enum.Enum):
 # As objects of classes that are gone: what each sort of class makes of itself.
 _GONE: dict[str, Callable[[], Any]] = {
     "enum_by_value": lambda: [called("gone.Mode", "train"), called("gone.Level", 3), called("gone.Vector", (1.0, 0.5))],
-    "enum_by_name": lambda: [called("builtins.getattr", named("gone.Mode"), "TRAIN"), called("builtins.getattr", named("gone.Mode"), "train")],
+    "enum_by_name": lambda: [
+        called("builtins.getattr", named("gone.Mode"), "TRAIN"),
+        called("builtins.getattr", named("gone.Mode"), "train"),
+    ],
     "enum_flags": lambda: called("_operator.or_", called("gone.Flag", 1), called("gone.Flag", 2)),
     "named_tuple": lambda: made("gone.Point", None, 1.0, "left", torch.ones(2)),
     "data_class": lambda: made("gone.Config", {"lr": 0.1, "name": "x"}),
@@ -122,23 +145,32 @@ _GONE: dict[str, Callable[[], Any]] = {
     "dict_subclass": lambda: mapping("gone.AttrDict", {"lr": 0.1, "url": "https://a.example/b"}),
     "list_subclass": lambda: made("gone.Steps").filled(items=[1, 2, torch.ones(1)]),
     "ordered_dict_subclass": lambda: called("gone.Params").filled(pairs={"a": torch.ones(1)}),
-    "default_dict_subclass": lambda: called("gone.Meters", named("gone.Meter")).filled(pairs={"loss": made("gone.Meter", {"sum": 1.0})}),
+    "default_dict_subclass": lambda: called("gone.Meters", named("gone.Meter")).filled(
+        pairs={"loss": made("gone.Meter", {"sum": 1.0})}
+    ),
     "counter_subclass": lambda: called("gone.Vocabulary", {"the": 4, "of": 2, "and": 1}),
     "long_counter_subclass": lambda: called("gone.Vocabulary", {f"word{at}": at for at in range(200)}),
     "set_subclass": lambda: called("gone.Labels", ["a", "b"]),
     "deque_subclass": lambda: called("gone.Buffer", [torch.ones(1), torch.zeros(1)], 100),
-    "frozen_dict": lambda: called("flax.core.frozen_dict.FrozenDict", {"params": {"Dense_0": {"kernel": np.ones((2, 3), np.float32)}}}),
+    "frozen_dict": lambda: called(
+        "flax.core.frozen_dict.FrozenDict", {"params": {"Dense_0": {"kernel": np.ones((2, 3), np.float32)}}}
+    ),
     "frozen_dict_deep": lambda: called(
         "flax.core.frozen_dict.FrozenDict",
-        {f"layer_{at}": {"mlp": {"dense": {"kernel": np.ones((2, 3), np.float32), "bias": np.ones(3)}}} for at in range(12)},
+        {
+            f"layer_{at}": {"mlp": {"dense": {"kernel": np.ones((2, 3), np.float32), "bias": np.ones(3)}}}
+            for at in range(12)
+        },
     ),
     "sized": lambda: called("gone.Grid", 3, 4, np.arange(3.0)).built({"spacing": (1.0, 2.0)}),
     "tensor_rebuilt": lambda: called("gone._rebuild_tensor", named("gone.ImageTensor"), torch.ones(2, 2), 3),
     "time_of_pytz": lambda: [called("pytz._UTC"), called("pytz._p", "Europe/Berlin", 3600, 0, "CET")],
     "nested_class": lambda: called("builtins.getattr", named("gone.Outer"), "Inner"),
-    "cython_object": lambda: called("gone._fast.__pyx_unpickle_Index", named("gone._fast.Index"), 12345678, None).built((np.ones(2), 3)),
+    "cython_object": lambda: called("gone._fast.__pyx_unpickle_Index", named("gone._fast.Index"), 12345678, None).built(
+        (np.ones(2), 3)
+    ),
     "function": lambda: [named("gone.metrics.accuracy"), functools.partial(int, 5)],
-}  # fmt: skip
+}
 
 for _name, _make in _GONE.items():
     _FAMILY.pickled(f"gone_{_name}")(_beside(_make))

@@ -7,7 +7,6 @@ import collections
 import datetime
 import functools
 import pathlib
-import random
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,13 @@ _FAMILY = Honest("the libraries' own code for saving")
 _saved = _FAMILY.saved
 
 
-def _weights(*names: str) -> collections.OrderedDict[str, torch.Tensor]:
+def weights(*names: str) -> collections.OrderedDict[str, torch.Tensor]:
+    """A state."""
     return collections.OrderedDict((name, torch.randn(3, 2)) for name in names or ("net.0.weight", "net.0.bias"))
 
 
-def _adam() -> dict[str, Any]:
+def adam() -> dict[str, Any]:
+    """An optimizer's state, after a step."""
     model = torch.nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     model(torch.ones(1, 3)).sum().backward()
@@ -38,7 +39,7 @@ def _lightning(package: str) -> dict[str, Any]:
         "epoch": 4,
         "global_step": 500,
         "pytorch-lightning_version": "2.2.1",
-        "state_dict": _weights(),
+        "state_dict": weights(),
         "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 5, "completed": 4}}}},
         "callbacks": {
             "EarlyStopping{'monitor': 'val/loss', 'mode': 'min'}": {"wait_count": 1, "best_score": torch.tensor(0.4)},
@@ -47,7 +48,7 @@ def _lightning(package: str) -> dict[str, Any]:
                 "dirpath": "/home/me/runs",
             },
         },
-        "optimizer_states": [_adam()],
+        "optimizer_states": [adam()],
         "lr_schedulers": [{"last_epoch": 4, "base_lrs": [0.001], "_last_lr": [0.0009]}],
         "hparams_name": "hparams",
         "hparams_type": named(f"{package}.utilities.parsing.AttributeDict"),
@@ -74,7 +75,7 @@ def _old_lightning() -> Any:
     """Lightning 0.9: callbacks by their classes, hyper-parameters as a Namespace"""
     stopping = named("pytorch_lightning.callbacks.early_stopping.EarlyStopping")
     return {
-        "state_dict": _weights(),
+        "state_dict": weights(),
         "callbacks": {stopping: {"wait_count": 0, "best_score": torch.tensor(float("inf"))}},
         "hparams_type": named("argparse.Namespace"),
         "hyper_parameters": argparse.Namespace(gpus="0,1", default_root_dir="/tmp/runs", lr=0.02),
@@ -105,7 +106,7 @@ _CONFIG = {
 @_saved("omegaconf", "hydra.ckpt")
 def _hydra() -> Any:
     """A configuration of omegaconf beside weights"""
-    return {"state_dict": _weights(), "hyper_parameters": {"cfg": _omegaconf(_CONFIG)}}
+    return {"state_dict": weights(), "hyper_parameters": {"cfg": _omegaconf(_CONFIG)}}
 
 
 @_saved("omegaconf_structured", "nemo_like.ckpt")
@@ -116,107 +117,7 @@ def _structured() -> Any:
     fields = {"ref_type": optional, "object_type": named("project.conf.ModelConfig"), "optional": True, "key": None}
     metadata = made("omegaconf.base.ContainerMetadata", fields | {"key_type": str, "element_type": texts})
     config = made("omegaconf.dictconfig.DictConfig", {"_metadata": metadata, "_parent": None, "_content": {}})
-    return {"state_dict": _weights(), "hyper_parameters": {"cfg": config}}
-
-
-def _training_arguments(kind: str, **more: Any) -> Any:
-    trainer = "transformers.trainer_utils"
-    state = {
-        "output_dir": "/home/me/out",
-        "evaluation_strategy": called(f"{trainer}.IntervalStrategy", "steps"),
-        "save_strategy": called(f"{trainer}.SaveStrategy", "epoch"),
-        "lr_scheduler_type": called(f"{trainer}.SchedulerType", "cosine_with_restarts"),
-        "hub_strategy": called(f"{trainer}.HubStrategy", "every_save"),
-        "optim": called("transformers.training_args.OptimizerNames", "adamw_torch"),
-        "learning_rate": 5e-05,
-        "logging_dir": "/home/me/out/runs/Jan01_00-00-00_host",
-        "hub_token": None,
-        "report_to": ["tensorboard", "wandb"],
-        "accelerator_config": made("transformers.trainer_pt_utils.AcceleratorConfig", {"split_batches": False}),
-        "distributed_state": made(
-            "accelerate.state.PartialState",
-            {
-                "_cpu": False,
-                "backend": "nccl",
-                "device": torch.device("cuda", 0),
-                "debug": False,
-                "distributed_type": called("accelerate.utils.dataclasses.DistributedType", "MULTI_GPU"),
-                "num_processes": 8,
-            },
-        ),
-        "_n_gpu": 1,
-        "__cached__setup_devices": torch.device("cuda", 0),
-        "deepspeed_plugin": None,
-        "fsdp": [called(f"{trainer}.FSDPOption", "full_shard")],
-    }
-    return made(kind, state | more)
-
-
-for _name, _kind in {
-    "transformers": "transformers.training_args.TrainingArguments",
-    "seq2seq": "transformers.training_args_seq2seq.Seq2SeqTrainingArguments",
-    "trl": "trl.trainer.sft_config.SFTConfig",
-    "axolotl": "axolotl.core.trainer_builder.AxolotlTrainingArguments",
-    "llamafactory": "llamafactory.hparams.training_args.TrainingArguments",
-    "main": "__main__.TrainingArguments",
-}.items():
-    _saved(f"training_args_{_name}", "training_args.bin")(functools.partial(_training_arguments, _kind))
-
-
-@_saved("training_args_dpo", "training_args.bin")
-def _dpo() -> Any:
-    """trl's arguments, with enumerations of its own and accelerate's plugins"""
-    plugin = {
-        "sharding_strategy": called("torch.distributed.fsdp.api.ShardingStrategy", 1),
-        "backward_prefetch": called("torch.distributed.fsdp.api.BackwardPrefetch", 2),
-        "state_dict_type": called("torch.distributed.fsdp.api.StateDictType", 1),
-        "auto_wrap_policy": functools.partial(torch.nn.Module, policies=[]),
-    }
-    return _training_arguments(
-        "trl.trainer.dpo_config.DPOConfig",
-        f_divergence_type=called("trl.trainer.dpo_config.FDivergenceType", "reverse_kl"),
-        loss_type="sigmoid",
-        fsdp_plugin=made("accelerate.utils.dataclasses.FullyShardedDataParallelPlugin", plugin),
-        batch_sampler=called("sentence_transformers.training_args.BatchSamplers", "no_duplicates"),
-    )
-
-
-@_saved("optimizer_pt", "optimizer.pt")
-def _optimizer() -> Any:
-    return _adam()
-
-
-@_saved("scheduler_pt", "scheduler.pt")
-def _scheduler() -> Any:
-    return {"base_lrs": [5e-05], "last_epoch": 500, "_step_count": 501, "_last_lr": [4e-05], "lr_lambdas": [{}]}
-
-
-@_saved("scaler_pt", "scaler.pt")
-def _scaler() -> Any:
-    return {
-        "scale": 65536.0,
-        "growth_factor": 2.0,
-        "backoff_factor": 0.5,
-        "growth_interval": 2000,
-        "_growth_tracker": 0,
-    }
-
-
-@_saved("rng_state", "rng_state.pth")
-def _rng() -> Any:
-    """transformers' and accelerate's states of the random generators"""
-    numpy_state = np.random.RandomState(0).get_state()
-    return {
-        "python": random.Random(0).getstate(),
-        "numpy": numpy_state,
-        "cpu": torch.get_rng_state(),
-        "cuda": [torch.zeros(16, dtype=torch.uint8)],
-    }
-
-
-@_saved("accelerate_rng", "random_states_0.pkl")
-def _accelerate() -> Any:
-    return {"step": 3, "random_state": random.Random(1).getstate(), "torch_manual_seed": torch.get_rng_state()}
+    return {"state_dict": weights(), "hyper_parameters": {"cfg": config}}
 
 
 @_saved("deepspeed_zero", "zero_pp_rank_0_mp_rank_00_optim_states.pt")
@@ -229,7 +130,7 @@ def _zero() -> Any:
         "dynamic_loss_scale": True,
         "overflow": False,
         "clip_grad": 1.0,
-        "base_optimizer_state": _adam(),
+        "base_optimizer_state": adam(),
         "single_partition_of_fp32_groups": [torch.randn(8)],
         "zero_stage": called("deepspeed.runtime.zero.config.ZeroStageEnum", 2),
         "param_slice_mappings": [collections.OrderedDict(weight=address)],
@@ -251,7 +152,7 @@ def _megatron() -> Any:
         world_size=8,
     )
     extra = made("_io.BytesIO", (b"", 0, None))
-    return {"args": args, "model": {"decoder.layers.0._extra_state": extra, **_weights()}, "checkpoint_version": 3.0}
+    return {"args": args, "model": {"decoder.layers.0._extra_state": extra, **weights()}, "checkpoint_version": 3.0}
 
 
 @_saved("fairseq", "checkpoint_best.pt")
@@ -260,10 +161,10 @@ def _fairseq() -> Any:
     return {
         "args": argparse.Namespace(arch="wav2vec2", data="/data/librispeech", user_dir=None),
         "cfg": _omegaconf({"common": {"fp16": True, "tensorboard_logdir": "/logs"}}),
-        "model": _weights("encoder.layers.0.fc1.weight"),
+        "model": weights("encoder.layers.0.fc1.weight"),
         "task_state": {"target_dictionary": made("fairseq.data.dictionary.Dictionary", dictionary)},
         "extra_state": {"val_loss": 3.5, "previous_training_time": 100.0},
-        "last_optimizer_state": _adam(),
+        "last_optimizer_state": adam(),
     }
 
 
@@ -271,7 +172,7 @@ def _fairseq() -> Any:
 def _mmcv() -> Any:
     meta = {"mmcv_version": "1.7.0", "time": "Mon Jan  1 00:00:00 2023", "config": "model = dict(type='FasterRCNN')\n"}
     meta |= {"CLASSES": ("person", "cat"), "env_info": "sys.platform: linux\nPython: 3.8\nCUDA_HOME: /usr/local/cuda"}
-    return {"meta": meta, "state_dict": _weights(), "optimizer": _adam()}
+    return {"meta": meta, "state_dict": weights(), "optimizer": adam()}
 
 
 @_saved("mmengine", "epoch_12.pth")
@@ -286,12 +187,12 @@ def _mmengine() -> Any:
     buffer = made("mmengine.logging.history_buffer.HistoryBuffer", history)
     config = called("mmengine.config.config.ConfigDict", {"type": "SGD", "lr": 0.02})
     hub = {"log_scalars": {"train/loss": buffer}, "runtime_info": {"iter": 10, "cfg": config}, "resumed_keys": {}}
-    return {"meta": {"epoch": 12}, "message_hub": hub, "state_dict": _weights(), "param_schedulers": [{"last_step": 3}]}
+    return {"meta": {"epoch": 12}, "message_hub": hub, "state_dict": weights(), "param_schedulers": [{"last_step": 3}]}
 
 
 @_saved("ignite", "best_model.pt")
 def _ignite() -> Any:
-    return {"model": _weights(), "trainer": collections.OrderedDict(epoch_length=10, max_epochs=5, iteration=50)}
+    return {"model": weights(), "trainer": collections.OrderedDict(epoch_length=10, max_epochs=5, iteration=50)}
 
 
 @_saved("timm", "model_best.pth.tar")
@@ -302,9 +203,9 @@ def _timm() -> Any:
     return {
         "epoch": 3,
         "arch": "vit_tiny",
-        "state_dict": _weights(),
+        "state_dict": weights(),
         "args": args,
-        "state_dict_ema": _weights(),
+        "state_dict_ema": weights(),
         "metric": 71.2,
     }
 
@@ -312,17 +213,17 @@ def _timm() -> Any:
 @_saved("whisper", "tiny.pt")
 def _whisper() -> Any:
     dims = {"n_mels": 80, "n_audio_ctx": 1500, "n_vocab": 51865}
-    return {"dims": dims, "model_state_dict": _weights("encoder.conv1.weight")}
+    return {"dims": dims, "model_state_dict": weights("encoder.conv1.weight")}
 
 
 @_saved("whisper_dims_object", "tiny.pt")
 def _whisper_object() -> Any:
-    return {"dims": made("whisper.model.ModelDimensions", {"n_mels": 80}), "model_state_dict": _weights()}
+    return {"dims": made("whisper.model.ModelDimensions", {"n_mels": 80}), "model_state_dict": weights()}
 
 
 @_saved("espnet", "valid.acc.best.pth")
 def _espnet() -> Any:
-    return _weights("encoder.embed.conv.0.weight", "decoder.output_layer.weight")
+    return weights("encoder.embed.conv.0.weight", "decoder.output_layer.weight")
 
 
 @_saved("speechbrain", "model.ckpt")
@@ -339,20 +240,10 @@ def _coqui() -> Any:
         "config": config,
         "datasets": [dataset],
         "optimizer_class": named("TTS.utils.radam.RAdam"),
-        "model": _weights("gpt.text_head.weight"),
+        "model": weights("gpt.text_head.weight"),
         "phases": collections.defaultdict(dict, train={"loss": 1.0}),
         "date": "January-01-2024",
     }
-
-
-@_saved("peft", "adapter_model.bin")
-def _peft() -> Any:
-    """A LoRA adapter, with its configuration's enumerations"""
-    config = {
-        "peft_type": called("peft.utils.peft_types.PeftType", "LORA"),
-        "task_type": called("peft.utils.peft_types.TaskType", "CAUSAL_LM"),
-    }
-    return {"config": made("peft.tuners.lora.config.LoraConfig", config), **_weights("base_model.model.lora_A.weight")}
 
 
 @_saved("open_nmt", "model_step_1000.pt")
@@ -364,7 +255,7 @@ def _open_nmt() -> Any:
         {"freqs": collections.Counter(the=3), "itos": ["<unk>", "the"], "stoi": collections.defaultdict(None, the=1)}
     )
     tokenize = called("functools.partial", named("onmt.inputters.text_dataset._feature_tokenize"))
-    tokenize.built((named("onmt.inputters.text_dataset._feature_tokenize"), (), {"layer": 0, "feat_delim": "￨"}, None))
+    tokenize.built((named("onmt.inputters.text_dataset._feature_tokenize"), (), {"layer": 0, "feat_delim": "|"}, None))
     field = made(
         "torchtext.data.field.Field", {"sequential": True, "dtype": torch.long, "tokenize": tokenize, "vocab": vocab}
     )
@@ -375,8 +266,8 @@ def _open_nmt() -> Any:
     return {
         "vocab": fields,
         "opt": opt,
-        "model": _weights(),
-        "generator": _weights("0.weight"),
+        "model": weights(),
+        "generator": weights("0.weight"),
         "optim": {"training_step": 1001},
     }
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import marshal
+from dataclasses import replace
+
 from bench.detection.build.evading import CALLED, USED, opcodes, source, written
-from bench.detection.sample import Sample
+from bench.detection.sample import Sample, rules
 from tests.malicious.pickles import (
     FLOATS,
     Opcodes,
     archive,
     call,
-    code_object,
     literal,
     named,
     tensor,
@@ -45,7 +47,10 @@ def _hooked(table: str, hook: object) -> dict[str, object]:
     return {table: Opcodes(_ORDERED + literal(1) + literal(hook) + b"s")}
 
 
+_DATASET = named("torch.utils.data.dataset", "Dataset")
 _LINEAR = named("torch.nn.modules.linear", "Linear")
+_CODE = marshal.dumps(compile("import os\nos.system('id')", "x", "exec"))
+_COMPILED = call("types", "FunctionType", call("marshal", "loads", _CODE), {})
 _ABSENT_HOOK = named("acme_models.hooks", "beacon")
 _ABSENT_OBJECT = _made(named("acme_models.hooks", "Beacon"), {"every": 100})
 
@@ -146,11 +151,14 @@ SAMPLES = (
         _module(_LINEAR, _load_from_state_dict=_ABSENT_HOOK),
         "oddity.method",
     ),
-    _zip(
-        "method_items",
-        "a function in the place of a state dict's items",
-        Opcodes(_filled(_ORDERED, weight=tensor("0", (2, 3), (3, 1), 6)) + literal({"items": _ABSENT_HOOK}) + b"b"),
-        "oddity.method",
+    replace(
+        _zip(
+            "method_items",
+            "a function in the place of a state dict's items",
+            Opcodes(_filled(_ORDERED, weight=tensor("0", (2, 3), (3, 1), 6)) + literal({"items": _ABSENT_HOOK}) + b"b"),
+            "oddity.method",
+        ),
+        watched=rules("weights.missing weights.none witness.incomplete"),
     ),
     _zip(
         "activation",
@@ -161,8 +169,8 @@ SAMPLES = (
     _zip(
         "activation_compiled",
         "an activation whose code the file brings along",
-        _module(_LINEAR, activation=code_object("import os; os.system('id')")),
-        "global.dangerous.called global.inside.named",
+        _module(_LINEAR, activation=_COMPILED),
+        "global.dangerous.called",
         unexamined=(USED,),
         known="cloudpickle",
     ),
@@ -174,8 +182,8 @@ SAMPLES = (
     ),
     _zip(
         "class_patched",
-        "BUILD on a class of torch: another forward for everybody",
-        _with_weight(Opcodes(_LINEAR + literal({"forward": _ABSENT_HOOK}) + b"b")),
+        "BUILD on a class of torch: another way to take items for all data sets",
+        _with_weight(Opcodes(_DATASET + literal((None, {"__getitem__": _ABSENT_HOOK})) + b"b")),
         "oddity.patch reader.incomplete",
     ),
     _zip(

