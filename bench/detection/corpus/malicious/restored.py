@@ -5,12 +5,11 @@ What the load adds is seen where scipy is installed, as in the layer for scikit-
 
 from __future__ import annotations
 
-from bench.detection.build.pickled import PROGRAM, built, in_torch_zip, made, sample
+from bench.detection.build.pickled import built, declared, in_torch_zip, made, sample
 from bench.detection.sample import Sample
 from tests.malicious.pickles import Opcodes, call, named
 
 _SOURCE = "the packages' own __setstate__ and __del__, read for this corpus"
-_STATE, _NAMED = "oddity.state", "global.dangerous.named"
 _CODE = "__import__('os').system('id')"
 _TEMPLATE = "def _parse_args(self, loc=0, scale=1):\n    return (), loc, scale\n"
 _FOLDER = "/tmp/of-nobody-203.0.113.7"
@@ -29,41 +28,27 @@ def _data(mark: str, formula: str) -> Opcodes:
     return _object("statsmodels.base.data", "PandasData", state)
 
 
-SAMPLES: tuple[Sample, ...] = (
-    sample(
-        "state_template",
-        "a distribution's template, executed",
-        _SOURCE,
-        _norm(f"{_CODE}\n{_TEMPLATE}"),
-        _STATE,
-        PROGRAM,
-    ),
+_ROWS: tuple[Sample, ...] = (
+    sample("state_template", "a distribution's template, executed", _SOURCE, _norm(f"{_CODE}\n{_TEMPLATE}")),
     sample(
         "state_template_default",
         "a template whose default value is a call",
         _SOURCE,
         _norm(_TEMPLATE.replace("loc=0", f"loc={_CODE}")),
-        _STATE,
-        PROGRAM,
     ),
     sample(
         "state_template_made",
         "a template that a call in the file puts together",
         _SOURCE,
         _norm(call("builtins", "str", _CODE.encode(), "ascii")),
-        _STATE,
-        PROGRAM,
     ),
-    in_torch_zip("state_template_torch", "a template in an archive", _SOURCE, _norm(_CODE), _STATE, PROGRAM),
-    sample(
-        "state_formula", "a model's formula, evaluated", _SOURCE, _data("restore_model_spec", f"y ~ {_CODE}"), _STATE
-    ),
+    in_torch_zip("state_template_torch", "a template in an archive", _SOURCE, _norm(_CODE)),
+    sample("state_formula", "a model's formula, evaluated", _SOURCE, _data("restore_model_spec", f"y ~ {_CODE}")),
     sample(
         "state_formula_old",
         "a formula, as statsmodels had it before 0.15",
         _SOURCE,
         _data("restore_design_info", "y ~ open('/etc/passwd').read()"),
-        _STATE,
     ),
     sample(
         "state_deleted_folder",
@@ -72,27 +57,32 @@ SAMPLES: tuple[Sample, ...] = (
         _object(
             "transformers.integrations.integration_utils", "NeptuneCallback", {"_volatile_checkpoints_dir": _FOLDER}
         ),
-        _NAMED,
     ),
     sample(
         "state_deleted_files",
         "a cache that deletes its files when it goes away",
         _SOURCE,
         _object("monai.utils.state_cacher", "StateCacher", {"in_memory": False, "cached": {"x": {"obj": _FOLDER}}}),
-        _NAMED,
     ),
     sample(
         "state_temporary_folder",
         "numpy's source of data, which deletes its folder when it goes away",
         _SOURCE,
         _object("numpy", "DataSource", {"_istmpdest": True, "_destpath": _FOLDER}),
-        _NAMED,
     ),
     sample(
         "state_imported",
         "a wrapper that imports what its state names",
         _SOURCE,
         _object("gymnasium.wrappers.array_conversion", "ArrayConversion", {"env": None, "env_xp_name": "antigravity"}),
-        _NAMED,
     ),
 )
+
+_CAUGHT = (
+    ("oddity.state", "event.fork event.program", "state_template state_template_default state_template_made"),
+    ("oddity.state", "event.fork event.program", "state_template_torch"),
+    ("oddity.state", "", "state_formula state_formula_old"),
+    ("global.dangerous.named", "", "state_deleted_folder state_deleted_files state_temporary_folder state_imported"),
+)
+
+SAMPLES: tuple[Sample, ...] = declared(_ROWS, _CAUGHT)
