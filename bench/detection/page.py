@@ -69,7 +69,8 @@ that it could not scan the file or found none that it supports, or it crashed, o
 - fickling: `fickling --check-safety -p FILE`; since that command reads no archives, a zip is given to its
   `scan_zip_archive`, where an unsafe member is *flagged* and one that it can't parse an *error*. Of a folder, each file
   that has the extension of a pickle.
-- modelaudit: `modelaudit scan --no-cache FILE`. Warnings give exit code 1, as they do for its users.
+- modelaudit: `modelaudit scan --no-cache FILE`. Warnings give exit code 1, as they do for its users. What it found is
+  *flagged* whatever else failed.
 
 The scanners come from the package index, pinned in `bench/detection/peers/requirements.txt` with those extras that
 need no framework; each runs its own command line without a network. None of them loads a file.""".splitlines()

@@ -89,7 +89,7 @@ class Run:
 def written(run: Run) -> str:
     """As JSON, a line a sample, so that a change shows what changed."""
     head = asdict(run)
-    rows = ",\n".join(json.dumps(row, sort_keys=True) for row in head.pop("rows"))
+    rows = ",\n".join(json.dumps(row) for row in head.pop("rows"))
     return f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{rows}\n]}}\n'
 
 

@@ -150,9 +150,16 @@ def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, Any
     return None
 
 
+@dataclass(frozen=True)
+class _Nth:
+    """Stands for a key that has no text of its own, such as a parameter in an optimizer's state."""
+
+    place: int
+
+
 def _steps(branch: Branch) -> Iterator[tuple[Any, Any, str]]:
-    for key, child in branch.children:
-        yield key, child, ""
+    for place, (key, child) in enumerate(branch.children):
+        yield key if isinstance(key, _SPELLED) else _Nth(place), child, ""
     yield from branch.left_out
 
 
@@ -202,7 +209,9 @@ _KEY_TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (int, lambda key: str(int(key)) if key.bit_length() < 512 else hex(key)[:_KEY_TEXT]),
     (float, lambda key: repr(float(key))),
     (tuple, _tuple_text),
+    (_Nth, lambda key: f"<{key.place}>"),
 )
+_SPELLED = (str, bytes, bytearray, bool, type(None), int, float, tuple)
 
 
 def shards_branch(shards: Shards, look: Look) -> Branch:

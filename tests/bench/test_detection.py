@@ -90,6 +90,7 @@ def test_every_family_of_rules_is_a_source_of_findings() -> None:
         ("modelscan", 3, "No issues found!", Outcome.ERROR),
         ("fickling", 2, "Fickling failed to parse this pickle file.", Outcome.ERROR),
         ("modelaudit", 1, "", Outcome.FLAGGED),
+        ("modelaudit", 2, "  \N{POLICE CARS REVOLVING LIGHT} 1 Critical\n", Outcome.FLAGGED),
         ("modelaudit", 2, "a line\nScan error: no scanner\n", Outcome.ERROR),
     ],
 )

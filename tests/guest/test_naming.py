@@ -112,6 +112,10 @@ def test_keys_of_any_kind_are_bounded() -> None:
     assert key_text(Thing()) == "<Thing>"
 
 
+def test_keys_without_a_text_have_their_place() -> None:
+    assert names({"a": {Thing(): T(), "x": T(), Thing(): {"step": T()}}}) == ["a.<0>", "a.x", "a.<2>.step"]
+
+
 def members(**held: Any) -> Members:
     return Members(held)
 

@@ -258,20 +258,16 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (uses(use("posix.system", "reference", "")), uses(use("posix.stat_result", arguments="((),)"))),
     ),
     "global.dangerous.mapped": (
-        uses(use("numpy.memmap", "newobj", "((0,), b'b')"), use("functools.partial", arguments="(pkg.f,)")),
+        uses(use("numpy.memmap", "subtype", "((0,), b'b')"), use("functools.partial", arguments="(pkg.f,)")),
         (
             uses(use("numpy.memmap", "newobj", "('/etc/passwd',)")),
             uses(use("numpy.memmap", arguments="((0,), b'b')")),
-            uses(use("posix.system", "newobj", "((0,), b'b')")),
+            uses(use("posix.system", "subtype", "((0,), b'b')")),
         ),
     ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (uses(use("os.system", "reference", "")),),
-    ),
-    "global.dangerous.mapped": (
-        uses(use("numpy.memmap", "subtype")),
-        (uses(use("numpy.memmap", "newobj")), uses(use("numpy.load", "subtype"))),
     ),
     "global.dangerous.named": (
         uses(use("os.system", "reference", "")),

@@ -42,6 +42,23 @@ def _fairseq() -> Made:
     return checkpoint, _under("model", model) | _under("last_optimizer_state.state", moments)
 
 
+@FAMILY.saves("optimizer_whole")
+def _optimizer_whole() -> Made:
+    """The object, not its state_dict: what it knows of each parameter stands under the parameter itself."""
+    weights = [torch.nn.Parameter(ramp(2, 3)), torch.nn.Parameter(ramp(4))]
+    optimizer = torch.optim.Adam(weights)
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    parts = {
+        f"state.<{at}>.{name}": value
+        for at, weight in enumerate(weights)
+        for name, value in optimizer.state[weight].items()
+    }
+    parts |= {f"param_groups.0.params.{at}": weight.detach() for at, weight in enumerate(weights)}
+    return {"optimizer": optimizer}, _under("optimizer", parts)
+
+
 @FAMILY.saves("megatron_like")
 def _megatron() -> Made:
     encoder = _state("layers.0.self_attention.dense.weight", "final_layernorm.weight")

@@ -21,6 +21,7 @@ from tests.malicious.pickles import Opcodes, call, literal, model, named, stream
 
 SYSTEM = call("posix", "system", "id")
 CALLED = "global.dangerous.called"
+PROGRAM = "event.fork event.program"
 Write = Callable[[bytes, Path], object]
 Caught = tuple[tuple[str, str, str], ...]  # what reading finds, what a load adds, and the names of the samples
 
@@ -151,12 +152,14 @@ def sample(
     technique: str,
     source: str,
     content: bytes,
+    static: str = CALLED,
+    watched: str = "",
     form: str = "pickle",
 ) -> Sample:
     """One row. `content`: a whole pickle, or a piece of one, which is then a value among a model's."""
     suffix, write = FORMS[form]
     whole = stream(model(content), 4) if isinstance(content, Opcodes) else content
-    return _row(name, technique, source, f"model{suffix}", partial(write, whole))
+    return _row(name, technique, source, f"model{suffix}", partial(write, whole), static, watched)
 
 
 def declared(samples: Iterable[Sample], caught: Caught) -> tuple[Sample, ...]:
@@ -176,15 +179,21 @@ def caught(rows: Iterable[tuple[str, str, str, bytes]], by: Caught) -> tuple[Sam
     return declared((sample(*row) for row in rows), by)
 
 
-def in_torch_zip(name: str, technique: str, source: str, payload: Opcodes) -> Sample:
+def in_torch_zip(
+    name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = ""
+) -> Sample:
     """In a PyTorch archive, behind a tensor."""
-    return _row(name, technique, source, "model.pt", partial(torch_zip, payload))
+    return _row(name, technique, source, "model.pt", partial(torch_zip, payload), static, watched)
 
 
-def in_torch_legacy(name: str, technique: str, source: str, payload: Opcodes) -> Sample:
+def in_torch_legacy(
+    name: str, technique: str, source: str, payload: Opcodes, static: str = CALLED, watched: str = ""
+) -> Sample:
     """In the format before 1.6."""
-    return _row(name, technique, source, "model.pth", partial(torch_legacy, payload))
+    return _row(name, technique, source, "model.pth", partial(torch_legacy, payload), static, watched)
 
 
-def _row(name: str, technique: str, source: str, file: str, build: Callable[[Path], object]) -> Sample:
-    return Sample(name, Part.MALICIOUS, technique, source, file, build, rules(CALLED))
+def _row(
+    name: str, technique: str, source: str, file: str, build: Callable[[Path], object], static: str, watched: str
+) -> Sample:
+    return Sample(name, Part.MALICIOUS, technique, source, file, build, rules(static), rules(watched))

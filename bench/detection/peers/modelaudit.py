@@ -9,6 +9,7 @@ import re
 
 from bench.detection.peers.interface import Answer, Outcome, Peer, typed
 
+_FOUND = re.compile(r"^\s*\S+\s+[1-9]\d* (?:Critical|Warning)", re.MULTILINE)
 _FAILED = re.compile(r"^.*(?:Error|error|unsupported|Incomplete|incomplete).*$", re.MULTILINE)
 
 
@@ -31,6 +32,9 @@ class ModelAudit(Peer):
         return 0
 
     def answer(self, code: int, said: str) -> Answer:
+        """What it found before it failed counts."""
+        if code and _FOUND.search(said):
+            return Answer(Outcome.FLAGGED)
         answer = super().answer(code, said)
         found = _FAILED.search(said)
         return Answer(answer.outcome, found[0].strip()) if answer.outcome is Outcome.ERROR and found else answer

@@ -5,6 +5,7 @@ It is given to torch.load as `pickle_module`, so it offers that module's names.
 
 from __future__ import annotations
 
+import pathlib
 import pickle
 from collections import Counter
 from collections.abc import Callable
@@ -71,10 +72,12 @@ def stand_in(module: str, name: str, reason: str) -> type:
     """The stand-in class of one dotted name."""
     full = f"{module}.{name}"
     absent.setdefault(full, reason)
-    kind = type(
-        name.rsplit(".", 1)[-1] or "absent", (StandIn,), {"__module__": module, "__slots__": (), "stand_in_name": full}
-    )
-    return _stand_ins.setdefault(full, kind)
+    return _stand_ins.setdefault(full, _kind(module, full))
+
+
+def _kind(module: str, full: str) -> type:
+    name = full.rpartition(".")[2] or "absent"
+    return type(name, (StandIn,), {"__module__": module, "__slots__": (), "stand_in_name": full})
 
 
 # Make a tensor by their first argument, then an instance of their second, which torch refuses for a stand-in.
@@ -95,6 +98,29 @@ def _plain_when_absent(rebuild: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def _looking_inside(found: Callable[..., Any]) -> Callable[..., Any]:
+    """getattr, which pickles use for the members of an enumeration: a stand-in has whatever it is asked for."""
+
+    def looked(target: Any, name: str, *default: Any) -> Any:
+        try:
+            return found(target, name, *default)
+        except AttributeError:
+            kind = target if isinstance(target, type) else type(target)
+            if not issubclass(kind, StandIn):
+                raise
+            return _kind(kind.__module__, f"{kind.stand_in_name}.{name}")
+
+    return looked
+
+
+# What takes the place of a global that would fail where the honest object is another system's, or of an absent class.
+_INSTEAD: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    **dict.fromkeys(_OF_A_SUBCLASS, _plain_when_absent),
+    **dict.fromkeys(("builtins.getattr", "__builtin__.getattr"), _looking_inside),
+    "pathlib.WindowsPath": lambda _found: pathlib.PureWindowsPath,
+}
+
+
 class StandIns:
     """For an unpickler to inherit from: what isn't installed gets a stand-in."""
 
@@ -104,7 +130,7 @@ class StandIns:
         if current not in absent:
             try:
                 found = super().find_class(module, name)  # type: ignore[misc]
-                return _plain_when_absent(found) if current in _OF_A_SUBCLASS else found
+                return _INSTEAD[current](found) if current in _INSTEAD else found
             except (ImportError, AttributeError) as error:
                 stand_in(module, name, f"{type(error).__name__}: {error}")
         uses[current] += 1

@@ -134,7 +134,7 @@ def _latin(source: Source, record: Record) -> bytes:
 def _reconstructor(made: Call, record: Record) -> Call:
     """Protocols 0 and 1: an object of a class, filled from its built-in base."""
     kind, base, content = made.args
-    if not isinstance(kind, Global | Call):
+    if not isinstance(kind, Global | Call) or not isinstance(base, Global | Call):
         raise ArgumentsError("an object of no class")
     found = _object(kind, (), record)
     name = base.canonical if isinstance(base, Global) else ""

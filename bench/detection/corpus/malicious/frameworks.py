@@ -282,7 +282,6 @@ _CAUGHT = (
     ("global.dangerous.passed", "", "wrapper_type"),
     ("global.dangerous.passed global.result.called reader.incomplete", "", "type_of_bound"),
     ("global.dangerous.passed reader.incomplete", "", "tensor_hooks"),
-    ("global.type.called", "", "collate"),
     ("global.type.filled oddity.order oddity.shadow", "", "parametrized"),
 )
 

@@ -178,6 +178,7 @@ _CAUGHT = (
         "timeit timeit_repeat c_profile profile trace pdb bdb doctest",
     ),
     ("global.applier.called global.dangerous.passed", "", "spelled_old_apply"),
+    ("global.type.called", "", "forward_reference"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(

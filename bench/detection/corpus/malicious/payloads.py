@@ -137,28 +137,58 @@ _CAUGHT = (
         "global.dangerous.called",
         "event.fork event.program",
         """os_system instance_opcode object_opcode nested_pickle dotted_name memo_shuffle torch_zip torch_legacy
-shell_pipe base64_shell bash_tcp popen protocol_0 protocol_1 protocol_2 protocol_3 protocol_4
-protocol_5 source_protocol_0 source_protocol_2 source_protocol_4 text_opcodes old_instance
-second_pickle in_a_key within_bin within_joblib within_joblib-zlib within_npy within_npz within_gzip
-within_bzip2 within_xz within_tar within_zip checkpoint_source""",
+shell_pipe base64_shell bash_tcp protocol_0 protocol_1 protocol_2 protocol_3 protocol_4 protocol_5
+source_protocol_0 source_protocol_2 source_protocol_4 text_opcodes old_instance second_pickle
+in_a_key within_bin within_joblib within_joblib-zlib within_npy within_npz within_gzip within_bzip2
+within_xz within_tar within_zip checkpoint_source""",
     ),
+    ("global.dangerous.called", "event.fork event.program load.failed", "subprocess_popen curl popen as_a_state"),
+    ("global.dangerous.called", "event.persistence event.write", "authorized_keys cron sitecustomize"),
     (
         "global.dangerous.called reader.incomplete",
         "event.fork event.program load.failed",
         "payload_then_broken no_stop as_a_pid",
     ),
+    ("global.dangerous.called", "event.tamper", "read_pid_1 second_filter"),
+    ("global.dangerous.called", "load.failed", "raises never_valid"),
     (
         "global.applier.called global.constructor.walks global.dangerous.passed reader.incomplete",
         "event.fork event.program",
         "map",
     ),
     ("global.applier.called oddity.spliced", "", "weak_callback"),
-    ("global.constructor.walks global.dangerous.named global.type.called reader.incomplete", "", "data_loader"),
-    ("global.dangerous.called", "event.fork event.program load.failed", "as_a_state"),
+    ("global.constructor.walks global.dangerous.called global.dangerous.named reader.incomplete", "", "data_loader"),
+    ("global.dangerous.called", "decoy.printed", "environment"),
+    ("global.dangerous.called", "decoy.printed decoy.sent event.connect.resolver event.dns event.socket", "dns"),
+    ("global.dangerous.called", "decoy.printed decoy.sent event.fork event.program", "argv_theft"),
+    (
+        "global.dangerous.called",
+        "decoy.sent event.connect event.decoy event.read.secret event.send event.socket",
+        "credentials",
+    ),
+    ("global.dangerous.called", "event.connect event.fork event.program event.socket", "reverse_shell"),
+    ("global.dangerous.called", "event.connect event.socket", "stage_two"),
+    ("global.dangerous.called", "event.connect event.socket load.failed", "urlopen"),
+    ("global.dangerous.called", "event.connect.metadata event.socket", "metadata"),
+    ("global.dangerous.called", "event.destroy event.persistence", "wiper"),
+    ("global.dangerous.called", "event.destroy load.failed", "remove"),
+    ("global.dangerous.called", "event.escape", "io_uring"),
+    ("global.dangerous.called", "event.escape event.privilege", "escape"),
+    ("global.dangerous.called", "event.fork", "fork"),
+    ("global.dangerous.called", "event.fork event.memory.file event.program", "memfd"),
+    ("global.dangerous.called", "event.listen event.socket", "listen"),
+    ("global.dangerous.called", "event.memory.code", "foreign_call"),
+    ("global.dangerous.called", "event.program load.failed", "execute"),
+    ("global.dangerous.called", "event.send event.socket", "udp"),
+    ("global.dangerous.called", "event.signal", "attack_pid_1"),
+    ("global.dangerous.called", "event.socket.other event.socket.raw", "odd_sockets"),
+    ("global.dangerous.called", "event.write", "ransom"),
+    ("global.dangerous.called", "event.write load.failed", "open_for_writing"),
+    ("global.dangerous.called", "event.write load.failed watch.dropped", "terminal"),
     ("global.dangerous.called global.function.called", "", "legacy_reduce"),
     ("global.dangerous.called global.inside.named", "event.fork event.program", "code_object"),
     ("global.dangerous.called oddity.spliced", "event.fork event.program", "no_result"),
-    ("global.dangerous.passed global.rebuilder.odd", "", "reconstructor"),
+    ("global.dangerous.passed global.rebuilder.odd", "event.fork event.program load.failed", "reconstructor"),
     (
         "global.dangerous.passed global.resolver.called global.resolver.machinery",
         "event.fork event.program",
@@ -169,12 +199,12 @@ within_bzip2 within_xz within_tar within_zip checkpoint_source""",
     ("global.function.called", "", "print_only"),
     ("global.rebuilder.odd", "", "generator_constructor"),
     ("global.resolver.called", "", "ufunc_import"),
-    ("global.type.called", "", "initialiser"),
+    ("global.type.called", "load.failed", "initialiser"),
     ("global.type.filled global.unknown.surveyed oddity.order", "", "appended"),
     ("global.type.filled oddity.order", "", "shadowed_method"),
     ("global.unknown.called", "", "numpy_applier"),
     ("global.unknown.surveyed oddity.shadow oddity.spliced", "", "shadowed_finalizer"),
-    ("oddity.patch reader.incomplete", "", "class_patch"),
+    ("oddity.patch reader.incomplete", "load.failed", "class_patch"),
 )
 
 SAMPLES = declared(
@@ -184,7 +214,7 @@ SAMPLES = declared(
         *_PROTOCOLS,
         *(sample(name, technique, _OPCODE_TESTS, content) for name, technique, content in _HAND_MADE),
         *(
-            sample(f"within_{form}", technique, source, stream({"hook": SYSTEM}), form)
+            sample(f"within_{form}", technique, source, stream({"hook": SYSTEM}), form=form)
             for form, technique, source in _CONTAINERS
         ),
         in_torch_zip(

@@ -221,7 +221,7 @@ _CAUGHT = (
     ("global.applier.made global.unknown.applied", "", "lazy_kept"),
     ("global.constructor.walks oddity.method", "load.failed", "asked_keys"),
     ("global.constructor.walks reader.incomplete", "load.failed", "asked_detach"),
-    ("global.dangerous.named", "", "loaded_by_name"),
+    ("global.dangerous.named", "load.failed", "loaded_by_name"),
     ("global.dangerous.named global.type.called", "event.write load.failed", "enum_initialiser"),
     ("global.dangerous.named oddity.order oddity.shadow", "event.write load.failed", "shadowed_opener"),
     ("global.resolver.machinery reader.incomplete", "", "tensor_setstate"),
