@@ -27,6 +27,7 @@ sudo su crontab kill killall pkill nohup mkfifo mshta certutil"""
 _PYTHON = """os posix nt sys subprocess builtins importlib runpy pty ctypes socket shutil marshal pickle antigravity
 webbrowser eval exec execfile compile popen spawn getattr setattr globals locals lambda import __import__"""
 _ACTING = frozenset(f"{_PROGRAMS} {_PYTHON}".split())
+_HOST = re.compile(r"\d+(?:\.\d+){3}|localhost", re.IGNORECASE)
 _PARTS = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -39,4 +40,7 @@ def is_value(text: str) -> bool:
 
 def is_key(text: str) -> bool:
     """True of what an honest dictionary's entries are called."""
-    return _KEY.fullmatch(text) is not None
+    if not _KEY.fullmatch(text) or _HOST.fullmatch(text):
+        return False
+    first, *rest = text.split(" ")  # of more than one, a command and what it is given
+    return not rest or not (first.lower() in _ACTING or any(map(_PLACE.fullmatch, (first, *rest))))

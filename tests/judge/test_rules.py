@@ -598,6 +598,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.order": (oddities("pickle.order"), (oddities("pickle.dropped"),)),
     "oddity.kept": (oddities("kept.hook"), (oddities("kept.method"),)),
     "oddity.method": (oddities("kept.method"), (oddities("kept.hook"),)),
+    "oddity.factory": (oddities("kept.factory"), (oddities("kept.method"),)),
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),
     "oddity.template.escape": (oddities("folder.template.escape"), (oddities("folder.template"),)),
     "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),

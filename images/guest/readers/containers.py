@@ -112,6 +112,8 @@ def _build(reader: Machine) -> None:
     built = reader.constructors.build(target, state, reader.where)
     if built is not None:
         reader.stack[-1] = built
+        if isinstance(target, Call) and isinstance(state, dict):  # joblib's wrapper of an array
+            reader.remade(state, state.get("subclass"))
     elif isinstance(target, Call):
         target.states.append(state)
     else:
