@@ -21,7 +21,8 @@ _CALL = re.compile(r"[\w.>]\(|<calls>")  # printed with its arguments only where
 _MENTIONS = frozenset({"subtype", "persistent"})
 # getattr(module.Class, 'name'), or of an object of it; either may be cut.
 _MEMBER = re.compile(
-    r"\((?P<owner>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\.\.\.|\(.*)?, b?(?P<quote>['\"])(?P<name>\w+)(?P=quote)(?:, .*)?,?\)",
+    r"""\((?P<owner>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\.\.\.|\(.*)?, b?(?P<quote>['"])(?P<name>\w+)(?P=quote)"""
+    r"""(?:, .*)?,?\)""",
     re.DOTALL,
 )
 _GETATTR = frozenset({"builtins.getattr", "__builtin__.getattr"})
@@ -98,7 +99,7 @@ def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
     for use in uses:
         found = _MEMBER.fullmatch(use.fact.arguments) if use.fact.name in _GETATTR else None
         name = f"{found['owner']}.{found['name']}" if found else ""
-        if found and name not in seen and rules.names.named(name).cls in ("dangerous", "inside"):
+        if found and name not in seen and rules.names.named(name).cls == "dangerous":
             seen.add(name)
             yield _use(rules, replace(use.fact, name=name, use="reference", indirect=False, arguments=""))
 

@@ -143,8 +143,8 @@ class Machine:
             return made
         value = self.constructors.call(made, self.where)
         if made.name in ARRAY_MAKERS and value is not made:
-            for kind in args[:2]:
-                self.remade(args, kind)
+            for given in args[:2]:
+                self.remade(args, given)
         return value
 
 

@@ -1,11 +1,10 @@
-"""What the printed arguments of a call leave out: whether all of it is plain data, and whether calls or texts hide in it.
+"""What the printed arguments of a call leave out: whether all of it is plain data, whether calls or texts hide in it.
 
 The host reads the printed ones and decides; of the rest it is told a few words. Walks are bounded for the whole file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
