@@ -1,4 +1,4 @@
-"""What was not looked at, and what the host saw go wrong: facts for the rules of the family `fact`."""
+"""What was not looked at, and what the host saw go wrong: facts for rules."""
 
 from __future__ import annotations
 

@@ -142,6 +142,11 @@ def _templates(evidence: Evidence, _rules: Rules) -> Iterator[str]:
         yield f"What chat templates do ({some(names)}): Jinja programs that a tokenizer runs when it is used; not run."
 
 
+def _strings(evidence: Evidence, _rules: Rules) -> Iterator[str]:
+    if any(fact.kind == "beyond" for fact in evidence.static.texts):
+        yield "Some of the strings in the file: they are more, or deeper encoded, than are looked at."
+
+
 def _skipped(evidence: Evidence, _rules: Rules) -> Iterator[str]:
     if evidence.input and evidence.input.skipped:
         yield f"Folders in it whose names begin with a dot ({some(evidence.input.skipped)}): they were not entered."
@@ -168,6 +173,7 @@ _LIMITS: tuple[Limit, ...] = (
     _folder_code,
     _other_code,
     _templates,
+    _strings,
     _skipped,
     _unread,
 )

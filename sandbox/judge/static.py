@@ -93,7 +93,7 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
 
 
 def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
-    return any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
+    return not when.ids or any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
 
 
 def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, present: frozenset[str]) -> bool:
