@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from guest.readers import padding
+from guest.readers import padding, pickle_file
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
 from guest.readers.lz4_frames import MAGIC, Lz4Decompressor
+from guest.readers.parts import File
 from guest.readers.session import Session
 from guest.readers.source import Memory, Source
 
@@ -141,7 +142,9 @@ def reader(name: str) -> Callable[[Source, Session, NestedLoad], object]:
 
     def read(source: Source, session: Session, nested: NestedLoad) -> object:
         def behind(at: int) -> None:
-            nested.member(source.part(at, source.length - at), "behind it")
+            rest = source.part(at, source.length - at)
+            if isinstance(nested.member(rest, "behind it"), File):  # nothing that begins there
+                pickle_file.read_on(rest, 0, name, session, nested, "behind it")
 
         return nested.content(inflate(source, CODECS[name], session, behind))
 
