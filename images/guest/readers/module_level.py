@@ -55,7 +55,7 @@ def look(source: Source, name: str, form: str, session: Session) -> None:
     if path.name.lower() in _UNASKED and content.strip():
         session.oddity(form, ODDITY, f"{path.name} is run by every start of Python that finds it", name)
     for line, what in told(content, path.name):
-        session.oddity(form, ODDITY, f"{what[:256]} in line {line}", name)
+        session.oddity(form, ODDITY, f"{what[:256]} in line {line} of {name[-256:]}", name)
 
 
 def _look_at_paths(source: Source, name: str, form: str, session: Session) -> None:
@@ -205,7 +205,9 @@ def _is_name(node: ast.AST, name: str, context: type[ast.expr_context]) -> bool:
 
 
 def _is_main(test: ast.expr) -> bool:
-    """`__name__ == "__main__"`, which no import comes to."""
+    """`__name__ == "__main__"`, which no import comes to; it and something else."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(map(_is_main, test.values))
     if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
         return False
     words = {
