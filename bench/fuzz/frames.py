@@ -65,7 +65,7 @@ def _vocabulary() -> dict[str, tuple[Any, ...]]:
         "id": tuple(glob for _, when in known.of(OddityWhen) for glob in when.ids),
         "format": (*known.formats, "pickle"),
         "name": (*known.names.exact, "model.weight", "w", "b", "é", "日本"),
-        "names": known.names.exact,
+        "names": tuple(known.names.exact),
         "how": ("", "base64", "base64 > zlib"),
         "what": tuple(when.fact for _, when in known.of(FactWhen)),
         "key": ("argv", "name", "address", "port", "path", "value", "family", "target", "size"),

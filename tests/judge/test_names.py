@@ -59,7 +59,7 @@ from tests.judge.rows import CLEAN, RULES, absent, static, use
         ("torch.nn.modules.linear.warnings", "unknown"),
         ("torch.nn.functional.relu", "function"),
         ("torch.torch_version.TorchVersion", "constructor"),
-        ("torch.utils.data.dataloader.DataLoader", "dangerous"),
+        ("torch.utils.data.dataloader.DataLoader", "type"),
         ("torch.utils.data.dataloader._SingleProcessDataLoaderIter", "dangerous"),
         ("random._os.system", "dangerous"),
         ("logging.io.open", "dangerous"),

@@ -32,7 +32,9 @@ _ESCAPED = re.compile(r"(?:\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}){12,}")
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2}){16,})")
 _BASE32 = re.compile(r"[A-Z2-7]{24,}={0,6}")
 _BASE64 = re.compile(r"={0,2}([A-Za-z0-9+/_-]{20,})={0,2}")
+_DENSE = 30
 _BASE85 = re.compile(r"[!-~]{30,}")
+_OF_NAMES = _ALNUM + b"._-/ \n"
 _TURNED = ("tropmi", "(cexe", "(lave", "metsys.so", "ssecorpbus", "__tropmi__", "hsab/", "ptth")
 _ROT13 = str.maketrans(
     _LETTERS + _LETTERS.upper(), _LETTERS[13:] + _LETTERS[:13] + _LETTERS[13:].upper() + _LETTERS[:13].upper()
@@ -59,12 +61,16 @@ def _is_escaped(text: str) -> bool:
 
 def _is_dense(text: str) -> bool:
     """A long run of which no other encoding could be made: of every letter that there is, without a blank."""
-    return len(max(text.split(), key=len, default="")) >= 30
+    if not text.encode("utf-8", "replace").translate(None, _OF_NAMES):
+        return False
+    return len(max(text.split(), key=len, default="")) >= _DENSE
 
 
 def _runs(text: str) -> list[str]:
     raw = text.encode("utf-8", "replace").translate(_BETWEEN)
-    return [word.decode("ascii") for word in raw.split() if len(word) >= RUN]
+    runs = [word.decode("ascii") for word in raw.split() if len(word) >= RUN]
+    # Words that are joined by low lines have one case; random letters have both.
+    return [run for run in runs if not run.islower() or _HEX.fullmatch(run)]
 
 
 def is_text(data: bytes) -> bool:
