@@ -140,6 +140,7 @@ SAMPLES = (
         "model.pt",
         script(more=_SETSTATE, state=(tensor("0", (2, 3), (3, 1), 6), False)),
         "script.acts",
+        "event.write",
     ),
     *(_folder(f"folder_{name}", technique, files) for name, technique, files in _ACTS),
     _folder(
