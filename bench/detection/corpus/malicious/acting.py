@@ -43,7 +43,7 @@ def _script(name: str, technique: str, act: str) -> Sample:
     return _sample(name, technique, _TORCHSCRIPT, "model.pt", script(act), "script.acts")
 
 
-def _folder(name: str, technique: str, files: dict[str, str], more: str = "") -> Sample:
+def _folder(name: str, technique: str, files: dict[str, str], more: str = "", watched: str = "") -> Sample:
     def build(path: Path) -> None:
         path.mkdir()
         (path / "pytorch_model.bin").write_bytes(_HONEST)
@@ -58,7 +58,7 @@ def _folder(name: str, technique: str, files: dict[str, str], more: str = "") ->
         "model",
         build,
         rules(f"folder.code.acts {more}"),
-        frozenset(),
+        rules(watched),
     )
 
 
@@ -125,7 +125,6 @@ _ACTS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 SAMPLES = (
     _script("script_method", "a method that writes a file", 'torch.save(values, "/tmp/acme")'),
-    _script("script_of_tensor", "a tensor's own way to be written", '(values).save("/tmp/acme")'),
     _script("script_renamed", "the operators under another name", 't = torch\n    t.save(values, "/tmp/acme")'),
     _script("script_reads", "a file's bytes become a tensor", 'result = torch.from_file("/etc/hostname", None, 8)'),
     _script(
@@ -148,6 +147,7 @@ SAMPLES = (
         "a list of folders with a line that every start of Python runs",
         {"acme.pth": "import os; os.getpid()\n"},
         "reader.incomplete",
+        "load.failed",
     ),
     _sample(
         "served_handler",
