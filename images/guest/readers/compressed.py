@@ -13,12 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from guest.readers import padding, pickle_file
+from guest.readers import padding
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
 from guest.readers.lz4_frames import MAGIC, Lz4Decompressor
-from guest.readers.parts import File
 from guest.readers.session import Session
 from guest.readers.source import Memory, Source
 
@@ -142,9 +141,7 @@ def reader(name: str) -> Callable[[Source, Session, NestedLoad], object]:
 
     def read(source: Source, session: Session, nested: NestedLoad) -> object:
         def behind(at: int) -> None:
-            rest = source.part(at, source.length - at)
-            if isinstance(nested.member(rest, "behind it"), File):  # nothing that begins there
-                pickle_file.read_on(rest, 0, name, session, nested, "behind it")
+            nested.behind(source.part(at, source.length - at), name)
 
         return nested.content(inflate(source, CODECS[name], session, behind))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 
-from guest.readers import members, pickle_file
+from guest.readers import members
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
@@ -83,7 +83,7 @@ def read(source: Source, session: Session, nested: NestedLoad) -> object:
     """Its members. Raises UnreadableError."""
 
     def behind(at: int) -> None:
-        pickle_file.read_on(source, at, NAME, session, nested, "behind it")
+        nested.behind(source.part(at, source.length - at), NAME)
 
     return members.read(files(source, session, NAME, behind), NAME, session, nested)
 
