@@ -33,6 +33,12 @@ _AT_THE_MARGIN = re.compile(
     r"|socket\.(?:socket|create_connection)|ctypes\.CDLL)\(",
     re.MULTILINE,
 )
+# Encodings in which ASCII isn't itself, as the first two lines may name one.
+_SPELLED = re.compile(
+    rb"(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*"
+    rb"((?:utf[-_]?(?:7|16|32)|(?:raw[-_])?unicode[-_]|punycode|idna|hz|iso[-_]?2022)[-\w]*)",
+    re.IGNORECASE,
+)
 _NO_TEXT = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -73,12 +79,15 @@ def _look_at_paths(source: Source, name: str, form: str, session: Session) -> No
 
 def told(content: bytes, name: str) -> list[tuple[int, str]]:
     """Line and act, the first ones in the order that they are met."""
+    spelled = _SPELLED.match(content)
+    if spelled:
+        return [(1, f"a text in {spelled[1].decode('ascii')}, which hides what it does")]
+    text = content.decode("utf-8-sig", "replace")  # as a text it needs no codec that is imported late
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(content)
+            tree = ast.parse(text)
     except _NO_TEXT:
-        text = content.decode("utf-8", "replace")
         return [(text.count("\n", 0, met.start()) + 1, met[1]) for met in islice(_AT_THE_MARGIN.finditer(text), _TOLD)]
     try:
         return list(dict.fromkeys(islice(_Module(tree, name).acts(), _TOLD)))

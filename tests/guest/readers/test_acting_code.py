@@ -36,9 +36,11 @@ ACTS = {
     "a comprehension": "import os\n[os.system(x) for x in ['id']]",
     "a file elsewhere": "import os\nopen(os.path.expanduser('~/.bashrc'), 'a').write('id')",
     "machine code": "import ctypes\nctypes.CDLL('./acme.so')",
+    "another spelling": "# coding: utf-7\nimport os\nos.+AHM-ystem('id')",
     "a later Python's grammar": "import os\ntype X = int\nos.system('id')",
 }
 QUIET = {
+    "letters of other alphabets": "# coding: gbk\nna\u00efve = '\\N{BULLET}'",
     "within a function": "import os\ndef f():\n  os.system('id')",
     "within a method": "import os\nclass X:\n  def f(self): os.system('id')\nX()",
     "where it is the program": "import os\nif __name__ == '__main__':\n  os.system('id')",
