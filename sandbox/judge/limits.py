@@ -115,7 +115,10 @@ def _unknown(evidence: Evidence, rules: Rules) -> Iterator[str]:
 
 def _programs(evidence: Evidence, _rules: Rules) -> Iterator[str]:
     for program in programs(evidence):
-        yield f"What {program} computes: its code is run when the model is called, and was not read."
+        yield (
+            f"What {program} computes: its code is run when the model is called, and was only looked through for what "
+            "reads and writes files or calls other machines."
+        )
 
 
 def _folder_code(evidence: Evidence, _rules: Rules) -> Iterator[str]:

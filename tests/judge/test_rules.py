@@ -601,6 +601,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),
     "oddity.template.escape": (oddities("folder.template.escape"), (oddities("folder.template"),)),
     "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),
+    "folder.code.acts": (oddities("folder.code.acts"), (oddities("folder.code"),)),
+    "script.acts": (oddities("script.acts"), (oddities("script.other"),)),
     "folder.index": (oddities("folder.index"), (oddities("folder.code"),)),
     "format.disguised": (oddities("format.disguised"), (oddities("format.polyglot"),)),
     "oddity.duplicate": (oddities("zip.duplicate"), (oddities("zip.case"),)),
