@@ -29,7 +29,9 @@ from bench.detection.results import Row, Run
 from bench.detection.sample import Part, Sample
 from bench.measure import ROOT
 from bench.results import machine
+from sandbox.bundle import find
 from sandbox.facts import VERSION
+from sandbox.jail.layers import layers
 
 _PAGE = ROOT / "docs" / "detection.md"
 
@@ -130,7 +132,13 @@ def _run(options: argparse.Namespace) -> Run:
     installed = versions(environment) if environment else {}
     told = {name: installed[peer.package] for name, peer in PEERS.items() if environment}
     minutes = 0 if options.resume else round((time.monotonic() - started) / 60, 1)
-    return Run(machine(), options.jail, minutes, options.every, dict.fromkeys(WAYS, VERSION) | told, rows)
+    return Run(f"{machine()} {_layers()}", options.jail, minutes, options.every, dict.fromkeys(WAYS, VERSION) | told, rows)
+
+
+def _layers() -> str:
+    """What loads had, which decides how far some of them went."""
+    ready = [layer.name for layer in layers(find()) if layer.mounted()]
+    return f"Layers: {', '.join(ready) or 'none'}."
 
 
 def main() -> int:

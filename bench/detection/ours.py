@@ -1,4 +1,7 @@
-"""This tool on one sample, as its users start it, in a real jail: read, and loaded."""
+"""This tool on one sample: read by its readers and judged in this process, and loaded as its users do, in a real jail.
+
+`tests/bench/test_reading.py` holds that what is read here is what the jail says.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
+from bench.detection.reading import read
 from bench.measure import ROOT
+from sandbox.errors import SandboxError
+from sandbox.facts import EXIT_OF, Exit, Verdict
 
 STATIC, LOADED = "sandbox-load --static", "sandbox-load"
-WAYS: dict[str, Sequence[str]] = {STATIC: ("--static",), LOADED: ()}
+WAYS = (STATIC, LOADED)
 # Where a finding is from: the bytes, the watched load, plan against witness, or that something was not looked at.
 SOURCES = {
     "global": "static",
@@ -24,6 +31,7 @@ SOURCES = {
     "completeness": "completeness",
 }
 _SECONDS = 300
+_ONE_BY_ONE = Lock()  # the readers are made for a process of their own
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,25 @@ class Said:
 
 
 def ask(path: Path, way: str, unexamined: Sequence[str], jail: str) -> Said:
-    """One run of the command."""
+    """What it says of one file, one way."""
+    return _read(path, unexamined) if way == STATIC else _loaded(path, unexamined, jail)
+
+
+def _read(path: Path, unexamined: Sequence[str]) -> Said:
+    with _ONE_BY_ONE:
+        try:
+            judgement = read(path)
+        except SandboxError as error:
+            return Said(Exit.USAGE, why=str(error))
+    spoiling = {row.rule: SOURCES[row.family] for row in judgement.findings if row.verdict is not Verdict.CLEAN}
+    lacking = _lacking(judgement.not_examined, unexamined)
+    return Said(EXIT_OF[judgement.verdict], judgement.verdict, spoiling, lacking)
+
+
+def _loaded(path: Path, unexamined: Sequence[str], jail: str) -> Said:
     command = [sys.executable, "-m", "bench.cli", str(path), "--jail", jail, "--no-output", "-q", "--format", "json"]
     try:
-        done = subprocess.run(
-            [*command, *WAYS[way]], capture_output=True, text=True, check=False, cwd=ROOT, timeout=_SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         return Said(-1, why=f"not done after {_SECONDS} s")
     told = done.stdout.rstrip().rpartition("\n")[0]
@@ -57,6 +78,8 @@ def ask(path: Path, way: str, unexamined: Sequence[str], jail: str) -> Said:
 def _short(told: str, unexamined: Sequence[str]) -> Said:
     report = json.loads(told)
     spoiling = {row["rule"]: SOURCES[row["family"]] for row in report["findings"] if row["verdict"] != "clean"}
-    lines = report["not_examined"]
-    lacking = tuple(text for text in unexamined if not any(text in line for line in lines))
-    return Said(report["exit_code"], report["verdict"], spoiling, lacking)
+    return Said(report["exit_code"], report["verdict"], spoiling, _lacking(report["not_examined"], unexamined))
+
+
+def _lacking(lines: Sequence[str], unexamined: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text for text in unexamined if not any(text in line for line in lines))

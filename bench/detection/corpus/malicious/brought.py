@@ -141,17 +141,24 @@ _ROWS = (
 )
 
 _CAUGHT = (
+    (
+        "global.dangerous.called",
+        "event.fork event.program",
+        "marshal_exec dill_load pure_unpickler unpickler_made hidden_in_numpy",
+    ),
+    ("global.dangerous.called", "load.failed", "dill_function dill_called dill_import numpy_bytes"),
     ("global.dangerous.called global.inside.named", "", "marshal_function code_arguments code_called"),
-    ("global.code.carried global.dangerous.called", "", "cloud_function cloud_setstate"),
-    ("global.code.types", "", "cloud_type cloud_class"),
     ("global.dangerous.called global.unknown.called", "event.fork event.program", "inflated base64_source"),
-    ("global.code.called global.code.carried global.dangerous.called", "", "cloud_called"),
-    ("global.code.types global.dangerous.called", "", "cell_made"),
-    ("global.dangerous.called", "event.fork event.program", "marshal_exec"),
-    ("global.dangerous.called global.dangerous.named", "", "code_made"),
+    ("global.code.carried global.dangerous.called", "", "cloud_function cloud_setstate"),
     ("global.dangerous.called oddity.patch reader.incomplete", "", "code_of_lambda"),
-    ("global.inside.called", "", "code_by_type"),
+    ("global.dangerous.called global.dangerous.named", "", "code_made"),
+    ("global.inside.called", "load.failed", "code_by_type"),
     ("global.resolver.machinery", "", "code_of_getattr"),
+    ("global.code.types global.dangerous.called", "event.fork event.program", "cell_made"),
+    ("global.code.called global.code.carried global.dangerous.called", "", "cloud_called"),
+    ("global.code.types", "load.failed", "cloud_type"),
+    ("global.code.types", "", "cloud_class"),
+    ("global.dangerous.called", "event.fork event.program load.failed", "torch_bytes"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)
