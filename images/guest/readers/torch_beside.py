@@ -25,7 +25,7 @@ _RUN = frozenset({".py", ".pyc", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat",
 _OF_MACOS = (b"\x00\x05\x16\x07", b"\x00\x00\x00\x01Bud1")
 
 
-# What people lay beside weights to be read by people: a note, a licence, a configuration. No loader goes by these names.
+# What is laid beside weights for people to read: a note, a licence, a configuration. No loader goes by these names.
 _TEXTS = frozenset({"readme", "license", "licence", "notice", "authors", "citation", "changelog", "version.txt"})
 _TEXT = frozenset({".md", ".rst", ".txt", ".json"})
 _MOST_TEXT = 1 << 20  # bytes
