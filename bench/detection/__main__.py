@@ -132,9 +132,8 @@ def _run(options: argparse.Namespace) -> Run:
     installed = versions(environment) if environment else {}
     told = {name: installed[peer.package] for name, peer in PEERS.items() if environment}
     minutes = 0 if options.resume else round((time.monotonic() - started) / 60, 1)
-    return Run(
-        f"{machine()} {_layers()}", options.jail, minutes, options.every, dict.fromkeys(WAYS, VERSION) | told, rows
-    )
+    where = f"{machine()} {_layers()}"
+    return Run(where, options.jail, minutes, options.every, dict.fromkeys(WAYS, VERSION) | told, rows)
 
 
 def _layers() -> str:
