@@ -65,12 +65,6 @@ def loader() -> Any:
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(4)), batch_size=2)
 
 
-@_FAMILY.saved("holders_quantized")
-def quantized() -> Any:
-    """A whole model that was quantized dynamically."""
-    return torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(4, 2)), dtype=torch.qint8)
-
-
 @_FAMILY.pickled("holders_unit")
 def unit() -> Any:
     """A quantity with its unit, of a class that nobody knows."""
