@@ -79,6 +79,8 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
     conditions = (
         not when.classes or use.named.cls in when.classes,
         when.names is None or when.names.fullmatch(use.fact.name),
+        when.names_unlike is None or not when.names_unlike.fullmatch(use.fact.name),
+        when.swept is None or use.named.swept is when.swept,
         not when.uses or use.fact.use in when.uses,
         when.indirect is None or use.fact.indirect is when.indirect,
         not when.arguments or use.says in when.arguments,
