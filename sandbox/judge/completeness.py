@@ -12,7 +12,7 @@ _SHOWN = 5  # names in one sentence
 _INSIDE = "inside"  # how a format was found that is a file's of a folder or an archive
 _NEEDS_NO_READER = {"safetensors": "format.safetensors", "git-lfs": "format.pointer"}
 # Archives that nobody who looks for pickles opens.
-_HIDES = " Scanners don't open it either, and pickles were brought past them in such archives (nullifAI)."
+_HIDES = ", nor opened by scanners, and pickles were brought past them in such archives (nullifAI)"
 _SEALED = {"7z": _HIDES, "rar": _HIDES}
 FOLDER = "folder"  # what the readers call a folder as a whole
 
