@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,7 @@ class Named:
     cls: str
     does: str = ""
     techniques: tuple[str, ...] = ()
+    swept: bool = False  # by a glob that takes whatever a package holds: nobody looked at this name
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Names:
                 continue
             through = self._lookup(".".join((module, *words[at + 1 :])))
             if through.cls == "dangerous":
-                return through
+                return replace(through, swept=False)
             if known and at == len(words) - 1:
                 return Named("dangerous", "hands out a whole module of Python's own")
         return None
@@ -137,7 +138,7 @@ def _parse(table: Mapping[str, Any]) -> Names:
             held = of_class if "*" in name else exact
             if name in held:
                 raise ValueError(f"{name} stands twice, in {held[name].cls} and in {named.cls}")
-            held[name] = named
+            held[name] = replace(named, swept=name.endswith(".**"))
     return Names(
         exact,
         tuple(_globs(globs[cls]) for cls in ORDER if globs[cls]),

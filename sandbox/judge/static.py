@@ -113,6 +113,8 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
     conditions = (
         not when.classes or use.named.cls in when.classes,
         when.names is None or when.names.fullmatch(use.fact.name),
+        when.names_unlike is None or not when.names_unlike.fullmatch(use.fact.name),
+        when.swept is None or use.named.swept is when.swept,
         not when.uses or use.fact.use in when.uses,
         when.indirect is None or use.fact.indirect is when.indirect,
         not when.arguments or use.says in when.arguments,
@@ -127,7 +129,7 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
 
 
 def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
-    return any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
+    return not when.ids or any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
 
 
 def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, told: frozenset[str]) -> bool:

@@ -152,7 +152,7 @@ def _refused(reader: Machine, target: object) -> None:
     opcode = reader.where.opcode
     if isinstance(target, Global):
         reader.oddity("pickle.patch", f"{opcode} changes {target.name} itself")
-        reader.session.used(reader.where, target, "build", False, None)
+        reader.session.used(reader.where, target, "change", False, None)
     else:
         reader.oddity("pickle.target", f"{opcode} on a {type(target).__name__.lower()}")
     reader.session.incomplete(f"{opcode} changes something that can't be changed inertly")

@@ -10,6 +10,7 @@ import wire
 
 from guest.readers.errors import BoundError
 from guest.readers.inert import Global, describe, is_plain
+from guest.readers.parts import Parts
 from guest.readers.plain import Hidden, Plainness
 from guest.readers.texts import Texts
 
@@ -81,6 +82,7 @@ class Session:
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
     )  # class, file name, text: old torch embeds code
+    sparse: list[Parts] = field(default_factory=list)  # whose indices are looked at when their bytes have places
     inside: dict[str, bool] = field(default_factory=dict)  # formats of members, and whether there is a reader for each
     unread: dict[str, str] = field(default_factory=dict)  # members in a format without a reader, and which it is
     file: int = 0  # of the input, by its place in the order's list: the one that is being read

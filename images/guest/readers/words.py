@@ -10,6 +10,8 @@ import re
 # What enumerations' values, layers and columns are called.
 _VALUE = re.compile(r"(?:-?\d[\w.+-]*|[A-Za-z_][\w.+-]*|)")
 _LONGEST = 40
+# Of what is measured: m/s, kg/m3.
+_UNIT = re.compile(r"[A-Za-z]{1,3}\d?(?:/[A-Za-z]{1,3}\d?){1,2}")
 # A dictionary's keys say less: they may be words of a language, or parts of a tree. None is a path from a root.
 _KEY = re.compile(r"(?![~/]|\.\.?/)(?:[\w.+~]|(?<=[\w.~])[-/: ](?=[\w~])){0,100}")
 
@@ -36,7 +38,7 @@ _PARTS = re.compile(r"[^A-Za-z0-9_]+")
 
 def is_value(text: str) -> bool:
     """True of a short word in which nothing is spelled that could be run, opened, imported or decoded."""
-    if len(text) > _LONGEST or not _VALUE.fullmatch(text) or _PLACE.fullmatch(text):
+    if len(text) > _LONGEST or not (_VALUE.fullmatch(text) or _UNIT.fullmatch(text)) or _PLACE.fullmatch(text):
         return False
     return not _ACTING.intersection(_PARTS.split(text.lower()))
 

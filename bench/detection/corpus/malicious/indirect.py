@@ -261,7 +261,7 @@ object_of_memo long_names""",
     ),
     ("global.dangerous.called oddity.differential", "", "two_protocols"),
     ("global.dangerous.called oddity.spliced", "event.fork event.program", "duplicated"),
-    ("global.dangerous.named oddity.patch reader.incomplete", "", "module_itself"),
+    ("global.table.changed oddity.patch reader.incomplete", "", "module_itself"),
     ("global.dangerous.passed", "", "by_default_factory"),
     ("global.dangerous.passed global.resolver.called", "", "by_itemgetter"),
     (
