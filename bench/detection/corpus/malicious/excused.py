@@ -38,7 +38,7 @@ def _method(name: str) -> Opcodes:
     return call("builtins", "getattr", _PATH, name)
 
 
-_TARGET = call("pathlib", "PosixPath", "/tmp/owned")  # noqa: S108 - only written into the sample
+_TARGET = call("pathlib", "PosixPath", "/tmp/owned")
 _PAYLOADS = (
     ("excused_method", "a method that writes, called by a look-up", _looked_up(_bound(_method("touch"), _TARGET))),
     ("excused_kept_method", "a method that writes, kept", _method("write_bytes")),
@@ -54,7 +54,7 @@ _PAYLOADS = (
         Opcodes(
             b"("
             + _numbers("memmap")
-            + _looked_up(_bound(named("numpy", "memmap"), "/tmp/owned", "uint8", "w+", 0, (16,)))  # noqa: S108
+            + _looked_up(_bound(named("numpy", "memmap"), "/tmp/owned", "uint8", "w+", 0, (16,)))
             + b"t"
         ),
     ),
