@@ -452,6 +452,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("torch.nn.modules.container.Sequential", "extend", "")),
         (uses(use("collections.deque", "extend", "")), uses(use("pkg.Dict", "extend", ""))),
     ),
+    "global.constructor.copies": (
+        uses(use("builtins.dict", arguments="({'held': pkg.Thing...}, <calls>)")),
+        (uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),),
+    ),
+    "global.resolver.caller": (
+        uses(use("operator.methodcaller", arguments="('lower',)")),
+        (uses(use("operator.methodcaller", arguments="('rename', 'x')")),),
+    ),
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
         (
