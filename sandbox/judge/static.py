@@ -76,20 +76,20 @@ def _is_class(name: str) -> bool:
 
 
 def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
-    conditions = (
-        not when.classes or use.named.cls in when.classes,
-        when.names is None or when.names.fullmatch(use.fact.name),
-        not when.uses or use.fact.use in when.uses,
-        when.indirect is None or use.fact.indirect is when.indirect,
-        not when.arguments or use.says in when.arguments,
-        when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments),
-        when.arguments_unlike is None or not when.arguments_unlike.fullmatch(use.fact.arguments),
-        when.holds_call is None or use.holds_call is when.holds_call,
-        not when.named or use.shape == when.named,
-        when.surveyed is None or use.surveyed is when.surveyed,
-        not when.beside or present.intersection(when.beside),
+    """The cheap ones first: what is held to a pattern is the attacker's text."""
+    return (
+        (not when.classes or use.named.cls in when.classes)
+        and (not when.uses or use.fact.use in when.uses)
+        and (when.indirect is None or use.fact.indirect is when.indirect)
+        and (not when.named or use.shape == when.named)
+        and (when.surveyed is None or use.surveyed is when.surveyed)
+        and (not when.arguments or use.says in when.arguments)
+        and (not when.beside or not present.isdisjoint(when.beside))
+        and (when.names is None or when.names.fullmatch(use.fact.name) is not None)
+        and (when.holds_call is None or use.holds_call is when.holds_call)
+        and (when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments) is not None)
+        and (when.arguments_unlike is None or when.arguments_unlike.fullmatch(use.fact.arguments) is None)
     )
-    return all(conditions)
 
 
 def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
@@ -97,18 +97,17 @@ def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
 
 
 def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, present: frozenset[str]) -> bool:
-    conditions = (
-        not when.kinds or any(fnmatchcase(fact.kind, pattern) for pattern in when.kinds),
-        when.encoded is None or bool(fact.how) is when.encoded,
-        not when.how or any(fnmatchcase(fact.how, pattern) for pattern in when.how),
-        when.like is None or when.like.fullmatch(fact.text),
-        when.unlike is None or not when.unlike.fullmatch(fact.text),
-        when.used is None or fact.used is when.used,
-        not when.classes or any(rules.names.named(name).cls in when.classes for name in fact.names),
-        not when.beside or present.intersection(when.beside),
-        not present.intersection(when.apart),
+    return (
+        (not when.kinds or any(fnmatchcase(fact.kind, pattern) for pattern in when.kinds))
+        and (when.encoded is None or bool(fact.how) is when.encoded)
+        and (when.used is None or fact.used is when.used)
+        and (not when.beside or not present.isdisjoint(when.beside))
+        and present.isdisjoint(when.apart)
+        and (not when.how or any(fnmatchcase(fact.how, pattern) for pattern in when.how))
+        and (not when.classes or any(rules.names.named(name).cls in when.classes for name in fact.names))
+        and (when.like is None or when.like.fullmatch(fact.text) is not None)
+        and (when.unlike is None or when.unlike.fullmatch(fact.text) is None)
     )
-    return all(conditions)
 
 
 def _use_match(row: Rule, use: _Use) -> Match:
