@@ -42,10 +42,11 @@ class Alternatives:
 
     pattern: re.Pattern[str]
     named: tuple[tuple[int, Named], ...]
-    needles: tuple[str, ...]  # one of which is in whatever matches
+    needle: str = ""  # is in whatever matches
+    end: str = ""  # and this at its end
 
     def find(self, name: str) -> tuple[int, Named] | None:
-        if not any(needle in name for needle in self.needles):
+        if self.needle not in name or not name.endswith(self.end):
             return None
         found = self.pattern.fullmatch(name)
         return self.named[found.lastindex - 1] if found and found.lastindex else None
@@ -74,8 +75,11 @@ class Names:
     surveyed: frozenset[str]  # top-level packages whose harmless names are all in the tables
     # A file may use one name, and spell it among arguments, as often as it likes.
     named: Callable[[str], Named] = field(init=False, repr=False, compare=False)
+    _dotted: tuple[str, ...] = field(init=False, repr=False, compare=False)  # how aliases of more words begin
 
     def __post_init__(self) -> None:
+        dotted = tuple(f"{spelling}." for spelling in self.aliases if "." in spelling)
+        object.__setattr__(self, "_dotted", dotted)
         object.__setattr__(self, "named", lru_cache(maxsize=_REMEMBERED)(self._named))
 
     def _named(self, name: str) -> Named:
@@ -119,9 +123,9 @@ class Names:
         module, dot, rest = name.partition(".")
         if module in self.aliases:
             name = f"{self.aliases[module]}{dot}{rest}"
-        for spelling, ours in self.aliases.items():
-            if "." in spelling and name.startswith(f"{spelling}."):
-                return ours + name[len(spelling) :]
+        if name.startswith(self._dotted):
+            spelling = next(dotted for dotted in self._dotted if name.startswith(dotted))
+            return f"{self.aliases[spelling[:-1]]}.{name[len(spelling) :]}"
         return name
 
     def _lookup(self, name: str) -> Named:
@@ -192,13 +196,14 @@ def _globs(named: Mapping[str, Named]) -> Globs:
         by_word.setdefault("" if "*" in word or "[" in word else word, []).append(name)
     ranks = {name: rank for rank, name in enumerate(ranked)}
 
-    def alternatives(names: Iterable[str]) -> Alternatives:
+    def alternatives(names: Iterable[str], needle: str = "", end: str = "") -> Alternatives:
         names = tuple(names)
         pattern = re.compile("|".join(f"({glob(name)})" for name in names), re.DOTALL)
-        needles = tuple(max(_WILD.split(name)[::2], key=len) for name in names)
-        return Alternatives(pattern, tuple((ranks[name], named[name]) for name in names), needles)
+        return Alternatives(pattern, tuple((ranks[name], named[name]) for name in names), needle, end)
 
-    others = tuple(alternatives([name]) for name in by_word.pop("", ()))  # each may search the whole name
+    # Each of these may search the whole name.
+    literal = {name: _WILD.split(name)[::2] for name in by_word.pop("", ())}
+    others = tuple(alternatives([name], max(parts, key=len), parts[-1]) for name, parts in literal.items())
     return Globs({word: alternatives(names) for word, names in by_word.items()}, others)
 
 

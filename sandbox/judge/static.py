@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts, TextFact
 from sandbox.judge.arguments import Says, says
 from sandbox.judge.conditions import GlobalWhen, OddityWhen, TextWhen
-from sandbox.judge.names import UNKNOWN, Named
+from sandbox.judge.names import UNKNOWN, Named, Names
 from sandbox.judge.rules import Match, Rule, Rules
 
 # The reader closes a text's quotes or, where it had to cut, ends it with dots.
@@ -27,7 +28,16 @@ class _Use:
     fact: GlobalUse
     named: Named
     surveyed: bool
-    says: Says  # how much the file could say through the arguments
+    names: Names
+
+    @cached_property
+    def says(self) -> Says:
+        """How much the file could say through the arguments."""
+        return says(self.fact.arguments, self._is_harmless)
+
+    def _is_harmless(self, name: str) -> bool:
+        cls = self.names.named(name).cls
+        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not self.names.is_surveyed(name))
 
     @property
     def holds_call(self) -> bool:
@@ -62,12 +72,7 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
 
 def _use(rules: Rules, fact: GlobalUse) -> _Use:
     names = rules.names
-
-    def harmless(name: str) -> bool:
-        cls = names.named(name).cls
-        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not names.is_surveyed(name))
-
-    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), says(fact.arguments, harmless))
+    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), names)
 
 
 def _is_class(name: str) -> bool:
