@@ -68,7 +68,8 @@ def _tokens(text: str) -> list[tuple[str, str]] | None:
         if match is None:
             return None
         at = match.end()
-        kind = next(kind for kind, token in match.groupdict().items() if token is not None)
+        kind = match.lastgroup or ""
+        kind = "name" if kind == "unseen" else kind
         if kind == "text" and text.startswith(":", at):
             kind = "key"
         if kind != "rest":

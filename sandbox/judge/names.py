@@ -9,8 +9,8 @@ that the order of files and groups is of no matter.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ from sandbox import messages
 # Worst first. What each means to the rules stands in docs/globals.md.
 ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "type", "function", "constructor")
 UNKNOWN = "unknown"
+_LONGEST, _MOST_WORDS = 512, 16  # of a name that is looked up: each of its words may cost a search of the tables
+_REMEMBERED = 1 << 14  # names
 _KEYS = frozenset({"class", "does", "techniques", "source", "names"})  # of a group; `source`: where its names come from
 
 
@@ -32,16 +34,36 @@ class Named:
     swept: bool = False  # by a glob that takes whatever a package holds: nobody looked at this name
 
 
+_ENDLESS = Named("inside", "is spelled by a name longer than an honest one")
+
+
 @dataclass(frozen=True)
-class Globs:
-    """The globs of one class: the pattern's n-th group stands for the n-th of `named`."""
+class Alternatives:
+    """Globs in one pattern: its n-th group stands for the n-th of `named`, whose number is the rank in the class."""
 
     pattern: re.Pattern[str]
-    named: tuple[Named, ...]
+    named: tuple[tuple[int, Named], ...]
+    needle: str = ""  # is in whatever matches
+    end: str = ""  # and this at its end
 
-    def find(self, name: str) -> Named | None:
+    def find(self, name: str) -> tuple[int, Named] | None:
+        if self.needle not in name or not name.endswith(self.end):
+            return None
         found = self.pattern.fullmatch(name)
         return self.named[found.lastindex - 1] if found and found.lastindex else None
+
+
+@dataclass(frozen=True)
+class Globs:
+    """The globs of one class. A name is held to those that begin with its first word or a star."""
+
+    by_word: Mapping[str, Alternatives]
+    others: tuple[Alternatives, ...]
+
+    def find(self, name: str) -> Named | None:
+        own = self.by_word.get(name.partition(".")[0])
+        found = [one for globs in (own, *self.others) if globs and (one := globs.find(name))]
+        return min(found, key=lambda one: one[0])[1] if found else None
 
 
 @dataclass(frozen=True)
@@ -52,9 +74,19 @@ class Names:
     core: frozenset[str]  # modules that stay themselves wherever a dotted name passes through them
     ordinary: frozenset[str]  # words between double underscores that honest names hold
     surveyed: frozenset[str]  # top-level packages whose harmless names are all in the tables
+    # A file may use one name, and spell it among arguments, as often as it likes.
+    named: Callable[[str], Named] = field(init=False, repr=False, compare=False)
+    _dotted: tuple[str, ...] = field(init=False, repr=False, compare=False)  # how aliases of more words begin
 
-    def named(self, name: str) -> Named:
+    def __post_init__(self) -> None:
+        dotted = tuple(f"{spelling}." for spelling in self.aliases if "." in spelling)
+        object.__setattr__(self, "_dotted", dotted)
+        object.__setattr__(self, "named", lru_cache(maxsize=_REMEMBERED)(self._named))
+
+    def _named(self, name: str) -> Named:
         """The class of a global as a stream spells it."""
+        if len(name) > _LONGEST or name.count(".") >= _MOST_WORDS:
+            return _ENDLESS
         spelled = self._spelled(name)
         named = self._lookup(spelled)
         if named.cls == "dangerous":
@@ -78,8 +110,8 @@ class Names:
             known = module in self.core
             if not known and not (surveyed and word == module and word in self.surveyed):
                 continue
-            through = self._lookup(".".join((module, *words[at + 1 :])))
-            if through.cls == "dangerous":
+            through = self._dangerous(".".join((module, *words[at + 1 :])))
+            if through is not None:
                 return replace(through, swept=False)
             if known and at == len(words) - 1:
                 return Named("dangerous", "hands out a whole module of Python's own")
@@ -92,9 +124,9 @@ class Names:
         module, dot, rest = name.partition(".")
         if module in self.aliases:
             name = f"{self.aliases[module]}{dot}{rest}"
-        for spelling, ours in self.aliases.items():
-            if "." in spelling and name.startswith(f"{spelling}."):
-                return ours + name[len(spelling) :]
+        if name.startswith(self._dotted):
+            spelling = next(dotted for dotted in self._dotted if name.startswith(dotted))
+            return f"{self.aliases[spelling[:-1]]}.{name[len(spelling) :]}"
         return name
 
     def _lookup(self, name: str) -> Named:
@@ -102,14 +134,22 @@ class Names:
             return self.exact[name]
         return next((named for globs in self.globs if (named := globs.find(name))), Named(UNKNOWN))
 
+    def _dangerous(self, name: str) -> Named | None:
+        """What `_lookup` says where it is of the worst class, and without the cost of the others."""
+        named = self.exact.get(name) or self.globs[0].find(name)
+        return named if named is not None and named.cls == ORDER[0] else None
+
     def _is_inside(self, word: str) -> bool:
         return len(word) > 4 and word.startswith("__") and word.endswith("__") and word not in self.ordinary
+
+
+_WILD = re.compile(r"(\*\*|\*|\[A-Z\])")
 
 
 @lru_cache(maxsize=4096)
 def glob(pattern: str) -> str:
     """A glob of dotted names as a regular expression."""
-    parts = re.split(r"(\*\*|\*|\[A-Z\])", pattern)
+    parts = _WILD.split(pattern)
     return "".join({"**": r".+", "*": r"[^.]*", "[A-Z]": "[A-Z]"}.get(part, re.escape(part)) for part in parts)
 
 
@@ -150,10 +190,22 @@ def _parse(table: Mapping[str, Any]) -> Names:
 
 
 def _globs(named: Mapping[str, Named]) -> Globs:
-    names = sorted(named, key=lambda name: (-len(name.partition("*")[0]), name))
-    return Globs(
-        re.compile("|".join(f"({glob(name)})" for name in names), re.DOTALL), tuple(named[name] for name in names)
-    )
+    ranked = sorted(named, key=lambda name: (-len(name.partition("*")[0]), name))
+    by_word: dict[str, list[str]] = {}
+    for name in ranked:
+        word = name.partition(".")[0]
+        by_word.setdefault("" if "*" in word or "[" in word else word, []).append(name)
+    ranks = {name: rank for rank, name in enumerate(ranked)}
+
+    def alternatives(names: Iterable[str], needle: str = "", end: str = "") -> Alternatives:
+        names = tuple(names)
+        pattern = re.compile("|".join(f"({glob(name)})" for name in names), re.DOTALL)
+        return Alternatives(pattern, tuple((ranks[name], named[name]) for name in names), needle, end)
+
+    # Each of these may search the whole name.
+    literal = {name: _WILD.split(name)[::2] for name in by_word.pop("", ())}
+    others = tuple(alternatives([name], max(parts, key=len), parts[-1]) for name, parts in literal.items())
+    return Globs({word: alternatives(names) for word, names in by_word.items()}, others)
 
 
 def _words(value: object) -> list[str]:

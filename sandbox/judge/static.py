@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts, TextFact, Verdict
 from sandbox.judge.arguments import Says, says
 from sandbox.judge.conditions import GlobalWhen, OddityWhen, TextWhen
-from sandbox.judge.names import UNKNOWN, Named
+from sandbox.judge.names import UNKNOWN, Named, Names
 from sandbox.judge.rules import Match, Rule, Rules
 
 # The reader closes a text's quotes or, where it had to cut, ends it with dots.
@@ -36,7 +37,16 @@ class _Use:
     fact: GlobalUse
     named: Named
     surveyed: bool
-    says: Says  # how much the file could say through the arguments
+    names: Names
+
+    @cached_property
+    def says(self) -> Says:
+        """How much the file could say through the arguments."""
+        return says(self.fact.arguments, self._is_harmless)
+
+    def _is_harmless(self, name: str) -> bool:
+        cls = self.names.named(name).cls
+        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not self.names.is_surveyed(name))
 
     @property
     def holds_call(self) -> bool:
@@ -85,12 +95,7 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
 
 def _use(rules: Rules, fact: GlobalUse) -> _Use:
     names = rules.names
-
-    def harmless(name: str) -> bool:
-        cls = names.named(name).cls
-        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not names.is_surveyed(name))
-
-    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), says(fact.arguments, harmless))
+    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), names)
 
 
 def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
@@ -110,22 +115,22 @@ def _is_class(name: str) -> bool:
 
 
 def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
-    conditions = (
-        not when.classes or use.named.cls in when.classes,
-        when.names is None or when.names.fullmatch(use.fact.name),
-        when.names_unlike is None or not when.names_unlike.fullmatch(use.fact.name),
-        when.swept is None or use.named.swept is when.swept,
-        not when.uses or use.fact.use in when.uses,
-        when.indirect is None or use.fact.indirect is when.indirect,
-        not when.arguments or use.says in when.arguments,
-        when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments),
-        when.arguments_unlike is None or not when.arguments_unlike.fullmatch(use.fact.arguments),
-        when.holds_call is None or use.holds_call is when.holds_call,
-        not when.named or use.shape == when.named,
-        when.surveyed is None or use.surveyed is when.surveyed,
-        not when.beside or present.intersection(when.beside),
+    """The cheap ones first: what is held to a pattern is the attacker's text."""
+    return (
+        (not when.classes or use.named.cls in when.classes)
+        and (not when.uses or use.fact.use in when.uses)
+        and (when.swept is None or use.named.swept is when.swept)
+        and (when.indirect is None or use.fact.indirect is when.indirect)
+        and (not when.named or use.shape == when.named)
+        and (when.surveyed is None or use.surveyed is when.surveyed)
+        and (not when.arguments or use.says in when.arguments)
+        and (not when.beside or not present.isdisjoint(when.beside))
+        and (when.names is None or when.names.fullmatch(use.fact.name) is not None)
+        and (when.names_unlike is None or when.names_unlike.fullmatch(use.fact.name) is None)
+        and (when.holds_call is None or use.holds_call is when.holds_call)
+        and (when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments) is not None)
+        and (when.arguments_unlike is None or when.arguments_unlike.fullmatch(use.fact.arguments) is None)
     )
-    return all(conditions)
 
 
 def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
@@ -133,18 +138,17 @@ def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
 
 
 def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, told: frozenset[str]) -> bool:
-    conditions = (
-        not when.kinds or any(fnmatchcase(fact.kind, pattern) for pattern in when.kinds),
-        when.encoded is None or bool(fact.how) is when.encoded,
-        not when.how or any(fnmatchcase(fact.how, pattern) for pattern in when.how),
-        when.like is None or when.like.fullmatch(fact.text),
-        when.unlike is None or not when.unlike.fullmatch(fact.text),
-        when.used is None or fact.used is when.used,
-        not when.classes or any(rules.names.named(name).cls in when.classes for name in fact.names),
-        not when.beside or told.intersection(when.beside),
-        not told.intersection(when.apart),
+    return (
+        (not when.kinds or any(fnmatchcase(fact.kind, pattern) for pattern in when.kinds))
+        and (when.encoded is None or bool(fact.how) is when.encoded)
+        and (when.used is None or fact.used is when.used)
+        and (not when.beside or not told.isdisjoint(when.beside))
+        and told.isdisjoint(when.apart)
+        and (not when.how or any(fnmatchcase(fact.how, pattern) for pattern in when.how))
+        and (not when.classes or any(rules.names.named(name).cls in when.classes for name in fact.names))
+        and (when.like is None or when.like.fullmatch(fact.text) is not None)
+        and (when.unlike is None or when.unlike.fullmatch(fact.text) is None)
     )
-    return all(conditions)
 
 
 def _use_match(row: Rule, use: _Use) -> Match:

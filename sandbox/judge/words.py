@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What enumerations' values, layers and columns are called.
 _VALUE = re.compile(r"(?:-?\d[\w.+-]*|[A-Za-z_][\w.+-]*|)")
@@ -33,6 +34,7 @@ _HOST = re.compile(r"\d+(?:\.\d+){3}|localhost", re.IGNORECASE)
 _PARTS = re.compile(r"[^A-Za-z0-9_]+")
 
 
+@lru_cache(maxsize=1 << 12)
 def is_value(text: str) -> bool:
     """True of a short word in which nothing is spelled that could be run, opened, imported or decoded."""
     if len(text) > _LONGEST or not (_VALUE.fullmatch(text) or _UNIT.fullmatch(text)) or _PLACE.fullmatch(text):

@@ -27,14 +27,21 @@ _TEMPLATE = re.compile(
 _FORMULA_KEY = "formula"
 _MARKS = ("restore_design_info", "restore_model_spec")
 _KEYS = (_TEMPLATE_KEY, _FORMULA_KEY, *_MARKS)
-_TOKEN = re.compile(
-    r"""[-+*/:~|^,=()\s] | [0-9]+ (?: [.][0-9]+ )?
+# What may stand where a value is due, and what may follow one. A bracket that follows a value would call it.
+_OPENS = re.compile(
+    r"""[-+~(\s]
     | (?: C | Q | I | Treatment | Sum | Poly | Helmert | Diff | bs | cr | cc | te | center | standardize | scale ) [(]
-    | (?: (?: np | numpy ) [.] )? (?: log | log1p | log2 | log10 | exp | expm1 | sqrt | power | abs | square ) [(]
-    | (?! \w*__ ) [^\W\d]\w* (?! \w | \s*[('"] )
-    | '[\w\ .-]*' | "[\w\ .-]*" """,
+    | (?: (?: np | numpy ) [.] )? (?: log | log1p | log2 | log10 | exp | expm1 | sqrt | power | abs | square ) [(]""",
     re.VERBOSE,
 )
+_VALUE = re.compile(
+    r"""[0-9]+ (?: [.][0-9]+ )? (?! [\w.] )
+    | (?! \w*__ ) [^\W\d]\w* (?! \w | [.] | \s*[('"] )
+    | '[\w\ -]*' (?! \w | ['"] ) | "[\w\ -]*" (?! \w | ['"] )""",
+    re.VERBOSE,
+)
+_FOLLOWS = re.compile(r"\*\*|==|//|%in%|[-+*/:~|^,=]")  # and after it a value is due again
+_CLOSES = re.compile(r"[)\s]")
 
 
 def told(state: Any, session: Session) -> Iterator[str]:
@@ -81,12 +88,14 @@ def _is_template(text: str) -> bool:
 
 
 def _is_formula(text: str) -> bool:
-    """Whether it is names, arithmetic, and calls of what formulas are made with."""
-    at = 0
+    """Whether it is names, arithmetic, and calls of what formulas are made with, in turn as a formula has them."""
+    at, due = 0, True
     while at < len(text):
-        token = _TOKEN.match(text, at)
-        if token is None:
+        steps = ((_OPENS, True), (_VALUE, False), (_CLOSES, False)) if due else ((_CLOSES, False), (_FOLLOWS, True))
+        found = next(((token, then) for pattern, then in steps if (token := pattern.match(text, at))), None)
+        if found is None:
             return False
+        token, due = found
         at = token.end()
     return True
 

@@ -79,6 +79,15 @@ def test_an_ordinary_formula_is_silent(formula: str) -> None:
         "y ~ np.load('x')",
         "y ~ os . system ('id')",
         "y ~ [x for x in y]",
+        "I(((getattr)(((getattr)(((getattr)(np,'f2py')),'os')),'system'))('id'))",
+        "y ~ (getattr)(np, 'f2py')",
+        "y ~ (getattr) (np, 'f2py')",
+        "y ~ I(x)(z)",
+        "y ~ 'x'(z)",
+        "y ~ 1(z)",
+        "y ~ x (z)",
+        "y ~ np.log(x)('id')",
+        "y ~ 'x'.pop",
     ],
 )
 def test_a_formula_that_calls_is_told(formula: str) -> None:
