@@ -89,7 +89,7 @@ class Names:
             return _ENDLESS
         spelled = self._spelled(name)
         named = self._lookup(spelled)
-        if named.cls == "dangerous":
+        if named.cls == "dangerous" or spelled in self.exact:
             return named
         words = spelled.split(".")
         through = self._through_core(words)
@@ -104,7 +104,7 @@ class Names:
 
         In a package whose harmless names are all in the tables the name of another one counts, too.
         """
-        surveyed = words[0] in self.surveyed and ".".join(words) not in self.exact
+        surveyed = words[0] in self.surveyed
         for at, word in enumerate(words[1:], 1):
             module = word if word in self.core else word.lstrip("_")  # `random._os` is os
             known = module in self.core

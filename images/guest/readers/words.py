@@ -6,6 +6,7 @@ The guest judges by these what it doesn't show; the host's own, the same, are in
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What enumerations' values, layers and columns are called.
 _VALUE = re.compile(r"(?:-?\d[\w.+-]*|[A-Za-z_][\w.+-]*|)")
@@ -36,6 +37,7 @@ _HOST = re.compile(r"\d+(?:\.\d+){3}|localhost", re.IGNORECASE)
 _PARTS = re.compile(r"[^A-Za-z0-9_]+")
 
 
+@lru_cache(maxsize=1 << 12)
 def is_value(text: str) -> bool:
     """True of a short word in which nothing is spelled that could be run, opened, imported or decoded."""
     if len(text) > _LONGEST or not (_VALUE.fullmatch(text) or _UNIT.fullmatch(text)) or _PLACE.fullmatch(text):
