@@ -72,7 +72,8 @@ _CAUGHT = (
     ),
     (_CHANGED, "", "table_registry"),
     ("global.dangerous.changed oddity.patch reader.incomplete", "", "table_class"),
-    ("global.dangerous.new", "", "new_memmap new_memmap_options new_memmap_helper new_mmap"),
+    ("global.dangerous.new", "", "new_memmap new_memmap_options new_mmap"),
+    ("global.dangerous.new oddity.handed", "", "new_memmap_helper"),
     ("global.dangerous.imported", "", "new_import"),
 )
 
