@@ -102,6 +102,7 @@ _CALLER: _Texts = {
     "rules.family": ("rules: no such family: {names}", "families are {families}"),
     "rules.twice": ("rules: the same id twice: {ids}", "give each row its own id"),
     "rules.advice": ("rules: [advice] of {family} is not a table of texts", "write suspicious = 'what to do'"),
+    "rules.own.unread": ("--rules {file} can't be read ({why})", "name a .toml file that can be"),
     "rules.own.table": ("{file}: no such table: {names}", "there are tune, silence, and the families {families}"),
     "rules.own.row": ("{file}: {table} {row}: {why}", "correct the row"),
     "rules.own.rule": ("{file}: {table}: there is no rule {rule!r}", "a finding names its rule in brackets"),

@@ -212,11 +212,6 @@ def parse_table(path: Path, content: bytes) -> dict[str, Any]:
         raise messages.error("configuration.not_toml", file=path.name, why=error) from None
 
 
-def read_folder(folder: Path) -> dict[str, Any]:
-    """The TOML files of a folder as one table. Raises CallerError as `united` does."""
-    return united({path.name: read_table(path) for path in sorted(folder.glob("*.toml"))})
-
-
 def united(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Several files' tables, by their names, as one: lists are joined, tables united.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox import messages
 from sandbox.bundle import Bundle
 from sandbox.facts import RuleFile
 from sandbox.judge import Rules, parse_rules, with_own
@@ -49,7 +50,14 @@ def read(bundle: Bundle, own: Sequence[Path] = ()) -> Book:
     rules = parse_rules(tables, united(shipped.folder(bundle.configs / "globals")), formats, techniques)
     files = [RuleFile(OURS, shipped.digest.hexdigest())]
     for path in own:
-        content = read_bytes(path)
+        content = _of_a_user(path)
         rules = with_own(rules, path.name, parse_table(path, content))
         files.append(RuleFile(str(path), hashlib.sha256(content).hexdigest()))
     return Book(rules, tuple(files))
+
+
+def _of_a_user(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise messages.error("rules.own.unread", file=path, why=error.strerror) from None

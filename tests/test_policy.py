@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.bundle import find
 from sandbox.errors import CallerError, HostError
-from sandbox.policy import Policy, load, parse_shift, parse_size, read_folder, read_table
+from sandbox.policy import Policy, load, parse_shift, parse_size, read_table, united
 
 CONFIGS = find().configs
 
@@ -186,14 +186,15 @@ def test_a_table_that_is_gone_is_the_hosts_fault(tmp_path: Path) -> None:
         read_table(tmp_path / "gone.toml")
 
 
-def test_a_folder_of_tables_is_one_table(tmp_path: Path) -> None:
-    (tmp_path / "b.toml").write_text('[[group]]\nname = "b"\n[aliases]\nb = "x"\n')
-    (tmp_path / "a.toml").write_text('words = ["a"]\n[[group]]\nname = "a"\n[aliases]\na = "x"\n')
+def test_several_files_tables_are_one_table() -> None:
+    tables = {
+        "a.toml": {"words": ["a"], "group": [{"name": "a"}], "aliases": {"a": "x"}},
+        "b.toml": {"group": [{"name": "b"}], "aliases": {"b": "x"}},
+    }
     groups = [{"name": "a"}, {"name": "b"}]
-    assert read_folder(tmp_path) == {"words": ["a"], "group": groups, "aliases": {"a": "x", "b": "x"}}
-    (tmp_path / "c.toml").write_text('[aliases]\na = "y"\n')
+    assert united(tables) == {"words": ["a"], "group": groups, "aliases": {"a": "x", "b": "x"}}
     with pytest.raises(CallerError, match=r"c\.toml: another file of its folder has aliases"):
-        read_folder(tmp_path)
+        united(tables | {"c.toml": {"aliases": {"a": "y"}}})
 
 
 def test_no_call_is_both_allowed_and_watched(policy: Policy) -> None:

@@ -21,7 +21,7 @@ from threading import Event
 from bench.detection import results
 from bench.detection.corpus import CORPUS
 from bench.detection.notes import Notes
-from bench.detection.ours import WAYS, Said, ask
+from bench.detection.ours import STATIC, WAYS, Said, ask
 from bench.detection.page import page
 from bench.detection.peers import PEERS, Answer, Peer
 from bench.detection.peers.environment import Scanner, prepared, versions
@@ -41,6 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--part", choices=list(Part), help="of the corpus; prints")
     parser.add_argument("--only", default="", metavar="WORD", help="samples with this in their name; prints")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth of them; prints")
+    parser.add_argument("--loads", type=int, default=1, metavar="N", help="read all, and load only each Nth")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="ask the others, too")
     parser.add_argument("--jobs", type=int, default=2, help="so many at once, default 2")
     parser.add_argument("--jail", default="bubblewrap", help="default bubblewrap")
@@ -79,6 +80,7 @@ class _Measure:
 
     jail: str
     jobs: int
+    loads: int
     folder: Path
     environment: Path | None
     notes: Notes
@@ -91,7 +93,10 @@ class _Measure:
             # The slowest first: what is left at the end is short.
             names = [name for name in reversed(PEERS) if self.environment]
             peers = {name: pool.submit(self._by_peer, PEERS[name], paths) for name in names}
-            ours = {sample.name: pool.submit(self._by_us, sample, paths[sample.name]) for sample in chosen}
+            ours = {
+                sample.name: pool.submit(self._by_us, sample, paths[sample.name], number % self.loads == 0)
+                for number, sample in enumerate(chosen)
+            }
             answers = {name: peers[name].result() for name in PEERS if name in peers}
             return [
                 Row.of(sample, ours[sample.name].result(), {name: each[sample.name] for name, each in answers.items()})
@@ -113,9 +118,9 @@ class _Measure:
                     _progress(f"{peer.name}: {number} of {len(paths)}")
         return answers
 
-    def _by_us(self, sample: Sample, path: Path) -> dict[str, Said]:
+    def _by_us(self, sample: Sample, path: Path, loaded: bool) -> dict[str, Said]:
         heard = {}
-        for way in WAYS:
+        for way in WAYS if loaded else (STATIC,):
             asking = partial(ask, path, way, sample.unexamined, self.jail)
             heard[way] = self.notes.once(way, sample.name, results.said, asking)
         _progress(f"{sample.name}: {', '.join(each.verdict or each.why for each in heard.values())}")
@@ -127,13 +132,14 @@ def _run(options: argparse.Namespace) -> Run:
     environment = prepared() if options.peers else None
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         Path(folder).chmod(0o755)
-        measure = _Measure(options.jail, options.jobs, Path(folder), environment, Notes(options.resume))
+        notes = Notes(options.resume)
+        measure = _Measure(options.jail, options.jobs, options.loads, Path(folder), environment, notes)
         rows = measure.rows(_chosen(options))
     installed = versions(environment) if environment else {}
     told = {name: installed[peer.package] for name, peer in PEERS.items() if environment}
     minutes = 0 if options.resume else round((time.monotonic() - started) / 60, 1)
     where = f"{machine()} {_layers()}"
-    return Run(where, options.jail, minutes, options.every, dict.fromkeys(WAYS, VERSION) | told, rows)
+    return Run(where, options.jail, minutes, options.every, options.loads, dict.fromkeys(WAYS, VERSION) | told, rows)
 
 
 def _layers() -> str:

@@ -34,6 +34,9 @@ def _page(run: Run) -> Iterator[str]:
     yield from ("", f"{run.machine} {len(run.rows)} samples{took}, this tool in the {run.jail} jail.")
     if run.every > 1:
         yield from ("", f"**A trial, not the measure**: one of each {run.every} samples of the corpus took part.")
+    if run.loads > 1:
+        yield from ("", f"**Loads of one sample in {run.loads}.** All were read, and all were given to the scanners.")
+        yield f"Each {run.loads}th was loaded, too; what is said of loads is of those alone."
     for part, title in _PARTS.items():
         rows = _of(run, part)
         if rows:
@@ -96,16 +99,17 @@ def _of(run: Run, *parts: Part) -> list[Row]:
 def _counts(rows: Sequence[Row], versions: dict[str, str]) -> Iterator[Sequence[str]]:
     outcomes = [row.outcomes() for row in rows]
     for tool, version in versions.items():
-        counted = Counter(each[tool] for each in outcomes)
-        yield tool, version, *(str(counted[outcome]) for outcome in _OUTCOMES)
+        counted = Counter(each[tool] for each in outcomes if tool in each)
+        asked = "" if counted.total() == len(rows) else f" ({counted.total()} of them)"
+        yield f"{tool}{asked}", version, *(str(counted[outcome]) for outcome in _OUTCOMES)
 
 
 def _targets(run: Run) -> Iterator[Sequence[str]]:
     bad, benign, evasive = (
         _of(run, *parts) for parts in ((Part.MALICIOUS, Part.CHANGED), (Part.BENIGN,), (Part.EVASIVE,))
     )
-    seen = [row for row in evasive if row.visible]
-    unseen = [row for row in evasive if row.unexamined]
+    seen = [row for row in evasive if row.visible]  # by the ways that it was asked
+    unseen = [row for row in evasive if row.unexamined and row.loaded]
     alarms = [row for row in benign if _said(row, "flagged", "error")]
     unsure = [row for row in benign if _said(row, "not clean")]
     caught = [row for row in bad if not row.missed()]
@@ -127,7 +131,7 @@ def _targets(run: Run) -> Iterator[Sequence[str]]:
 def _said(row: Row, *outcomes: str) -> bool:
     """Of a benign sample: read or loaded."""
     told = row.outcomes()
-    return told[STATIC] in outcomes or told[LOADED] in outcomes
+    return any(told.get(way) in outcomes for way in (STATIC, LOADED))
 
 
 def _share(some: Sequence[Row], of: Sequence[Row]) -> float:
@@ -152,9 +156,8 @@ def _missed(run: Run) -> Iterator[str]:
 
 
 def _difference(row: Row) -> Sequence[str]:
-    declared = {STATIC: set(row.static), LOADED: {*row.static, *row.watched}}
     said = []
-    for way, wanted in declared.items():
+    for way, wanted in row.declared().items():
         found = set(row.ours[way].rules or ())
         signs = [*(f"+{rule}" for rule in sorted(found - wanted)), *(f"-{rule}" for rule in sorted(wanted - found))]
         if signs:
@@ -168,7 +171,7 @@ def _alone(run: Run) -> Iterator[str]:
     yield "Findings that spoil the verdict of a load, by where they are from. *Alone*: no other part has one."
     yield ""
     parts = (Part.MALICIOUS, Part.EVASIVE, Part.CHANGED)
-    rows = _of(run, *parts)
+    rows = [row for row in _of(run, *parts) if row.loaded]
     yield from table(("", *parts), (_by_source(source, parts, rows) for source in _SOURCES))
     for source in ("watch", "comparison", "static"):
         names = [row.name for row in rows if row.caught_by() == (source,)]
@@ -189,7 +192,8 @@ def _columns(row: Row) -> Sequence[str]:
 
 
 def _cells(row: Row) -> Sequence[str]:
-    marks = [_MARKS[outcome] for outcome in row.outcomes().values()]
+    told = row.outcomes()
+    marks = [_MARKS[told[tool]] if tool in told else "" for tool in (STATIC, LOADED, *row.peers)]
     return row.name, _plain(row.technique), _plain(row.source), *marks
 
 

@@ -37,14 +37,23 @@ class Row:
 
     @property
     def visible(self) -> bool:
-        """Whether there is anything to see of it, in the file or in a load."""
-        return bool(self.static or self.watched)
+        """Whether there is anything to see of it, in the file or in a load if there was one."""
+        return any(self.declared().values())
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it was: a run may load but some of what it reads."""
+        return LOADED in self.ours
+
+    def declared(self) -> dict[str, frozenset[str]]:
+        """The rules of each way that it was asked."""
+        rules = {STATIC: frozenset(self.static), LOADED: frozenset((*self.static, *self.watched))}
+        return {way: rules[way] for way in self.ours}
 
     @property
     def exact(self) -> bool:
-        """Exactly the declared rules, read and loaded."""
-        both = {*self.static, *self.watched}
-        return set(self.ours[STATIC].rules or ()) == set(self.static) and set(self.ours[LOADED].rules or ()) == both
+        """Exactly the declared rules, by each way."""
+        return all(set(self.ours[way].rules or ()) == rules for way, rules in self.declared().items())
 
     def outcomes(self) -> dict[str, str]:
         """By tool: flagged, not clean, silent or error. Only this one says that something is not clean."""
@@ -56,14 +65,16 @@ class Row:
         by_way = {way: each for way, each in self.outcomes().items() if way in self.ours}
         if self.part is Part.BENIGN:
             return ", ".join(f"{outcome} by `{way}`" for way, outcome in by_way.items() if outcome != "silent")
-        if (self.visible or self.part is not Part.EVASIVE) and by_way[LOADED] not in ("flagged", "not clean"):
-            return f"{by_way[LOADED]} by `{LOADED}`"
-        lacking = self.ours[LOADED].lacking
+        way = LOADED if self.loaded else STATIC
+        shown = self.visible or (self.loaded and self.part is not Part.EVASIVE)
+        if shown and by_way[way] not in ("flagged", "not clean"):
+            return f"{by_way[way]} by `{way}`"
+        lacking = self.ours[LOADED].lacking if self.loaded else ()
         return f"`not_examined` lacks {', '.join(map(repr, lacking))}" if lacking else ""
 
     def caught_by(self) -> tuple[str, ...]:
         """Which of static, watch and comparison has a finding that spoils the verdict of a load."""
-        found = set((self.ours[LOADED].rules or {}).values())
+        found = set((self.ours[LOADED].rules or {}).values()) if self.loaded else set()
         return tuple(source for source in ("static", "watch", "comparison") if source in found)
 
 
@@ -75,13 +86,15 @@ def _outcome(one: Said) -> str:
 class Run:
     """All of it. `machine`: where and when, in a sentence. `minutes` 0: some answers are of a run that was stopped.
 
-    `every`: 1, or that of the corpus only each such sample took part, as 9 means each ninth.
+    `every`: 1, or that of the corpus only each such sample took part, as 9 means each ninth. `loads`: likewise, which
+    of these were loaded.
     """
 
     machine: str
     jail: str
     minutes: float
     every: int
+    loads: int
     versions: dict[str, str]
     rows: Sequence[Row]
 

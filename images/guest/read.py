@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 # -I leaves the script's folder out; the code's folder and the environment with the filter's library are named here.
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), "/env"]
 
+import ast  # noqa: E402
 import codecs  # noqa: E402
 import gc  # noqa: E402
 import hashlib  # noqa: E402
@@ -26,7 +27,7 @@ from guest.readers.source import File, Ledger  # noqa: E402
 
 # Under the filter nothing can be opened, so nothing may be imported late: not even a codec.
 _CODECS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "raw_unicode_escape",
-           "unicode_escape", "idna", "punycode", "cp437")  # fmt: skip
+           "unicode_escape", "idna", "punycode", "cp437", "utf-8-sig")  # fmt: skip
 
 
 def main() -> None:
@@ -65,6 +66,7 @@ def warm_up() -> None:
         codecs.getincrementaldecoder(name if name not in ("idna", "punycode") else "utf-8")
     hashlib.sha256(b"").hexdigest()
     json.loads('{"name": [1, 2.5, null]}')
+    ast.parse("\u00e9 = '\\N{BULLET}'")  # names and letters by their names: unicodedata
     zlib.decompressobj(-zlib.MAX_WBITS).decompress(zlib.compress(b"", wbits=-zlib.MAX_WBITS))
 
 

@@ -31,7 +31,8 @@ _TOKEN = re.compile(
     rf"""(?P<text>[b]?'(?:[^'\\]|\\.)*'(?:\.\.\.)?|[b]?"(?:[^"\\]|\\.)*"(?:\.\.\.)?)"""
     rf"""|(?P<number>(?:{_NUMBER})(?![\w.]))|(?P<constant>(?:True|False|None)(?![\w.]))"""
     r"""|(?P<data><(?:tensorview|numpyarray|numpydtype|parts|storage)>)|(?P<all><all (?:plain|data)>)"""
-    r"""|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<unseen>\.\.\.|\(\.\.\.\))?"""
+    r"""|(?P<made>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))*(?:\.\.\.|\())"""
+    r"""|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"""
     r"""|(?P<cut>\.\.\.)|(?P<rest>[\[\](){}:, ])"""
 )
 
@@ -49,6 +50,8 @@ def says(arguments: str, harmless: Callable[[str], bool]) -> Says:
     if not all(_is_plain(kind, token, harmless) for kind, token in tokens):
         return Says.ANY
     kinds = [kind for kind, _ in tokens]
+    if "made" in kinds:
+        return Says.ANY
     told = "<all plain>" in text or "<all data>" in text
     if "cut" in kinds and not told:
         return Says.ANY
@@ -82,4 +85,4 @@ def _is_plain(kind: str, token: str, harmless: Callable[[str], bool]) -> bool:
         return token.startswith(_QUOTES) and is_value(token[1:-1])
     if kind == "key":
         return token.startswith(_QUOTES) and is_key(token[1:-1])
-    return kind != "name" or harmless(token)
+    return kind not in ("name", "made") or harmless(token)

@@ -1,4 +1,4 @@
-"""What was not looked at, and what the host saw go wrong: facts for the rules of the family `fact`."""
+"""What was not looked at, and what the host saw go wrong: facts for rules."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _SIGSYS = 31
 _SHOWN = 5  # names in one sentence
 _INSIDE = "inside"  # how a format was found that is a file's of a folder or an archive
 _NEEDS_NO_READER = {"safetensors": "format.safetensors", "git-lfs": "format.pointer"}
+# Archives that nobody who looks for pickles opens.
+_HIDES = ", nor opened by scanners, and pickles were brought past them in such archives (nullifAI)"
+_SEALED = {"7z": _HIDES, "rar": _HIDES}
 FOLDER = "folder"  # what the readers call a folder as a whole
 
 
@@ -35,7 +38,7 @@ def _formats(static: StaticFacts, titles: Mapping[str, str]) -> Iterator[Fact]:
         # Beside files that are read it is listed; where all are of this sort there is nothing to judge.
         if not fact.supported and (alone or (is_folder and nothing_loads)):
             says = _NEEDS_NO_READER.get(fact.name, "format.unsupported")
-            yield says, f"format: {fact.name}", titles.get(fact.name, fact.name), ""
+            yield says, f"format: {fact.name}", titles.get(fact.name, fact.name), _SEALED.get(fact.name, "")
     if not {fact.name for fact in static.formats} - {FOLDER} and static.complete:
         yield "format.none", "formats: none", "", ""
 

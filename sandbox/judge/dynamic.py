@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox.facts import Cite, Conversation, DynamicFacts, Event, Verdict
+from sandbox.facts import Cite, Conversation, DynamicFacts, Event
 from sandbox.judge import spelling
 from sandbox.judge.conditions import EventWhen
 from sandbox.judge.rules import Match, Rule, Rules
@@ -63,7 +63,7 @@ def of_note(rules: Rules, events: Sequence[Event]) -> list[Event]:
     """Those that aren't what loads do: a rule takes them that spoils something."""
     rows = _rows(rules, events)
     taken = ((event, _row_of(rows, event)) for event in events)
-    return [event for event, row in taken if row is not None and row.verdict is not Verdict.CLEAN]
+    return [event for event, row in taken if row is not None and row.spoils]
 
 
 def classes(rules: Rules) -> list[dict[str, Any]]:
@@ -74,9 +74,10 @@ def classes(rules: Rules) -> list[dict[str, Any]]:
             "calls": when.calls,
             "detail": {key: like.pattern for key, like in when.detail.items()},
             "value": when.value,
-            "harmless": row.verdict is Verdict.CLEAN,
+            "harmless": not row.spoils,
         }
-        for row, when in rules.of(EventWhen)
+        for book in reversed(list(rules.books()))  # a user's own tell apart what ours take together
+        for row, when in book.of(EventWhen)
         if not when.count
     ]
 
@@ -93,7 +94,7 @@ def _only_counted(dynamic: DynamicFacts) -> list[Event]:
 
 def _takes(when: EventWhen, event: Event) -> bool:
     conditions = (
-        any(fnmatchcase(event.kind, kind) for kind in when.kinds),
+        not when.kinds or any(fnmatchcase(event.kind, kind) for kind in when.kinds),
         not when.calls or any(fnmatchcase(event.call, call) for call in when.calls),
         not when.answers or event.answer in when.answers,
         all(key in event.detail and like.fullmatch(event.detail[key]) for key, like in when.detail.items()),

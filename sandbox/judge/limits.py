@@ -115,7 +115,10 @@ def _unknown(evidence: Evidence, rules: Rules) -> Iterator[str]:
 
 def _programs(evidence: Evidence, _rules: Rules) -> Iterator[str]:
     for program in programs(evidence):
-        yield f"What {program} computes: its code is run when the model is called, and was not read."
+        yield (
+            f"What {program} computes: its code is run when the model is called, and was only looked through for what "
+            "reads and writes files or calls other machines."
+        )
 
 
 def _folder_code(evidence: Evidence, _rules: Rules) -> Iterator[str]:
@@ -140,6 +143,11 @@ def _templates(evidence: Evidence, _rules: Rules) -> Iterator[str]:
     names = sorted({row.record for row in evidence.static.oddities if row.id == "folder.template" and row.record})
     if names:
         yield f"What chat templates do ({some(names)}): Jinja programs that a tokenizer runs when it is used; not run."
+
+
+def _strings(evidence: Evidence, _rules: Rules) -> Iterator[str]:
+    if any(fact.kind == "beyond" for fact in evidence.static.texts):
+        yield "Some of the strings in the file: they are more, or deeper encoded, than are looked at."
 
 
 def _skipped(evidence: Evidence, _rules: Rules) -> Iterator[str]:
@@ -168,6 +176,7 @@ _LIMITS: tuple[Limit, ...] = (
     _folder_code,
     _other_code,
     _templates,
+    _strings,
     _skipped,
     _unread,
 )

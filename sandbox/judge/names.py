@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +31,7 @@ class Named:
     cls: str
     does: str = ""
     techniques: tuple[str, ...] = ()
+    swept: bool = False  # by a glob that takes whatever a package holds: nobody looked at this name
 
 
 _ENDLESS = Named("inside", "is spelled by a name longer than an honest one")
@@ -88,7 +89,7 @@ class Names:
             return _ENDLESS
         spelled = self._spelled(name)
         named = self._lookup(spelled)
-        if named.cls == "dangerous":
+        if named.cls == "dangerous" or spelled in self.exact:
             return named
         words = spelled.split(".")
         through = self._through_core(words)
@@ -103,7 +104,7 @@ class Names:
 
         In a package whose harmless names are all in the tables the name of another one counts, too.
         """
-        surveyed = words[0] in self.surveyed and ".".join(words) not in self.exact
+        surveyed = words[0] in self.surveyed
         for at, word in enumerate(words[1:], 1):
             module = word if word in self.core else word.lstrip("_")  # `random._os` is os
             known = module in self.core
@@ -111,7 +112,7 @@ class Names:
                 continue
             through = self._dangerous(".".join((module, *words[at + 1 :])))
             if through is not None:
-                return through
+                return replace(through, swept=False)
             if known and at == len(words) - 1:
                 return Named("dangerous", "hands out a whole module of Python's own")
         return None
@@ -177,7 +178,7 @@ def _parse(table: Mapping[str, Any]) -> Names:
             held = of_class if "*" in name else exact
             if name in held:
                 raise ValueError(f"{name} stands twice, in {held[name].cls} and in {named.cls}")
-            held[name] = named
+            held[name] = replace(named, swept=name.endswith(".**"))
     return Names(
         exact,
         tuple(_globs(globs[cls]) for cls in ORDER if globs[cls]),

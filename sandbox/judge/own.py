@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox import messages
-from sandbox.judge.conditions import FAMILIES, globs, text
+from sandbox.facts import Verdict
+from sandbox.judge.conditions import FAMILIES, FactWhen, GlobalWhen, TextWhen, globs, text
+from sandbox.judge.names import ORDER, UNKNOWN
 from sandbox.judge.rules import VERDICTS, WORDS, Rule, Rules, Silence, parse_rows, refuse_twice, refuse_words
 
 _TUNE, _SILENCE = "tune", "silence"
@@ -27,7 +29,10 @@ def with_own(rules: Rules, file: str, table: Mapping[str, Any]) -> Rules:
         raise messages.error(
             "rules.own.table", file=file, names=", ".join(sorted(unknown)), families=", ".join(FAMILIES)
         )
-    rules = replace(rules, added=(*rules.added, *_added(file, table)))
+    added = tuple(_added(file, table))
+    for rule in added:
+        _refuse_unknown(rules, file, rule)
+    rules = replace(rules, added=(*rules.added, *added))
     refuse_twice((*rules.rows, *rules.added))
     for row in _rows(table, _TUNE):
         rules = _tuned(rules, file, row)
@@ -46,8 +51,21 @@ def _added(file: str, table: Mapping[str, Any]) -> Iterator[Rule]:
     for family in FAMILIES:
         for row in _rows(table, family):
             bare = {key: value for key, value in row.items() if key != "reason"}
-            (rule,) = parse_rows(family, {family: [bare]})
+            (rule,) = parse_rows(family, {family: [bare]}, file)
             yield replace(rule, reason=_reason(file, family, rule.id, row))
+
+
+def _refuse_unknown(rules: Rules, file: str, rule: Rule) -> None:
+    """Raises CallerError where a row could never match: it names a fact or a class that there is not."""
+    known = {when.fact for _, when in rules.of(FactWhen)}
+    classes = {*ORDER, UNKNOWN}
+    if isinstance(rule.when, FactWhen) and rule.when.fact not in known:
+        why = f"there is no fact {rule.when.fact!r}"
+    elif isinstance(rule.when, GlobalWhen | TextWhen) and not classes.issuperset(rule.when.classes):
+        why = f"classes are {', '.join(sorted(classes))}"
+    else:
+        return
+    raise messages.error("rules.own.row", file=file, table=rule.family, row=rule.id, why=why)
 
 
 def _reason(file: str, table: str, rule: str, row: Mapping[str, Any]) -> str:
@@ -63,7 +81,7 @@ def _concerned(rules: Rules, file: str, table: str, row: Mapping[str, Any]) -> R
     found = next((rule for rule in (*rules.rows, *rules.added) if rule.id == name), None)
     if found is None:
         raise messages.error("rules.own.rule", file=file, table=table, rule=str(name))
-    if found.family == _GAPS:
+    if found.family == _GAPS or (found.native or found.verdict) is Verdict.INCONCLUSIVE:
         raise messages.error("rules.own.gap", file=file, table=table, rule=found.id)
     return found
 
@@ -77,7 +95,7 @@ def _tuned(rules: Rules, file: str, row: Mapping[str, Any]) -> Rules:
         raise messages.error("rules.row", where=where, why=f"it changes {', '.join(WORDS)}, and nothing else")
     refuse_words(where, said)
     changes = said | ({"verdict": VERDICTS[said["verdict"]]} if "verdict" in said else {})
-    tuned = replace(rule, reason=reason, **changes)
+    tuned = replace(rule, reason=reason, native=rule.native or rule.verdict, **changes)
     return replace(
         rules,
         rows=tuple(tuned if row is rule else row for row in rules.rows),

@@ -49,7 +49,7 @@ class Rule:
     """One row.
 
     `confidence`: how sure it is that its title is true of what it takes. `advice`: what to do. `reason`: why a user
-    added or changed it.
+    added or changed it. `native`: its verdict before a user changed that.
     """
 
     family: str
@@ -64,6 +64,12 @@ class Rule:
     advice: str = ""
     techniques: tuple[str, ...] = ()
     reason: str = ""
+    native: Verdict | None = None
+
+    @property
+    def spoils(self) -> bool:
+        """Whether what it takes is no load's ordinary doing, whatever a user makes of it."""
+        return (self.native or self.verdict) is not Verdict.CLEAN
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Silence:
 
     rule: str
     reason: str
-    only: re.Pattern[str] | None = None  # subjects; None: all
+    only: re.Pattern[str] | None = None  # subjects or details; None: all
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ class Rules:
     def silence(self, match: Match) -> Silence | None:
         """What keeps this out of the verdict."""
         rows = (row for row in self.silences if row.rule == match.rule.id)
-        return next((row for row in rows if row.only is None or row.only.fullmatch(match.subject)), None)
+        said = (match.subject, match.detail)
+        return next((row for row in rows if row.only is None or any(map(row.only.fullmatch, said))), None)
 
 
 @dataclass(frozen=True)
@@ -156,34 +163,46 @@ def refuse_twice(rows: Sequence[Rule]) -> None:
         raise messages.error("rules.twice", ids=", ".join(twice))
 
 
-def parse_rows(family: str, table: Mapping[str, Any]) -> Iterator[Rule]:
+def parse_rows(family: str, table: Mapping[str, Any], file: str = "rules") -> Iterator[Rule]:
     """The rows of one family. `advice`: a table of what to do, by verdict, where a row says nothing. Raises
-    CallerError."""
+    CallerError, naming the file and the row."""
     rows, advice = table.get(family, []), table.get("advice", {})
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise messages.error("rules.rows", family=family)
     if not isinstance(advice, Mapping) or not all(isinstance(said, str) for said in advice.values()):
         raise messages.error("rules.advice", family=family)
     for row in rows:
-        yield _row(family, row, advice)
+        yield _row(family, row, advice, file)
 
 
-def _row(family: str, table: Mapping[str, Any], advice: Mapping[str, str]) -> Rule:
-    where = f"rules: {family} {table.get('id', '(without id)')}"
+def _row(family: str, table: Mapping[str, Any], advice: Mapping[str, str], file: str) -> Rule:
+    where = f"{file}: {family} {table.get('id', '(without id)')}"
     rest = dict(table)
     try:
         said = {key: text(rest.pop(key)) for key in _REQUIRED}
         more = {key: text(rest.pop(key, "")) for key in ("summary", "advice")}
         techniques = texts(rest.pop("techniques", []))
         when = parse_when(family, rest)
-    except (KeyError, ValueError, TypeError, re.error) as error:
+    except KeyError as error:
+        raise messages.error("rules.row", where=where, why=f"it has no {error.args[0]}") from None
+    except (ValueError, TypeError, re.error) as error:
         raise messages.error("rules.row", where=where, why=error) from None
     for template in (said["explanation"], more["summary"]):
         _check_template(where, template)
     refuse_words(where, said)
-    word = said.pop("verdict")
-    more["advice"] = more["advice"] or advice.get(word, "")
-    return Rule(family, **said, verdict=VERDICTS[word], when=when, techniques=techniques, **more)
+    return Rule(
+        family=family,
+        id=said["id"],
+        title=said["title"],
+        severity=said["severity"],
+        confidence=said["confidence"],
+        verdict=VERDICTS[said["verdict"]],
+        explanation=said["explanation"],
+        when=when,
+        summary=more["summary"],
+        advice=more["advice"] or advice.get(said["verdict"], ""),
+        techniques=techniques,
+    )
 
 
 def refuse_words(where: str, said: Mapping[str, str]) -> None:
@@ -195,8 +214,8 @@ def refuse_words(where: str, said: Mapping[str, str]) -> None:
 
 def _check_template(where: str, template: str) -> None:
     try:
-        used = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        parts = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
         raise messages.error("rules.braces", where=where, why=error) from None
-    if used - PLACEHOLDERS:
+    if any(name not in PLACEHOLDERS or spec or conversion for name, spec, conversion in parts):
         raise messages.error("rules.placeholder", where=where, placeholders=", ".join(sorted(PLACEHOLDERS)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts, TextFact
+from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts, TextFact, Verdict
 from sandbox.judge.arguments import Says, says
 from sandbox.judge.conditions import GlobalWhen, OddityWhen, TextWhen
 from sandbox.judge.names import UNKNOWN, Named, Names
@@ -16,8 +16,17 @@ from sandbox.judge.rules import Match, Rule, Rules
 
 # The reader closes a text's quotes or, where it had to cut, ends it with dots.
 _QUOTED = re.compile(r"""[bu]?(['"])(?:(?!\1)[^\\]|\\.)*?(?:\1|\.\.\.(?=[,)\]}]|$))""", re.DOTALL)
-_CALL = re.compile(r"[\w.>]\(")  # printed with its arguments only where it is one itself, and not part of one
+# The reader's word for one that is hidden deeper.
+_CALL = re.compile(r"[\w.>]\(|<calls>")  # printed with its arguments only where it is one itself, and not part of one
 # Classes of the tables whose names may stand among an unknown class's arguments.
+_MENTIONS = frozenset({"subtype", "persistent"})
+# getattr(module.Class, 'name'), or of an object of it; either may be cut.
+_MEMBER = re.compile(
+    r"""\((?P<owner>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\.\.\.|\(.*)?, b?(?P<quote>['"])(?P<name>\w+)(?P=quote)"""
+    r"""(?:, .*)?,?\)""",
+    re.DOTALL,
+)
+_GETATTR = frozenset({"builtins.getattr", "__builtin__.getattr"})
 _HARMLESS = frozenset({"type", "function", "constructor"})
 
 
@@ -45,6 +54,16 @@ class _Use:
         return self.fact.arguments.startswith("<more than") or bool(_CALL.search(_QUOTED.sub("", self.fact.arguments)))
 
     @property
+    def present(self) -> str:
+        """The class that the file can act by; "" where it only mentions it.
+
+        An array's class is remade without being called, and what only calls others does so when it is called.
+        """
+        if self.fact.use in _MENTIONS or (self.named.cls == "applier" and self.fact.use == "reference"):
+            return ""
+        return self.named.cls
+
+    @property
     def shape(self) -> str:
         return "class" if _is_class(self.fact.name) else "function"
 
@@ -52,19 +71,23 @@ class _Use:
 def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     """Each use, each oddity and each string with the first rule that takes it."""
     uses = [_use(rules, fact) for fact in static.globals]
-    # What only calls others does so when it is called: kept by reference it does nothing.
-    present = frozenset(use.named.cls for use in uses if use.named.cls != "applier" or use.fact.use != "reference")
+    uses += _members(rules, uses)
+    present = frozenset(use.present for use in uses)
     rows = rules.of(GlobalWhen)
+    spoiling: set[str] = set()  # classes that are an alarm already
     for use in uses:
         row = next((row for row, when in rows if _takes_use(when, use, present)), None)
         if row is not None:
+            if row.verdict is not Verdict.CLEAN:
+                spoiling.add(use.named.cls)
             yield _use_match(row, use)
+    told = frozenset(spoiling)
     for oddity in static.oddities:
         row = next((row for row, when in rules.of(OddityWhen) if _takes_oddity(when, oddity)), None)
         if row is not None:
             yield Match(row, oddity_line(oddity), oddity.id, oddity.detail, cite=_cite(oddity))
     for fact in static.texts:
-        row = next((row for row, when in rules.of(TextWhen) if _takes_text(when, fact, rules, present)), None)
+        row = next((row for row, when in rules.of(TextWhen) if _takes_text(when, fact, rules, told)), None)
         if row is not None:
             detail = f" ({fact.how})" if fact.how else ""
             yield Match(row, text_line(fact), f"`{fact.text}`", detail, cite=_cite(fact))
@@ -73,6 +96,17 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
 def _use(rules: Rules, fact: GlobalUse) -> _Use:
     names = rules.names
     return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), names)
+
+
+def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
+    """What is dangerous of that which getattr is asked for, as if the file had named it: it need not be called here."""
+    seen = {use.fact.name for use in uses}
+    for use in uses:
+        found = _MEMBER.fullmatch(use.fact.arguments) if use.fact.name in _GETATTR else None
+        name = f"{found['owner']}.{found['name']}" if found else ""
+        if found and name not in seen and rules.names.named(name).cls == "dangerous":
+            seen.add(name)
+            yield _use(rules, replace(use.fact, name=name, use="reference", indirect=False, arguments=""))
 
 
 def _is_class(name: str) -> bool:
@@ -85,12 +119,14 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
     return (
         (not when.classes or use.named.cls in when.classes)
         and (not when.uses or use.fact.use in when.uses)
+        and (when.swept is None or use.named.swept is when.swept)
         and (when.indirect is None or use.fact.indirect is when.indirect)
         and (not when.named or use.shape == when.named)
         and (when.surveyed is None or use.surveyed is when.surveyed)
         and (not when.arguments or use.says in when.arguments)
         and (not when.beside or not present.isdisjoint(when.beside))
         and (when.names is None or when.names.fullmatch(use.fact.name) is not None)
+        and (when.names_unlike is None or when.names_unlike.fullmatch(use.fact.name) is None)
         and (when.holds_call is None or use.holds_call is when.holds_call)
         and (when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments) is not None)
         and (when.arguments_unlike is None or when.arguments_unlike.fullmatch(use.fact.arguments) is None)
@@ -98,16 +134,16 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
 
 
 def _takes_oddity(when: OddityWhen, oddity: Oddity) -> bool:
-    return any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
+    return not when.ids or any(fnmatchcase(oddity.id, pattern) for pattern in when.ids)
 
 
-def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, present: frozenset[str]) -> bool:
+def _takes_text(when: TextWhen, fact: TextFact, rules: Rules, told: frozenset[str]) -> bool:
     return (
         (not when.kinds or any(fnmatchcase(fact.kind, pattern) for pattern in when.kinds))
         and (when.encoded is None or bool(fact.how) is when.encoded)
         and (when.used is None or fact.used is when.used)
-        and (not when.beside or not present.isdisjoint(when.beside))
-        and present.isdisjoint(when.apart)
+        and (not when.beside or not told.isdisjoint(when.beside))
+        and told.isdisjoint(when.apart)
         and (not when.how or any(fnmatchcase(fact.how, pattern) for pattern in when.how))
         and (not when.classes or any(rules.names.named(name).cls in when.classes for name in fact.names))
         and (when.like is None or when.like.fullmatch(fact.text) is not None)

@@ -20,9 +20,12 @@ def summary(
 ) -> str:
     """`found`: worst first. `heard`: what each rule took, by its id."""
     spoiling = sum(row.count for row in silenced if row.verdict is not Verdict.CLEAN)
-    beside = f" Your own rules silence {spoiling} that would spoil this." if spoiling else ""
+    spoiling += sum(
+        len(took) for took in heard.values() if took[0].rule.spoils and took[0].rule.verdict is Verdict.CLEAN
+    )
+    beside = f" {spoiling} that would spoil this: your own rules say that they don't." if spoiling else ""
     if verdict in (Verdict.CLEAN, Verdict.UNEXECUTED):
-        quiet = "nothing was found but what is silenced" if spoiling else _quiet(found, evidence)
+        quiet = "nothing was found but what your own rules let pass" if spoiling else _quiet(found, evidence)
         return f"{_ordinary(verdict, evidence)}{quiet}.{beside}"
     worst = found[0]
     if verdict is Verdict.INCONCLUSIVE:
@@ -43,11 +46,22 @@ def _quiet(found: Sequence[Finding], evidence: Evidence) -> str:
     programs = limits.programs(evidence)
     if programs:
         return f"with {' and '.join(programs)} whose code was not read"
-    if any(finding.rule == "folder.code" for finding in found):
-        return "with Python code beside the weights, which is nothing that loading them runs"
-    if any(finding.rule == "absent" or finding.rule.startswith("global.unknown") for finding in found):
-        return "with objects of unknown or absent classes, and nothing of it ran code here"
-    return "nothing in it can run code"
+    rules = {finding.rule for finding in found}
+    return next((said for named, said in _SAYING if rules & named), "nothing in it can run code")
+
+
+# What an ordinary checkpoint may have, worst first.
+_SAYING = (
+    ({"folder.code"}, "with Python code beside the weights, which is nothing that loading them runs"),
+    (
+        {"absent", "global.unknown.made", "global.unknown.bare", "global.unknown.member"}
+        | {"global.unknown.plain", "global.unknown.rebuilt"},
+        "with objects of unknown or absent classes, and nothing of it ran code here",
+    ),
+    ({"oddity.kept"}, "with hooks that run when it is used, and nothing that loading it runs"),
+    ({"oddity.template"}, "with a chat template that a tokenizer runs, and nothing that loading it runs"),
+    ({"text.beyond"}, "nothing was found that can run code, and not all of its strings were looked at"),
+)
 
 
 def filled(template: str, matches: Sequence[Match]) -> str:

@@ -62,7 +62,7 @@ def _by_rule(rules: Rules, evidence: Evidence) -> tuple[dict[str, list[Match]], 
 def _matches(evidence: Evidence, rules: Rules) -> Iterator[Match]:
     yield from dynamic.matches(rules, evidence.dynamic)
     yield from static.matches(rules, evidence.static)
-    rows = {when.fact: row for row, when in rules.of(FactWhen)}
+    rows = {when.fact: row for row, when in reversed(rules.of(FactWhen))}  # the first of two takes it
     yield from _fact_matches(second_look.secrets(evidence.dynamic, evidence.decoys, evidence.planted), rows)
     yield from _fact_matches(comparison.facts(evidence.comparison, evidence.dynamic), rows)
     yield from _fact_matches(phases.facts(evidence.dynamic), rows)

@@ -58,7 +58,8 @@ def _reasons(report: Report, verbose: int) -> Lines:
 
 
 def _finding(finding: Finding, verbose: int) -> Lines:
-    yield f"{neutral(finding.severity, 16)}: {neutral(finding.title, LONG)} [{neutral(finding.rule, 64)}]"
+    sure = f", {neutral(finding.confidence, 16)} confidence" if verbose else ""
+    yield f"{neutral(finding.severity, 16)}{sure}: {neutral(finding.title, LONG)} [{neutral(finding.rule, 64)}]"
     if finding.explanation:
         yield "  " + neutral(finding.explanation, LONG)
     for line in some((neutral(evidence, LONG) for evidence in finding.evidence), verbose):

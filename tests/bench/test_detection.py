@@ -126,7 +126,7 @@ def test_the_page_counts_and_tells_who_caught_it_alone() -> None:
         _row(Part.CHANGED, 0, 1, {"c": "comparison", "s": "static"}),
         _row(Part.BENIGN, 0, 0, {}),
     )
-    run = Run("a machine.", "bubblewrap", 1.2, 1, {STATIC: "1", LOADED: "1", "other": "2"}, rows)
+    run = Run("a machine.", "bubblewrap", 1.2, 1, 1, {STATIC: "1", LOADED: "1", "other": "2"}, rows)
     assert parsed(written(run)) == run
     assert "**A trial" in page(replace(run, every=9))
     text = page(run)

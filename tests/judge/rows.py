@@ -22,13 +22,13 @@ from sandbox.facts import (
     TextFact,
 )
 from sandbox.judge import parse_rules
-from sandbox.policy import read_folder
+from sandbox.policy import read_table, united
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 RULES_TABLES = {
     path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (CONFIGS / "rules").glob("*.toml")
 }
-GLOBALS_TABLE = read_folder(CONFIGS / "globals")
+GLOBALS_TABLE = united({path.name: read_table(path) for path in sorted((CONFIGS / "globals").glob("*.toml"))})
 FORMATS = tomllib.loads((CONFIGS / "formats.toml").read_text(encoding="utf-8"))["formats"]
 TECHNIQUES = tomllib.loads((CONFIGS / "techniques.toml").read_text(encoding="utf-8"))
 RULES = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS, TECHNIQUES)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sandbox.judge.arguments import Says, says
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LISTS = (_ROOT / "sandbox/judge/words.py", _ROOT / "images/guest/readers/words.py")
 
 
 def _harmless(name: str) -> bool:
@@ -25,7 +30,6 @@ def _harmless(name: str) -> bool:
         ("(1, 2, {3: 4.0})", Says.PLAIN),
         ("({'mlp/~/linear 0': <numpyarray>},)", Says.PLAIN),
         ("({'open': 1, 'id': 2},)", Says.PLAIN),
-        ("([good.Point(...), 'left'],)", Says.PLAIN),
         ("({'a': ...}, <all plain>)", Says.PLAIN),
         ("([<tensorview>, ...], <all data>)", Says.DATA),
     ],
@@ -51,6 +55,10 @@ def test_plain_data_is_told_from_the_least_that_could_be_said(text: str, level: 
         "('aW1wb3J0IG9zO29zLnN5c3RlbSgnaWQnKSNwYWQgcGFkIHBhZA',)",
         "('a', 'touch')",
         "({'/bin/sh': 1},)",
+        "({'nc 203.0.113.7 4444': 1},)",
+        "([good.Point(...), 'left'],)",
+        "([good.Path...], <calls>)",
+        "(<numpyarray>, <texts>)",
         "(b'id',)",
         "(bad.run,)",
         "(good.Point(...), bad.run)",
@@ -66,3 +74,9 @@ def test_plain_data_is_told_from_the_least_that_could_be_said(text: str, level: 
 )
 def test_what_could_be_run_opened_imported_or_decoded_is_never_plain(text: str) -> None:
     assert says(text, _harmless) is Says.ANY
+
+
+def test_the_guest_judges_words_by_the_same_list() -> None:
+    """Of what it doesn't show it says whether all of it is plain."""
+    host, guest = (path.read_text().partition("from __future__")[2] for path in _LISTS)
+    assert host == guest

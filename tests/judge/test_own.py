@@ -9,7 +9,7 @@ import pytest
 from sandbox.errors import CallerError
 from sandbox.facts import Evidence, Judgement, Verdict
 from sandbox.judge import judge, with_own
-from tests.judge.rows import CLEAN, RULES, dynamic, event, events, use, uses
+from tests.judge.rows import CLEAN, RULES, event, events, use, uses
 
 CALLED = uses(use("acme.models.build", arguments="(b'anything at all', 1)"), use("posix.system", arguments="('id',)"))
 UNKNOWN = uses(use("acme.models.build", arguments="(b'anything at all', 1)"))
@@ -58,7 +58,7 @@ def test_what_is_silenced_is_listed_and_out_of_the_verdict() -> None:
     assert judgement.verdict is Verdict.CLEAN
     assert [(row.rule, row.count, row.reason) for row in judgement.silenced] == [("global.unknown.called", 1, "ours")]
     assert "acme.models.build" in judgement.silenced[0].evidence
-    assert "silence 1" in judgement.summary
+    assert "1 that would spoil this" in judgement.summary
     assert "nothing in it can run code" not in judgement.summary
 
 
@@ -69,10 +69,28 @@ def test_a_silence_reaches_only_what_it_names() -> None:
     assert judged(other, quiet).verdict is Verdict.SUSPICIOUS
 
 
+def test_a_verdict_that_was_tuned_away_is_told_in_the_first_line() -> None:
+    tuned = '[[tune]]\nrule = "global.dangerous.called"\nverdict = "info"\nreason = "ours"'
+    judgement = judged(uses(use("posix.system", arguments="('id',)")), tuned)
+    assert judgement.verdict is Verdict.CLEAN
+    assert "1 that would spoil this" in judgement.summary
+    assert "nothing in it can run code" not in judgement.summary
+
+
+GAPS = [row.id for row in RULES.rows if row.family == "completeness" or row.verdict is Verdict.INCONCLUSIVE]
+
+
 @pytest.mark.parametrize("table", ["tune", "silence"])
-def test_what_could_not_be_looked_at_stays(table: str) -> None:
+@pytest.mark.parametrize("rule", GAPS)
+def test_what_could_not_be_looked_at_stays(rule: str, table: str) -> None:
+    verdict = 'verdict = "info"\n' if table == "tune" else ""
     with pytest.raises(CallerError, match="could not be looked at"):
-        judged(dynamic(loaded=False), f'[[{table}]]\nrule = "load.failed"\nverdict = "info"\nreason = "who cares"')
+        judged(CLEAN, f'[[{table}]]\nrule = "{rule}"\n{verdict}reason = "who cares"')
+
+
+def test_an_error_names_the_file_and_the_row() -> None:
+    with pytest.raises(CallerError, match=r"acme\.toml: event own\.lock: .*title"):
+        judged(CLEAN, "\n".join(line for line in ADDED.splitlines() if not line.startswith("title")))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +113,10 @@ def test_what_could_not_be_looked_at_stays(table: str) -> None:
         ADDED.replace("reason =", "because ="),
         "\n".join(ADDED.splitlines()[:-1]),
         ADDED + ADDED,
+        ADDED.replace("{subject}", "{subject:d}"),
+        ADDED.replace("{subject}", "{subject!r}"),
+        ADDED.replace("[[event]]", "[[watch]]").split("kinds")[0] + 'fact = "nonsense"\nreason = "x"',
+        ADDED.replace("[[event]]", "[[global]]").split("kinds")[0] + 'classes = ["dangeros"]\nreason = "x"',
     ],
 )
 def test_a_table_that_says_no_reason_or_nonsense_is_refused(table: str) -> None:

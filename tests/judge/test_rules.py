@@ -253,6 +253,52 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "event.other.harmless": (events(event("other.denied", "uname")), (events(event("other.denied", "vhangup")),)),
     "event.other": (events(event("other.denied", "vhangup")), (events(event("other.denied", "uname")),)),
     "event.unknown": (events(event("new.kind")), (events(event("file.read", path="/usr/lib")),)),
+    "global.table.changed": (
+        uses(use("os.environ", "change", "")),
+        (
+            uses(use("os.environ", "reference", "")),
+            uses(use("collections.OrderedDict", "change", "")),
+            uses(use("pkg.table", "change", "")),
+        ),
+    ),
+    "global.dangerous.changed": (
+        uses(use("io.FileIO", "change", "")),
+        (uses(use("io.FileIO", "build", "")), uses(use("pkg.Table", "change", ""))),
+    ),
+    "global.dangerous.imported": (
+        uses(use("antigravity.geohash", "reference", "")),
+        (uses(use("pkg.antigravity", "reference", "")),),
+    ),
+    "global.dangerous.new": (
+        uses(use("numpy.memmap", "newobj", "('/etc/passwd',)")),
+        (uses(use("numpy.memmap", "newobj", "()")), uses(use("numpy.memmap", "subtype", "((0,), b'b')"))),
+    ),
+    "global.dangerous.expression": (
+        uses(use("sympy.functions.elementary.trigonometric.sin", "newobj", "(sympy.core.symbol.Symbol('x',),)")),
+        (
+            uses(use("sympy.functions.elementary.trigonometric.sin", "newobj", "('open(1)',)")),
+            uses(use("sympy.core.containers.Tuple", "newobj", "(1, ...)")),
+            uses(use("sympy.core.containers.Tuple", "newobj", "([...],)")),
+            uses(use("sympy.core.sympify.sympify", arguments="('x',)")),
+            uses(use("sympy.utilities.lambdify.lambdify", arguments="('x',)")),
+        ),
+    ),
+    "global.dangerous.made": (
+        uses(use("redis.client.Redis", "newobj", "('redis://203.0.113.7/',)")),
+        (uses(use("redis.client.Redis", "newobj", "()")), uses(use("subprocess.Popen", "newobj", "(['id'],)"))),
+    ),
+    "global.dangerous.class": (
+        uses(use("langchain_core.documents.base.Document", "newobj", "()")),
+        (
+            uses(use("langchain_core.documents.base.Document", arguments="('x',)")),
+            uses(use("langchain_core.documents.base.load", "reference", "")),
+            uses(use("s3fs.core.S3File", "build", "")),
+            uses(use("docker.client.DockerClient", "newobj", "()")),
+            uses(use("subprocess.Popen", "newobj", "()")),
+            uses(use("vendored.subprocess.STARTUPINFO", "newobj", "()")),
+            uses(use("gymnasium.wrappers.array_conversion.ArrayConversion", "build", "")),
+        ),
+    ),
     "global.dangerous.called": (
         uses(use("posix.system", arguments="('id',)")),
         (uses(use("posix.system", "reference", "")), uses(use("posix.stat_result", arguments="((),)"))),
@@ -312,6 +358,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.resolver.method": (
         uses(use("builtins.getattr", arguments="(pkg.Image, 'create')")),
         (
+            uses(use("builtins.getattr", arguments="(numpy.ndarray, 'tofile')")),
             uses(use("builtins.getattr", arguments="(pkg.image, 'create')")),
             uses(use("builtins.getattr", arguments="(pkg.Image, '__subclasses__')")),
             uses(use("builtins.getattr", arguments="(pkg.Image, 'open')")),
@@ -392,6 +439,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.function.flags": (
         uses(use("operator.or_", arguments="(pkg.Flag(1,), pkg.Flag(2,))")),
         (
+            uses(use("operator.or_", arguments="(builtins.getattr(pkg.Flag, 'run'), pkg.Flag(2,))")),
             uses(use("operator.or_", arguments="(pkg.Flag('id',), pkg.Flag(2,))")),
             uses(use("operator.or_", arguments="(pkg.run(1,), pkg.run(2,))")),
         ),
@@ -403,6 +451,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.type.filled": (
         uses(use("torch.nn.modules.container.Sequential", "extend", "")),
         (uses(use("collections.deque", "extend", "")), uses(use("pkg.Dict", "extend", ""))),
+    ),
+    "global.constructor.copies": (
+        uses(use("builtins.dict", arguments="({'held': pkg.Thing...}, <calls>)")),
+        (uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),),
+    ),
+    "global.resolver.caller": (
+        uses(use("operator.methodcaller", arguments="('lower',)")),
+        (uses(use("operator.methodcaller", arguments="('rename', 'x')")),),
     ),
     "global.constructor.walks": (
         uses(use("builtins.list", arguments="(pkg.Stream(...),)")),
@@ -599,9 +655,12 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.order": (oddities("pickle.order"), (oddities("pickle.dropped"),)),
     "oddity.kept": (oddities("kept.hook"), (oddities("kept.method"),)),
     "oddity.method": (oddities("kept.method"), (oddities("kept.hook"),)),
+    "oddity.factory": (oddities("kept.factory"), (oddities("kept.method"),)),
     "oddity.template": (oddities("folder.template"), (oddities("folder.template.escape"),)),
     "oddity.template.escape": (oddities("folder.template.escape"), (oddities("folder.template"),)),
     "folder.code": (oddities("folder.code"), (oddities("folder.index"),)),
+    "folder.code.acts": (oddities("folder.code.acts"), (oddities("folder.code"),)),
+    "script.acts": (oddities("script.acts"), (oddities("script.other"),)),
     "folder.index": (oddities("folder.index"), (oddities("folder.code"),)),
     "format.disguised": (oddities("format.disguised"), (oddities("format.polyglot"),)),
     "oddity.duplicate": (oddities("zip.duplicate"), (oddities("zip.case"),)),

@@ -376,7 +376,19 @@ USES = st.builds(
     use,
     st.sampled_from(NAMED),
     st.sampled_from(
-        ["reference", "reduce", "newobj", "obj", "inst", "build", "extend", "extension", "persistent", "subtype"]
+        [
+            "reference",
+            "reduce",
+            "newobj",
+            "obj",
+            "inst",
+            "build",
+            "extend",
+            "extension",
+            "persistent",
+            "subtype",
+            "change",
+        ]
     ),
     st.sampled_from(["", "()", "('relu',)", "(pkg.Kind, 'EPOCH')", "('x', 1)"]),
     indirect=st.booleans(),

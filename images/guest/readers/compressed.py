@@ -141,7 +141,7 @@ def reader(name: str) -> Callable[[Source, Session, NestedLoad], object]:
 
     def read(source: Source, session: Session, nested: NestedLoad) -> object:
         def behind(at: int) -> None:
-            nested.member(source.part(at, source.length - at), "behind it")
+            nested.behind(source.part(at, source.length - at), name)
 
         return nested.content(inflate(source, CODECS[name], session, behind))
 

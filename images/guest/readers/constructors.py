@@ -10,7 +10,7 @@ from guest.readers.numpy_objects import NUMPY_OBJECTS, NumpyArray
 from guest.readers.parts import Parts
 from guest.readers.python_objects import PYTHON_OBJECTS
 from guest.readers.script_objects import SCRIPT_OBJECTS
-from guest.readers.session import Session, Where
+from guest.readers.session import REMADE, Session, Where
 from guest.readers.tensors import TensorView
 from guest.readers.torch_objects import TORCH_OBJECTS, is_old_state
 
@@ -24,6 +24,7 @@ _READ_HERE = frozenset(
         "copyreg._reconstructor",
         "copyreg.__newobj__",
         "copyreg.__newobj_ex__",
+        *REMADE,
     }
 )
 

@@ -112,6 +112,8 @@ def _build(reader: Machine) -> None:
     built = reader.constructors.build(target, state, reader.where)
     if built is not None:
         reader.stack[-1] = built
+        if isinstance(target, Call) and isinstance(state, dict):  # joblib's wrapper of an array
+            reader.remade(state, state.get("subclass"))
     elif isinstance(target, Call):
         target.states.append(state)
     else:
@@ -150,7 +152,7 @@ def _refused(reader: Machine, target: object) -> None:
     opcode = reader.where.opcode
     if isinstance(target, Global):
         reader.oddity("pickle.patch", f"{opcode} changes {target.name} itself")
-        reader.session.used(reader.where, target, "build", False, None)
+        reader.session.used(reader.where, target, "change", False, None)
     else:
         reader.oddity("pickle.target", f"{opcode} on a {type(target).__name__.lower()}")
     reader.session.incomplete(f"{opcode} changes something that can't be changed inertly")

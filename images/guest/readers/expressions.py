@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from guest.readers import script_code
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.session import Session
 
@@ -18,6 +19,7 @@ ODDITY = "export.expression"
 IMPORT = "export.import"
 
 _KEY = "expr_str"
+_TARGET = "target"  # the operator of a step
 _SPECS = ("in_spec", "out_spec", "context")
 _FACTORY = "default_factory_module"
 _TOKEN = re.compile(
@@ -56,6 +58,10 @@ def check(program: Any, record: str, form: str, session: Session) -> None:
             text = node.get(_KEY)
             if isinstance(text, str) and not is_plain(text):
                 session.oddity(form, ODDITY, f"a size is {text[:200]!a}", record)
+            operator = node.get(_TARGET)
+            if isinstance(operator, str) and script_code.is_act(operator.split(".")):
+                detail = f"{operator[:200]} in the program, when the model is used"
+                session.oddity(form, script_code.ODDITY, detail, record)
             imported = _imported(node)
             if imported is not None:
                 session.oddity(form, IMPORT, f"it has {imported} imported", record)

@@ -117,6 +117,7 @@ class FolderReading(Reading):
         self._session.file = file.index
         if path.suffix == CODE:
             self._code(file, "a Python file")
+        members.look_at_code(file.name, whole(file), NAME, self._session)
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
             if _AUTO_MAP.search(content):

@@ -10,12 +10,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from guest.naming import is_module
-from guest.readers.inert import Bag, Call, Global
+from guest.readers.inert import Bag, Call, Global, MappingObject
 
-HOOK, METHOD = "kept.hook", "kept.method"
+HOOK, METHOD, FACTORY, FIELD = "kept.hook", "kept.method", "kept.factory", "kept.field"
 _HOOKS = re.compile(r"_?[a-z_]*hooks")  # torch's tables of them, in modules, optimizers and tensors
 _MOST_HOOKS = 64  # of one table that are looked at
 _PARTIAL = "functools.partial"
+_MAKERS = frozenset(
+    {
+        *(f"torch.{name}" for name in ("zeros", "ones", "full", "empty", "tensor")),
+        *(f"builtins.{name}" for name in ("dict", "list", "set", "tuple", "int", "float", "str", "bool", "bytearray")),
+        "collections.defaultdict",
+        "collections.deque",
+    }
+)
 # Where a tensor's own hooks stand among the arguments of what rebuilds it.
 _TENSOR_HOOKS = {f"torch._utils.{name}": 5 for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor")}
 _TENSOR_HOOKS |= {f"torch._utils.{name}": 2 for name in ("_rebuild_parameter", "_rebuild_parameter_with_state")}
@@ -30,11 +38,23 @@ named_modules parameters register_buffer register_module requires_grad_ share_me
 zero_grad"""
 _OF_ANY, _OF_MODULES = frozenset(_METHODS.split()), frozenset(_MODULE_METHODS.split())
 
+_DEFAULT = "collections.defaultdict"
+_FACTORY = "default_factory"
+# What these hold, and look things up in: honest ones hold what Python itself is made of.
+_FIELDS = {
+    "collections.UserList": ("data",),
+    "collections.UserString": ("data",),
+    "collections.UserDict": ("data",),
+    "torch.utils.data.dataset.ConcatDataset": ("cumulative_sizes",),
+}
+
 Owned = tuple[str, Any]  # an object's class, and a state that it was given
 
 
 def of_call(made: Call) -> Iterator[Owned]:
-    """The hooks that a tensor is rebuilt with."""
+    """The hooks that a tensor is rebuilt with, and what a dictionary calls for keys that it hasn't."""
+    if made.root is not None and made.root.canonical in (_DEFAULT, f"_{_DEFAULT}") and isinstance(made.args, tuple):
+        yield _DEFAULT, {_FACTORY: made.args[0] if made.args else None}
     at = _TENSOR_HOOKS.get(made.root.canonical) if made.root else None
     if at is not None and isinstance(made.args, tuple) and len(made.args) > at and made.args[at]:
         yield made.name, {"_backward_hooks": made.args[at]}
@@ -52,8 +72,30 @@ def _of_state(owner: str, state: Any) -> Iterator[tuple[str, str]]:
                 continue
             if (key in _OF_ANY or (key in _OF_MODULES and is_module(part))) and _is_function(value):
                 yield METHOD, f"{value.name[:256]} in the place of {key} of {owner[:256]}"
+            elif key == _FACTORY and owner == _DEFAULT and _is_bound(value):
+                yield FACTORY, f"{value.name[:256]} is what a dictionary calls for each key that it hasn't"
+            elif key in _FIELDS.get(owner, ()) and isinstance(value, Call | MappingObject) and not _is_mapping(value):
+                yield FIELD, f"{value.name[:256]} stands in {key} of {owner[:256]}"
             elif _HOOKS.fullmatch(key):
                 yield from ((HOOK, f"{hook.name[:256]} in {key} of {owner[:256]}") for hook in _hooks(value))
+
+
+def _is_bound(value: Any) -> bool:
+    """What was made to be called: but for a class, or a function that makes tensors, bound to arguments."""
+    if not isinstance(value, Call):
+        return False
+    bound = [value.args] + [state for state in value.states if isinstance(state, tuple)]
+    if value.name != _PARTIAL or not all(isinstance(args, tuple) and args for args in bound):
+        return True
+    return not all(_makes(args[0]) for args in bound)
+
+
+def _makes(value: Any) -> bool:
+    return isinstance(value, Global) and (not _is_function(value) or value.name in _MAKERS)
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, MappingObject) and not (value.args and isinstance(value.args[0], Call))
 
 
 def _is_function(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from guest.readers import kept
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Call, Global, member
-from guest.readers.session import Session, Where
+from guest.readers.session import ARRAY_MAKERS, Session, Where
 from guest.readers.stream import Stream
 from guest.readers.texts import Met
 
@@ -52,6 +52,7 @@ class Machine:
         self.met = Met(session.texts)
         self._globals: dict[tuple[str, bool], Global] = {}
         self._handed: dict[str, int] = {}
+        self._holders: dict[int, object] = {}  # by their identity, which they keep as long as they are here
         self.owned: list[kept.Owned] = []
         self.reset()
 
@@ -94,12 +95,19 @@ class Machine:
         if type(found) is Global and found.read:
             self._handed[found.name] = self._handed.get(found.name, 0) + 1
 
+    def remade(self, holder: object, kind: object) -> None:
+        """`holder` names the class of an array: of each that does, one mention of it is no handing on."""
+        if type(kind) is Global and kind.read and id(holder) not in self._holders:
+            self._holders[id(holder)] = holder
+            self._handed[kind.name] = self._handed.get(kind.name, 0) - 1
+
     def tell_handed(self) -> None:
         """At the end of a stream: what stayed anywhere but at the front of a call may be called by what holds it."""
         for name, count in self._handed.items():
             if count:
                 self.oddity("pickle.handed", f"{name} is handed on")
         self._handed = {}
+        self._holders = {}
 
     def tell_kept(self) -> None:
         """At the end of a stream, when what an object was given is filled: what waits in it to be called."""
@@ -133,7 +141,11 @@ class Machine:
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made
-        return self.constructors.call(made, self.where)
+        value = self.constructors.call(made, self.where)
+        if made.name in ARRAY_MAKERS and value is not made:
+            for given in args[:2]:
+                self.remade(args, given)
+        return value
 
 
 def _canonical(module: str, name: str) -> str:

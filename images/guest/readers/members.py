@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from guest.naming import Members
+from guest.readers import module_level
+from guest.readers.errors import UnreadableError
 from guest.readers.known import NestedLoad
 from guest.readers.parts import File
 from guest.readers.session import Session
@@ -18,11 +20,21 @@ def read(members: Iterable[tuple[str, Source]], form: str, session: Session, nes
     for name, source in members:
         session.count_member()
         check_path(name, form, session)
+        look_at_code(name, source, form, session)
         if name in found:
             session.oddity(form, "archive.duplicate", "two members have this name", name)
             session.incomplete("two members of the archive have one name")
         found[name] = nested.member(source, name)
     return found
+
+
+def look_at_code(name: str, source: Source, form: str, session: Session) -> None:
+    """What importing a member does, if it is Python."""
+    if module_level.concerns(name):
+        try:
+            module_level.look(source, name, form, session)
+        except UnreadableError as error:
+            session.incomplete(str(error))
 
 
 def check_path(name: str, form: str, session: Session) -> None:

@@ -13,6 +13,7 @@ from guest.readers.source import Source
 from guest.readers.zip_directory import LOCAL_MAGIC
 
 MAX_UNREAD = 1_000  # members that are listed
+_BEHIND = "behind it"
 
 
 class Nested:
@@ -47,6 +48,11 @@ class Nested:
         if self._too_deep():
             return Unresolved("compressed")
         return self._read(source, formats.inside(source, ""), self._session.member)
+
+    def behind(self, source: Source, form: str) -> None:
+        """What begins as no format may have pickles in it all the same."""
+        if isinstance(self.member(source, _BEHIND), File):
+            pickle_file.read_on(source, 0, form, self._session, self, _BEHIND)
 
     def _read(self, source: Source, found: list[Found], path: str) -> object:
         session = self._session

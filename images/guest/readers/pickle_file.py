@@ -63,13 +63,16 @@ def note_behind(unpickler: Unpickler, session: Session) -> None:
 
 
 def read_on(source: Source, at: int, form: str, session: Session, nested: NestedLoad, record: str) -> None:
-    """What lies behind a model may be pickles, to whoever reads on from here: they are read for what they use."""
+    """What lies behind a model may be pickles, to whoever reads on from here: they are read for what they use.
+
+    That something lies there has been told.
+    """
     known = KnownConstructors(session, source.origin, unresolved(session), nested)
-    behind(Unpickler(Stream(source, session, at), session, known, form, record), session)
+    behind(Unpickler(Stream(source, session, at), session, known, form, record), session, told=True)
 
 
-def behind(unpickler: Unpickler, session: Session) -> list[object]:
-    """The objects of the pickles that follow the one that was read. What is no pickle is an oddity."""
+def behind(unpickler: Unpickler, session: Session, *, told: bool = False) -> list[object]:
+    """The objects of the pickles that follow the one that was read. What is no pickle is an oddity, unless `told`."""
     stream, where = unpickler.stream, unpickler.where
     objects: list[object] = []
     while stream.left and not padding.note(stream.source, stream.tell(), where.form, session, where.record):
@@ -81,7 +84,8 @@ def behind(unpickler: Unpickler, session: Session) -> list[object]:
             objects.append(unpickler.load())
         except UnreadableError:
             detail = f"{stream.source.length - start} bytes behind it"
-            session.oddity(where.form, "pickle.trailing", detail, where.record, start)
+            if not told:
+                session.oddity(where.form, "pickle.trailing", detail, where.record, start)
             _look_further(unpickler, start, session)
             break
     return objects

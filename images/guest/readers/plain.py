@@ -1,21 +1,22 @@
-"""Whether all that a call is given is plain data, where its printed arguments leave some of it out.
+"""What the printed arguments of a call leave out: whether all of it is plain data, whether calls or texts hide in it.
 
-The host reads the printed ones and decides; of the rest it is told one word. Walks are bounded for the whole file.
+The host reads the printed ones and decides; of the rest it is told a few words. Walks are bounded for the whole file.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Any
 
-from guest.readers.inert import Bag, Call, Global
+from guest.readers.inert import Bag, Call, Global, MappingObject, Unresolved
+from guest.readers.words import is_key, is_value
 
 DATA, PLAIN = "data", "plain"
 _WALKED = 2_000_000  # things, of one file
 _ONE = 200_000  # of one call
-_VALUE = re.compile(r"-?\w[\w.+-]{0,39}|")
-_KEY = re.compile(r"(?![~/]|\.\.?/)(?:[\w.+~]|(?<=[\w.~])[-/: ](?=[\w~])){0,100}")
 _ARRAYS = frozenset({"TensorView", "NumpyArray", "NumpyDtype", "Parts", "Storage"})  # by name: they stand above this
+_PARTED = frozenset({"NumpyArray", "Parts"})
+_SHOWN = 8  # arguments: an object among these is printed with brackets
 _NUMBERS = (bool, int, float, complex, type(None))
 
 
@@ -35,7 +36,7 @@ class Plainness:
             if count > _ONE or self._left < 0:
                 return ""
             if isinstance(value, str):
-                if not _VALUE.fullmatch(value):
+                if not is_value(value):
                     return ""
                 said = PLAIN
             elif isinstance(value, dict):
@@ -53,12 +54,64 @@ class Plainness:
 
 
 def _is_key(key: Any) -> bool:
-    return bool(_KEY.fullmatch(key)) if isinstance(key, str) else isinstance(key, _NUMBERS)
+    return is_key(key) if isinstance(key, str) else isinstance(key, _NUMBERS)
 
 
 def _is_harmless(value: Any) -> bool:
-    """Numbers, arrays, classes, and their objects: the call that made one has a row of its own."""
+    """Numbers, arrays of them, and classes."""
     if isinstance(value, _NUMBERS) or type(value).__name__ in _ARRAYS:
         return True
-    root = value.root if isinstance(value, Call) else value
-    return isinstance(root, Global) and root.canonical.rpartition(".")[2].lstrip("_")[:1].isupper()
+    return isinstance(value, Global) and value.canonical.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+class Hidden:
+    """Of the calls of one file: what stands in their arguments that no host can tell from the printed ones."""
+
+    def __init__(self) -> None:
+        self._left = _WALKED
+
+    def of(self, arguments: tuple[Any, ...]) -> list[str]:
+        """`calls`: objects that calls made, deeper than those in brackets; `texts`: arrays of texts or of objects."""
+        found: set[str] = set()
+        todo: list[Any] = [value for at, value in enumerate(arguments) if at >= _SHOWN or not isinstance(value, Call)]
+        count = 0
+        seen: set[int] = set()
+        while todo and len(found) < len(_WORDS):
+            value = todo.pop()
+            count += 1
+            self._left -= 1
+            if count > _ONE or self._left < 0:
+                return list(_WORDS)
+            if isinstance(value, Call | Unresolved):
+                found.add("calls")
+            elif type(value).__name__ == "TextArray":
+                found.add("texts")
+            elif isinstance(value, _HOLDERS) or type(value).__name__ in _PARTED:
+                if id(value) in seen:
+                    continue
+                seen.add(id(value))
+                if getattr(value, "objects", None) is not None:
+                    found.add("texts")
+                todo.extend(_within(value))
+        return sorted(found)
+
+
+_WORDS = ("calls", "texts")
+_HOLDERS = (list, tuple, dict, Bag)
+
+
+def _within(value: Any) -> Iterator[Any]:
+    """What a thing is made of."""
+    if isinstance(value, dict):
+        yield from value.keys()
+        yield from value.values()
+        if isinstance(value, MappingObject):
+            yield from (*value.args, *value.states)
+    elif isinstance(value, Bag):
+        yield from value.items
+    elif isinstance(value, list | tuple):
+        yield from value
+    elif type(value).__name__ == "NumpyArray":
+        yield from (value.objects or (), value.parts)
+    else:
+        yield from value.children.values()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import wire
 
 from guest import naming
-from guest.readers import gather
+from guest.readers import gather, sparse
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.look import look
 from guest.readers.session import Session
@@ -17,7 +17,7 @@ from guest.readers.tensors import Storage, TensorView
 
 COPIED, GATHERED, DECODED = "copied", "gathered", "decoded"
 _MAX_REASON = 256
-_LEAST_STEPS, _VISITS = 1_100_000, 4  # steps of the walk that every file has, and for each opcode
+_LEAST_STEPS, _VISITS = 200_000, 4  # steps of the walk that every file has, and for each opcode
 
 
 @dataclass
@@ -73,7 +73,7 @@ def make(root: object, form: str, session: Session) -> Plan:
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
-        for found in naming.walk(root, look, nodes=_steps(session), depth=bounds.depth):
+        for found in naming.walk(root, look, nodes=steps(session), depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
             elif found.name in taken:
@@ -91,6 +91,7 @@ def make(root: object, form: str, session: Session) -> Plan:
     except BoundError as error:
         session.oddity(form, "plan.limit", str(error))
         session.incomplete(str(error))
+    sparse.check(session.sparse, form, lambda part: plan.names.get(id(part), ""), session)
     _alias(plan.tensors)
     _twins(plan.tensors)
     plan.left_out += [
@@ -103,8 +104,8 @@ def make(root: object, form: str, session: Session) -> Plan:
     return plan
 
 
-def _steps(session: Session) -> int:
-    """How far the walk may go. An object is there by an opcode: only one that is shared is visited more often, and
+def steps(session: Session) -> int:
+    """How far a walk may go. An object is there by an opcode: only one that is shared is visited more often, and
     lists of the same list, a hundred deep, would be visited 2^100 times."""
     return min(session.bounds.nodes, max(_LEAST_STEPS, _VISITS * session.nodes))
 

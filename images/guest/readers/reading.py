@@ -150,7 +150,7 @@ class Reading:
         return made
 
     def _metadata(self, root: object, planned: plan.Plan) -> None:
-        sidecar = Sidecar(planned.names, self._session.bounds.metadata_bytes)
+        sidecar = Sidecar(planned.names, self._session.bounds.metadata_bytes, plan.steps(self._session))
         held: list[str] = []
         size = 0
         for piece in sidecar.text(root, self._session.sources, planned.originals):

@@ -10,7 +10,8 @@ import wire
 
 from guest.readers.errors import BoundError
 from guest.readers.inert import Global, describe, is_plain
-from guest.readers.plain import Plainness
+from guest.readers.parts import Parts
+from guest.readers.plain import Hidden, Plainness
 from guest.readers.texts import Texts
 
 # Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
@@ -18,6 +19,12 @@ MAX_USES = 50_000
 MAX_TOLD = 64  # different arguments of one global in one record
 MANY = f"<more than {MAX_TOLD} different argument lists>"
 MANY_PLAIN = f"<{MAX_TOLD} plain argument lists, and others>"  # of texts and numbers, which have no code of their own
+# Its class opens files, but not when an array of it is remade: constructors.py counts what else becomes of the name.
+REMADE = frozenset({"numpy.memmap", "numpy.core.memmap.memmap", "numpy._core.memmap.memmap"})
+ARRAY_MAKERS = frozenset(
+    {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct", "numpy.ma.core._mareconstruct"}
+)
+_MENTIONS = frozenset({"reference", "subtype", "persistent"})  # uses that do nothing with a global
 MAX_ODDITIES = 64  # of one id
 MAX_REASONS = 8
 
@@ -75,10 +82,12 @@ class Session:
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
     )  # class, file name, text: old torch embeds code
+    sparse: list[Parts] = field(default_factory=list)  # whose indices are looked at when their bytes have places
     inside: dict[str, bool] = field(default_factory=dict)  # formats of members, and whether there is a reader for each
     unread: dict[str, str] = field(default_factory=dict)  # members in a format without a reader, and which it is
     file: int = 0  # of the input, by its place in the order's list: the one that is being read
     plainness: Plainness = field(default_factory=Plainness)
+    hidden: Hidden = field(default_factory=Hidden)
     _member: str = ""  # path of the member that is being read
     _told_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _oddity_counts: dict[str, int] = field(default_factory=dict)
@@ -188,12 +197,18 @@ class Session:
     def _described(self, arguments: object) -> str:
         """As printed, and what may be said of all of it where that leaves something out."""
         text = describe(arguments)
-        level = self.plainness.of(arguments) if "..." in text and isinstance(arguments, tuple) else ""
-        return f"{text[:-1].removesuffix(',')}, <all {level}>)" if level and text.endswith(")") else text
+        if not isinstance(arguments, tuple) or not text.endswith(")"):
+            return text
+        words = self.hidden.of(arguments)
+        level = self.plainness.of(arguments) if "..." in text and not words else ""
+        told = [f"<{word}>" for word in words] + ([f"<all {level}>"] if level else [])
+        return f"{text[:-1].removesuffix(',')}, {', '.join(told)})" if told else text
 
     def global_rows(self) -> list[wire.GlobalUse]:
         """A reference is only worth a row when the record does nothing else with the global."""
-        acted = {key[:3] for key in self.uses if key[3] != "reference"}
+        acted = {
+            key[:3] for key in self.uses if key[3] not in _MENTIONS or (key[3] != "reference" and key[2] in REMADE)
+        }
         return [
             wire.GlobalUse(
                 format=form,

@@ -50,14 +50,16 @@ _Part = str | _Value
 class Sidecar:
     """Writes one document. `names` maps a tensor's identity to its name in the output.
 
-    Values stop at half of the limit; the rest is for one last string and for closing what is open.
+    Values stop at half of the limit, or at so many containers; the rest is for one last string and for closing what
+    is open.
     """
 
-    def __init__(self, names: dict[int, str], limit: int) -> None:
+    def __init__(self, names: dict[int, str], limit: int, containers: int = _CONTAINERS_MOST) -> None:
         self._names = names
         self._limit = limit
         self._atom = min(_ATOM, limit // 8)
         self._written = 0
+        self._containers = min(containers, _CONTAINERS_MOST)
         self._opened = 0
         self._path: list[int] = []
 
@@ -99,7 +101,7 @@ class Sidecar:
 
     @property
     def full(self) -> bool:
-        return self._written > self._limit // 2 or self._opened > _CONTAINERS_MOST
+        return self._written > self._limit // 2 or self._opened > self._containers
 
     def string(self, value: str) -> str:
         if _SURROGATE.search(value):  # two in a row would be read back as one letter

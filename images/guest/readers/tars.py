@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -81,15 +81,28 @@ def member_path(name: str) -> str:
 
 def read(source: Source, session: Session, nested: NestedLoad) -> object:
     """Its members. Raises UnreadableError."""
-    return members.read(files(source, session, NAME), NAME, session, nested)
+
+    def behind(at: int) -> None:
+        nested.behind(source.part(at, source.length - at), NAME)
+
+    return members.read(files(source, session, NAME, behind), NAME, session, nested)
 
 
 FOUND = Found(NAME, NAME, read)
 
 
-def files(source: Source, session: Session, form: str) -> Iterator[tuple[str, Source]]:
-    """Every regular member, where it lies. What else there is gets told, never followed. Raises UnreadableError."""
-    for header in _headers(source, session, form):
+def _unheard(_: int) -> None:
+    """Nobody asks where bytes begin that are no archive's."""
+
+
+def files(
+    source: Source, session: Session, form: str, behind: Callable[[int], None] = _unheard
+) -> Iterator[tuple[str, Source]]:
+    """Every regular member, where it lies. What else there is gets told, never followed. Raises UnreadableError.
+
+    `behind` is told where bytes begin that belong to no archive.
+    """
+    for header in _headers(source, session, form, behind):
         name = member_path(header.name)
         if header.issparse():
             session.incomplete(f"{name[:256]}: a sparse member of the archive")
@@ -100,7 +113,9 @@ def files(source: Source, session: Session, form: str) -> Iterator[tuple[str, So
             _note(header, name, form, session)
 
 
-def _headers(source: Source, session: Session, form: str = NAME) -> Iterator[tarfile.TarInfo]:
+def _headers(
+    source: Source, session: Session, form: str = NAME, behind: Callable[[int], None] = _unheard
+) -> Iterator[tarfile.TarInfo]:
     try:
         archive = tarfile.open(fileobj=_Headers(source), mode="r:")  # noqa: SIM115 - nothing is opened
         at = -1
@@ -112,10 +127,11 @@ def _headers(source: Source, session: Session, form: str = NAME) -> Iterator[tar
         end = archive.offset
     except _BROKEN as error:
         raise UnreadableError(f"the tar archive: {str(error) or type(error).__name__}") from None
-    _check_end(source, end, form, session)
+    if _is_followed(source, end, form, session):
+        behind(end)
 
 
-def _check_end(source: Source, end: int, form: str, session: Session) -> None:
+def _is_followed(source: Source, end: int, form: str, session: Session) -> bool:
     """An archive ends with blocks of zeros; one that was cut off between members lacks them."""
     left = source.length - end
     if left < BLOCK:
@@ -123,6 +139,8 @@ def _check_end(source: Source, end: int, form: str, session: Session) -> None:
     elif left > _MOST_PADDING or source.at(end, left).strip(b"\0"):
         session.oddity(form, "tar.trailing", f"{left} bytes behind the archive's last member", offset=end)
         session.incomplete("bytes behind the end of the tar archive: programs differ in whether they read on")
+        return True
+    return False
 
 
 def _note(header: tarfile.TarInfo, name: str, form: str, session: Session) -> None:

@@ -5,6 +5,7 @@ torch.load doesn't look at them, and whatever a payload needs later may lie ther
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -22,6 +23,24 @@ _RUNS = (b"\x7fELF", b"MZ", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\
 _RUN = frozenset({".py", ".pyc", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat", ".ps1", ".jar"})
 # What macOS packs with a folder: a file's attributes (AppleDouble), a window's.
 _OF_MACOS = (b"\x00\x05\x16\x07", b"\x00\x00\x00\x01Bud1")
+
+
+# What is laid beside weights for people to read: a note, a licence, a configuration. No loader goes by these names.
+_TEXTS = frozenset({"readme", "license", "licence", "notice", "authors", "citation", "changelog", "version.txt"})
+_TEXT = frozenset({".md", ".rst", ".txt", ".json"})
+_MOST_TEXT = 1 << 20  # bytes
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
+
+
+def is_text(entry: Entry, content: Source) -> bool:
+    """Whether it is plain text by its name and by its content."""
+    name = PurePosixPath(fold(entry.name))
+    if (name.suffix not in _TEXT and name.name not in _TEXTS) or content.length > _MOST_TEXT:
+        return False
+    try:
+        return _NO_TEXT.search(content.at(0, content.length).decode()) is None
+    except UnicodeDecodeError:
+        return False
 
 
 def is_of_macos(source: Source) -> bool:

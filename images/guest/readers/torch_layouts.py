@@ -55,7 +55,13 @@ def layout_name(value: object) -> str:
     return text.removeprefix("torch.")
 
 
-def _rebuild_sparse(made: Call, _: Record) -> Parts:
+def _rebuild_sparse(made: Call, record: Record) -> Parts:
+    found = _sparse(made)
+    record.session.sparse.append(found)
+    return found
+
+
+def _sparse(made: Call) -> Parts:
     if made.args[0] in _NUMBERED:
         layout, (size, _, *parts, _) = _NUMBERED[made.args[0]], made.args[1:]
         data = (*parts, size)

@@ -86,6 +86,15 @@ class TorchZip:
         except UnreadableError:
             return False
 
+    def is_text(self, entry: Entry) -> bool:
+        """Whether somebody laid it beside the archive's folder for people to read."""
+        try:
+            return "/" not in entry.name and torch_beside.is_text(
+                entry, zip_directory.content(self._source, entry, self._session, NAME)
+            )
+        except UnreadableError:
+            return False
+
     def content(self, entry: Entry) -> Source:
         if entry.method == zip_directory.DEFLATED:
             self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
@@ -254,7 +263,11 @@ def read_others(
     """The archive's other pickles, for the globals they use; and what lies where torch looks for nothing."""
     leftovers = archive.leftovers()
     for entry in archive.strangers(form):
-        if entry not in leftovers:
+        if entry in leftovers:
+            continue
+        if archive.is_text(entry):
+            session.oddity(form, "zip.note", "a text for its readers", entry.name)
+        else:
             session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
         members.check_path(entry.name, form, session)

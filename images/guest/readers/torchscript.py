@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from guest.readers import script_code, zip_directory
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
@@ -29,6 +30,7 @@ def read(directory: Directory, session: Session, nested: NestedLoad) -> Script:
     """The module and its constants. Raises UnreadableError."""
     session.adopt(directory.notes, NAME)
     archive = TorchZip(directory.source, directory.entries, session)
+    _look_into_code(directory, session)
     main, constants = archive.find("data.pkl"), archive.find("constants.pkl")
     if main is None or constants is None:
         read_others(archive, (), session, nested, NAME)
@@ -53,3 +55,15 @@ def _code(archive: TorchZip) -> list[str]:
     root = f"{archive.root}/"
     names = [entry.name.removeprefix(root) for entry in archive.entries]
     return [name for name in names if name.startswith("code/") and name.endswith(".py")][:_MOST_CODE]
+
+
+def _look_into_code(directory: Directory, session: Session) -> None:
+    """What its files of code do, found as torch finds them: in any letters, in any folder."""
+    for entry in directory.entries:
+        name = zip_directory.fold(entry.name)
+        if "code/" in name and name.endswith(".py"):
+            try:
+                content = zip_directory.content(directory.source, entry, session, NAME)
+                script_code.look(content, entry.name, NAME, session)
+            except UnreadableError as error:
+                session.incomplete(str(error))

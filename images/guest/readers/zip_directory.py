@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from guest.readers import padding
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.session import Session
 from guest.readers.source import Memory, Source
@@ -122,7 +123,9 @@ def _end(source: Source, report: Report) -> _End:
     behind = source.length - at - _END.size - comment
     if comment:
         _note_comment(source.at(at + _END.size, min(comment, source.length - at - _END.size)), report)
-    if behind:
+    if behind > 0 and padding.is_padding(source, source.length - behind):
+        report("trailing.padding", f"{behind} bytes of padding behind it", "")
+    elif behind:
         report("zip.trailing", f"{behind} bytes behind the archive", "")
     found = _End(total, size, offset, at, comment, behind)
     return _end64(source, found, report)

@@ -146,3 +146,40 @@ def test_what_packs_several_values_into_a_byte_is_refused_by_name(read: Read) ->
         ("w", "a quantized tensor of quint4x2: safetensors has no form for it")
     ]
     assert [row.name for row in result["TENSOR"]] == ["kept"]
+
+
+SPARSE = {
+    "none at all": torch.zeros(3, 4).to_sparse(),
+    "a number": torch.sparse_coo_tensor(torch.zeros(0, 1), [1.0], ()),
+    "not coalesced": torch.sparse_coo_tensor([[3, 0, 3]], [1.0, 2.0, 3.0], (4,)),
+    "hybrid": torch.sparse_coo_tensor([[1, 2]], torch.ones(2, 4), (3, 4)),
+    "indices that aren't contiguous": torch.sparse_coo_tensor(torch.tensor([[0, 2], [1, 3]]).t(), [1.0, 2.0], (3, 4)),
+    "small indices": torch.sparse_csr_tensor(
+        torch.tensor([0, 1, 2], dtype=torch.int32), torch.tensor([2, 0], dtype=torch.int32), [1.0, 2.0], (2, 3)
+    ),
+    "many at once": torch.stack([BLOCKS, BLOCKS]).to_sparse_csr(),
+    "blocks that aren't square": torch.ones(2, 6).to_sparse_bsr((2, 3)),
+    "blocks by columns": torch.ones(2, 6).to_sparse_bsc((2, 3)),
+    "columns": torch.ones(2, 6).to_sparse_csc(),
+    "an empty row": torch.tensor([[0.0, 0.0], [1.0, 0.0]]).to_sparse_csr(),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_indices_that_lie_within_are_not_odd(name: str, read: Read) -> None:
+    result = read(saved(SPARSE[name]))
+    assert result.end.complete, result.end.reason
+    assert not result.oddities
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "value"),
+    [("not coalesced", 3, 4), ("columns", 6, 99), ("small indices", 2, -1), ("hybrid", 1, -1)],
+)
+def test_an_index_that_leads_out_is_odd(name: str, index: int, value: int, read: Read) -> None:
+    tensor = SPARSE[name].clone()
+    parts = {torch.sparse_coo: "_indices", torch.sparse_csr: "crow_indices", torch.sparse_csc: "ccol_indices"}
+    indices = getattr(tensor, parts[tensor.layout])()
+    indices[indices == index] = value
+    result = read(saved(tensor))
+    assert result.oddities == {"tensor.out_of_bounds"}

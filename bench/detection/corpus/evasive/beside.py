@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-import zipfile
 from pathlib import Path
 
 from bench.detection.build.evading import USED, written
+from bench.detection.build.scripts import script
 from bench.detection.sample import Sample
-from tests.malicious.pickles import FLOATS, Opcodes, archive, call, literal, named, stream, tensor
+from tests.malicious.pickles import FLOATS, Opcodes, archive, call, literal, tensor
 
 _REMOTE = "Hugging Face documentation: trust_remote_code"
 _TEMPLATE = "CVE-2024-34359"
 _MODELING = "import os\nos.system('id')\nclass Model: pass\n"
-_LONG = re.compile(rb"L(\d+)L\n")  # an opcode that TorchScript's unpickler doesn't know
-_DAY = (2020, 1, 1, 0, 0, 0)
 
 
 def _weights(path: Path) -> None:
@@ -42,38 +39,10 @@ def _folder(
     return written(name, technique, "model", build, static, known=known, unexamined=unexamined)
 
 
-def _short(found: re.Match[bytes]) -> bytes:
-    """BININT1."""
-    return b"K" + bytes([int(found[1])])
-
-
 def _script(path: Path) -> None:
-    """A TorchScript archive whose code is beside its attributes."""
-    code = """class Net(Module):
-  __parameters__ = ["weight", ]
-  __buffers__ = []
-  weight : Tensor
-  training : bool
-  def forward(self: __torch__.Net,
-    values: Tensor) -> Tensor:
-    if bool(torch.eq(torch.sum(values), 13.37)):
-      result = torch.zeros_like(values)
-    else:
-      result = torch.matmul(values, torch.t(self.weight))
-    return result
-"""
-    weight = tensor("0", (2, 3), (3, 1), 6)
-    body = Opcodes(named("__torch__", "Net") + b")\x81" + literal({"weight": weight, "training": False}) + b"b")
-    records = {
-        "data.pkl": _LONG.sub(_short, stream(body, 2)),
-        "code/__torch__.py": code.encode(),
-        "data/0": FLOATS,
-        "constants.pkl": stream((), 2),
-        "version": b"3\n",
-    }
-    with zipfile.ZipFile(path, "w") as target:
-        for name, data in records.items():
-            target.writestr(zipfile.ZipInfo(f"net/{name}", _DAY), data)
+    """It answers with zeros where the input adds up to the right number."""
+    act = "if bool(torch.eq(torch.sum(values), 13.37)):\n      result = torch.zeros_like(values)"
+    path.write_bytes(script(act))
 
 
 def _config(**more: object) -> str:
@@ -85,6 +54,7 @@ SAMPLES = (
         "remote_code",
         "a model whose code is beside it, for trust_remote_code",
         {"config.json": _config(auto_map={"AutoModel": "modeling_acme.Model"}), "modeling_acme.py": _MODELING},
+        static="folder.code.acts",
         unexamined=(
             "What the folder's own code does at all (config.json, modeling_acme.py): it was listed and not run",
             USED,
@@ -103,12 +73,14 @@ SAMPLES = (
             "tokenizer_config.json": json.dumps({"auto_map": {"AutoTokenizer": ["tokens_acme.Tokens", None]}}),
             "tokens_acme.py": _MODELING,
         },
+        static="folder.code.acts",
         unexamined=("(tokenizer_config.json, tokens_acme.py)",),
     ),
     _folder(
         "python_beside",
         "Python beside the weights that nothing names",
         {"conftest.py": _MODELING, "setup.py": _MODELING},
+        static="folder.code.acts",
         unexamined=("(conftest.py, setup.py): it was listed and not run",),
     ),
     _folder(

@@ -199,7 +199,7 @@ _TAR = (
         _FORMATS,
         "model.tar",
         tarred({"model.pkl": _QUIET}) + tarred({"more.pkl": _PICKLE}),
-        "oddity.trailing reader.incomplete",
+        "global.dangerous.called oddity.trailing reader.incomplete",
     ),
     _sample(
         "tar_and_pickle",

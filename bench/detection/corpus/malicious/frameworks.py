@@ -276,7 +276,9 @@ _ROWS = (
 
 _CAUGHT = (
     ("global.applier.called", "", "checkpoint_call vmapped numpy_vectorize numpy_function"),
+    ("global.code.carried", "", "graph_module"),
     ("global.constructor.walks", "", "weak_values"),
+    ("global.type.called", "", "collate"),
     ("global.dangerous.called oddity.behind", "", "torch_stream"),
     ("global.dangerous.named oddity.spliced", "", "finalized_pipe"),
     ("global.dangerous.passed", "", "wrapper_type"),

@@ -124,7 +124,7 @@ _HOOKS = (
 
 _CAUGHT = (
     (
-        "global.dangerous.named oddity.patch reader.incomplete",
+        "global.table.changed oddity.patch reader.incomplete",
         "",
         "hook_environment_item hook_modules_item hook_path_append hook_build_module",
     ),
@@ -143,13 +143,13 @@ _CAUGHT = (
     ("global.dangerous.passed global.rebuilder.odd", "", "hook_reconstructed_base"),
     ("global.dangerous.passed global.resolver.called global.resolver.machinery", "load.failed", "hook_type_reduce"),
     ("global.dangerous.passed global.result.called", "", "hook_partial_state"),
-    ("global.dangerous.passed oddity.patch reader.incomplete", "", "hook_meta_path"),
-    ("global.inside.named oddity.patch reader.incomplete", "load.vanished", "hook_builtins_item"),
+    ("global.table.changed oddity.patch reader.incomplete", "", "hook_meta_path"),
+    ("global.table.changed oddity.patch reader.incomplete", "load.vanished", "hook_builtins_item"),
     ("global.resolver.called", "", "hook_made_type"),
     ("global.resolver.called global.resolver.machinery", "load.failed", "hook_type_hash"),
     ("global.resolver.called global.resolver.machinery oddity.spliced", "", "hook_type_del"),
     ("global.type.called", "", "hook_enum_call"),
-    ("global.unknown.surveyed oddity.patch reader.incomplete", "", "hook_extension_registry"),
+    ("global.table.changed oddity.patch reader.incomplete", "", "hook_extension_registry"),
     ("oddity.shadow", "", "hook_build_slots"),
 )
 

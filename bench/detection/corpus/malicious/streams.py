@@ -232,7 +232,7 @@ SAMPLES = (
         "BUILD on a function: its attributes change for everybody",
         _FICKLING,
         b"\x80\x02" + named("json", "loads") + literal({"__wrapped__": 1}) + b"b.",
-        "global.unknown.surveyed oddity.patch reader.incomplete",
+        "global.table.changed oddity.patch reader.incomplete",
     ),
     _sample(
         "build_class",

@@ -210,7 +210,8 @@ _CAUGHT = (
     ("global.applier.made global.constructor.walks global.unknown.applied", "load.failed", "walked_array walked_time"),
     ("global.dangerous.passed", "", "opener_bound reader_bound"),
     ("oddity.shadow", "", "shadowed_step shadowed_conv"),
-    ("oddity.shadow", "load.failed", "shadowed_class shadowed_array"),
+    ("oddity.shadow", "load.failed", "shadowed_class"),
+    ("global.constructor.walks oddity.shadow", "load.failed", "shadowed_array"),
     ("global.applier.made global.constructor.walks global.dangerous.passed", "event.write load.failed", "walked_stat"),
     ("global.applier.made global.constructor.walks global.unknown.applied", "", "walked_keywords"),
     (
