@@ -30,6 +30,8 @@ _CAUGHT = (
     ("text.pickle.dangerous", "", "crowd_pickles"),
     ("text.pickle.dangerous text.unseen", "", "crowd_strings"),
     ("oddity.state", "", "crowd_formula"),
+    ("global.applier.called global.unknown.applied", "", "crowd_argument"),
+    ("global.inside.called", "", "crowd_name"),
 )
 
 SAMPLES: tuple[Sample, ...] = declared(_ROWS, _CAUGHT)
