@@ -24,6 +24,7 @@ class Says(StrEnum):
     ANY = "any"
 
 
+_MOST_NAMES = 24  # different ones among the arguments of one call: each is looked up
 _QUOTES = ("'", '"')
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?|-?inf|nan"
 _TOKEN = re.compile(
@@ -44,7 +45,9 @@ def says(arguments: str, harmless: Callable[[str], bool]) -> Says:
     if not text:
         return Says.NONE
     tokens = _tokens(text)
-    if tokens is None or not all(_is_plain(kind, token, harmless) for kind, token in tokens):
+    if tokens is None or len({token for kind, token in tokens if kind == "name"}) > _MOST_NAMES:
+        return Says.ANY
+    if not all(_is_plain(kind, token, harmless) for kind, token in tokens):
         return Says.ANY
     kinds = [kind for kind, _ in tokens]
     if "made" in kinds:

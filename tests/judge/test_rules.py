@@ -638,6 +638,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "text.path": (strings(string("path.secret")), (strings(string("url")),)),
     "text.url": (strings(string("url")), (strings(string("address")),)),
     "text.address": (strings(string("address")), (strings(string("url")),)),
+    "text.unseen": (strings(string("beyond.unseen")), (strings(string("beyond")),)),
     "text.beyond": (strings(string("beyond")), (strings(string("url")),)),
     "oddity.source": (oddities("torch.source"), (oddities("zip.duplicate"),)),
     "oddity.nested": (oddities("pickle.nested"), (oddities("zip.duplicate"),)),

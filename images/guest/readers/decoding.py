@@ -26,7 +26,8 @@ Found = Iterator[tuple[str, bytes]]
 _LETTERS = string.ascii_lowercase
 _ALNUM = (string.ascii_letters + string.digits).encode()
 _BETWEEN = bytes(byte if byte in _ALNUM + b"+/=_-" else 32 for byte in range(256))
-_RUN64 = re.compile(r"(?:[A-Za-z0-9+/_-]{24,}\r?\n[ \t]*)+[A-Za-z0-9+/_-]+")
+# From the beginning of a run only, and without trying less of it: a long line without an end costs no more than one.
+_RUN64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{24,}+\r?\n[ \t]*)+[A-Za-z0-9+/_-]+")
 _ESCAPES = 12
 _ESCAPED = re.compile(r"(?:\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}){12,}")
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2}){16,})")

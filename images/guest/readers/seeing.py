@@ -12,7 +12,7 @@ from guest.readers.texts import HEAD, Budget, Ended, Place, String, Texts
 
 LAYERS = 4
 _ONE = 256 << 10  # bytes of one string
-_NAMES = 32  # globals of a nested pickle that are told
+_NAMES = 32  # globals of a nested pickle that are told in one row
 
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _OLD_PICKLES = b"c(]}SVINX\x80"  # how those begin that the protocols 0 and 1 write, or somebody by hand
@@ -75,8 +75,9 @@ class _Look:
             self.texts.tell(kind, shown, how, self.place)
         elif len(how) < LAYERS and _may_be_pickle(data) and self.texts.budget.takes(b""):
             # What names nothing does nothing.
-            names = self.read_pickle(data, self.texts.within((*how, "pickle"), self.place))[:_NAMES]
-            if names:
+            named = self.read_pickle(data, self.texts.within((*how, "pickle"), self.place))
+            for at in range(0, len(named), _NAMES):
+                names = named[at : at + _NAMES]
                 self.texts.tell("pickle", ", ".join(names), how, self.place, names)
 
 
@@ -119,10 +120,10 @@ def _beginning(value: Bytes | Text, budget: Budget) -> bytes:
     head = source.at(0, min(source.length, HEAD))
     if not isinstance(value, Text) and not _is_worth(head):
         return b""
-    size = min(source.length, _ONE, HEAD + max(budget.text, 0))
+    size = min(source.length, _ONE, HEAD + max(budget.data, 0))
     if size <= HEAD:
         return head
-    budget.text -= size - HEAD
+    budget.data -= size - HEAD
     return source.at(0, size)
 
 

@@ -190,7 +190,7 @@ KINDS = (
         ),
         r"\b(?:ba|z|da|k)?sh +-\w*[ci]\b",
         r"\A#! */(?:usr/)?bin/",
-        r"\brm +-(?:\w*r\w* *-?\w*f|\w*f\w* *-?\w*r)\w*\b",
+        r"\brm +-(?:\w{0,8}r\w{0,8} *-?\w{0,8}f|\w{0,8}f\w{0,8} *-?\w{0,8}r)",
         r"\bchmod +(?:[-+ugoa]*\+x|[0-7]{3,4}) ",
         r"\b(?:curl|wget) +(?:-{1,2}\w|https?:|ftp:|['\"]?\$)",
         r"\| *(?:sudo +)?(?:/bin/)?(?:ba|z|da)?sh\b",

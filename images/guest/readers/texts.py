@@ -14,13 +14,17 @@ from guest.readers.inert import Bag, Bytes, Call, Text
 
 String = str | Bytes | Text
 
-BEYOND = "beyond"  # the kind that isn't one: what was too much
+BEYOND = "beyond"  # the kind that isn't one: what was too much, though none of it could be of note
+UNSEEN = "beyond.unseen"  # and some of that could have been
 HEAD = 512  # bytes of what may be an array's
 _TEXT = 8 << 20  # bytes of strings of one file
+_DATA = 4 << 20  # of bytes that are no text by their type: strings don't crowd them out
+_WORD = 64  # characters; a longer one may be more than a word
 _DECODED = 1 << 20  # bytes that come out of them
 _STEPS = 4000  # outcomes that are looked at
 _NODES = 200_000  # opcodes of pickles in strings
 _OF_A_KIND = 32  # rows
+_NAMED = 256  # globals of pickles in strings that are told, whatever else is
 _GIVEN = 2000  # arguments that are remembered
 
 
@@ -29,6 +33,8 @@ class Budget:
     """What is left of it for one file."""
 
     text: int = _TEXT
+    data: int = _DATA
+    missed: bool = False  # something was passed over that could have been of note
     decoded: int = _DECODED
     steps: int = _STEPS
     nodes: int = _NODES
@@ -59,6 +65,7 @@ class Texts:
     how: tuple[str, ...] = ()
     place: Place | None = None
     _rows: dict[tuple[str, ...], wire.Text] = field(default_factory=dict)
+    _named: set[str] = field(default_factory=set)
     _count: dict[tuple[str, bool, bool], int] = field(default_factory=dict)
 
     def within(self, how: tuple[str, ...], place: Place) -> Texts:
@@ -66,9 +73,10 @@ class Texts:
         return replace(self, how=how, place=place)
 
     def rows(self) -> list[wire.Text]:
-        rows = list(self._rows.values())
-        left = (self.budget.text, self.budget.decoded, self.budget.steps, self.budget.nodes)
-        return [*rows, _BEYOND] if min(left) < 0 else rows
+        rows, left = list(self._rows.values()), self.budget
+        if left.missed or min(left.data, left.decoded, left.steps, left.nodes) < 0:
+            return [*rows, replace(_BEYOND, kind=UNSEEN)]
+        return [*rows, _BEYOND] if left.text < 0 else rows
 
     def tell(self, kind: str, shown: str, how: tuple[str, ...], place: Place, names: tuple[str, ...] = ()) -> None:
         """One row, unless there are many like it."""
@@ -81,8 +89,9 @@ class Texts:
         # What is encoded or handed on is counted by itself: plain ones don't crowd it out.
         sort = (kind, bool(how), place.used)
         self._count[sort] = self._count.get(sort, 0) + 1
-        if self._count[sort] > _OF_A_KIND:
+        if self._count[sort] > _OF_A_KIND and not self._is_new(names):
             return
+        self._named.update(names)
         self._rows[key] = wire.Text(
             format=place.format[:64],
             kind=kind,
@@ -94,6 +103,12 @@ class Texts:
             offset=min(max(place.offset, 0), wire.MAX_SIZE),
             file=place.file,
         )
+
+    def _is_new(self, names: tuple[str, ...]) -> bool:
+        """Whether a pickle names what none before it did: harmless ones don't crowd it out."""
+        new = not self._named.issuperset(names)
+        self.budget.missed |= new and len(self._named) >= _NAMED
+        return new and len(self._named) < _NAMED
 
 
 _BEYOND = wire.Text("", BEYOND, "", "there are more strings in the file than are looked at", (), False, "", 0)
@@ -113,11 +128,13 @@ class Met:
         self._budget.text -= len(value)
         if self._budget.text >= 0:
             self._strings.append((offset, value))
+        elif len(value) > _WORD or not value.isprintable():
+            self._budget.missed = True
 
     def other(self, offset: int, value: Bytes | Text) -> None:
         """Bytes, or a long text: of those no more is read than their beginning is worth."""
-        self._budget.text -= min(value.source.length, HEAD)
-        if self._budget.text >= 0:
+        self._budget.data -= min(value.source.length, HEAD)
+        if self._budget.data >= 0:
             self._others.append((offset, value))
 
     def given(self, arguments: object) -> None:

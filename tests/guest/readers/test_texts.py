@@ -191,7 +191,15 @@ def test_rows_are_bounded_and_a_plain_flood_hides_nothing_that_is_encoded(tmp_pa
 
 def test_more_than_is_looked_at_is_said(tmp_path: Path) -> None:
     rows = told(pickle.dumps([f"{number:08}" + "word " * 800 for number in range(2500)]), tmp_path)
-    assert [row.kind for row in rows] == ["beyond"]
+    assert [row.kind for row in rows] == ["beyond.unseen"]
+
+
+def test_harmless_pickles_and_long_strings_hide_no_dangerous_one(tmp_path: Path) -> None:
+    harmless = [b"cacme\nX%d\n(Vid\ntR." % number for number in range(40)]
+    flood = [f"{number:08}" + "word " * 800 for number in range(2500)]
+    rows = told(pickle.dumps([harmless, flood, b"cposix\nsystem\n(Vid\ntR.", ELF]), tmp_path)
+    assert any("posix.system" in row.names for row in rows)
+    assert "program" in {row.kind for row in rows}
 
 
 def test_whole_programs_are_python_and_no_stage(tmp_path: Path) -> None:
