@@ -49,13 +49,15 @@ def says(arguments: str, harmless: Callable[[str], bool]) -> Says:
         return Says.ANY
     if not all(_is_plain(kind, token, harmless) for kind, token in tokens):
         return Says.ANY
-    kinds = [kind for kind, _ in tokens]
-    if "made" in kinds:
-        return Says.ANY
+    return _level([kind for kind, _ in tokens], text)
+
+
+def _level(kinds: list[str], text: str) -> Says:
+    """Of arguments that are plain, one by one."""
     told = "<all plain>" in text or "<all data>" in text
-    if "cut" in kinds and not told:
+    if "made" in kinds or ("cut" in kinds and not told):
         return Says.ANY
-    if len(tokens) == 1 and kinds[0] in ("text", "number", "constant"):
+    if len(kinds) == 1 and kinds[0] in ("text", "number", "constant"):
         return Says.WORD
     is_data = (
         not {"text", "key"}.intersection(kinds) and "<all plain>" not in text and ("data" in kinds or "all" in kinds)

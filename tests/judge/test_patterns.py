@@ -56,7 +56,7 @@ def test_no_pattern_hangs() -> None:
 def test_a_union_of_types_is_told_from_what_only_begins_like_one() -> None:
     (when,) = (row.when for row in RULES.rows if row.id == "global.applier.ordinary")
     like = when.arguments_like  # type: ignore[union-attr]
-    assert like.fullmatch("(operator.or_, (builtins.int, acme.Shape, builtins.str...))")
+    assert like.fullmatch("(operator.or_, (builtins.int, acme.Shape, builtins.type...))")
     assert not like.fullmatch("(operator.or_, (" + "a" * 60 + "!,))")
 
 
