@@ -45,7 +45,7 @@ def says(arguments: str, harmless: Callable[[str], bool]) -> Says:
     if not text:
         return Says.NONE
     tokens = _tokens(text)
-    if tokens is None or len({token for kind, token in tokens if kind == "name"}) > _MOST_NAMES:
+    if tokens is None or len({token for kind, token in tokens if kind in ("name", "made")}) > _MOST_NAMES:
         return Says.ANY
     if not all(_is_plain(kind, token, harmless) for kind, token in tokens):
         return Says.ANY
@@ -74,7 +74,6 @@ def _tokens(text: str) -> list[tuple[str, str]] | None:
             return None
         at = match.end()
         kind = match.lastgroup or ""
-        kind = "name" if kind == "unseen" else kind
         if kind == "text" and text.startswith(":", at):
             kind = "key"
         if kind != "rest":
