@@ -99,12 +99,15 @@ def _use(rules: Rules, fact: GlobalUse) -> _Use:
 
 
 def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
-    """What is dangerous of that which getattr is asked for, as if the file had named it: it need not be called here."""
+    """What is dangerous of that which getattr is asked for, as if the file had named it: it need not be called here.
+
+    A name in capitals is an enumeration's member, which is no function.
+    """
     seen = {use.fact.name for use in uses}
     for use in uses:
         found = _MEMBER.fullmatch(use.fact.arguments) if use.fact.name in _GETATTR else None
         name = f"{found['owner']}.{found['name']}" if found else ""
-        if found and name not in seen and rules.names.named(name).cls == "dangerous":
+        if found and not found["name"].isupper() and name not in seen and rules.names.named(name).cls == "dangerous":
             seen.add(name)
             yield _use(rules, replace(use.fact, name=name, use="reference", indirect=False, arguments=""))
 

@@ -313,7 +313,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
-        (uses(use("os.system", "reference", "")),),
+        (
+            uses(use("os.system", "reference", "")),
+            uses(use("builtins.getattr", arguments="(inspect._ParameterKind, 'POSITIONAL_ONLY')")),
+        ),
     ),
     "global.dangerous.named": (
         uses(use("os.system", "reference", "")),
