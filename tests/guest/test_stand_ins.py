@@ -6,7 +6,8 @@ import io
 import pathlib
 
 import pytest
-from guest.load import unpickler
+from guest.load import unpickler, witness
+from guest.naming import Branch
 
 from tests.malicious.pickles import call, named, stream
 
@@ -34,6 +35,15 @@ def test_a_member_of_a_class_that_is_here_is_looked_up_as_ever() -> None:
     assert loaded(call("builtins", "getattr", named("pathlib", "PurePath"), "nothing", 7)) == 7
     with pytest.raises(AttributeError):
         loaded(call("builtins", "getattr", named("pathlib", "PurePath"), "nothing"))
+
+
+def test_an_object_that_copyreg_makes_can_be_looked_at() -> None:
+    kinds = (named("absent_estimators", "Scaler"), named("builtins", "object"), None)
+    made = loaded(call("copyreg", "_reconstructor", *kinds))
+    assert isinstance(made, unpickler.StandIn)
+    assert isinstance(witness.look(made), Branch)
+    with pytest.raises(AttributeError):
+        made.anything  # noqa: B018
 
 
 def test_a_path_of_another_system_is_a_pure_one() -> None:

@@ -36,13 +36,17 @@ class StandIn:
     def __new__(cls, *args: object, **_options: object) -> StandIn:
         self = object.__new__(cls)
         self.stand_in_arguments = made.arguments(cls.stand_in_name, args)
-        self.stand_in_states = []
-        self.stand_in_items = []
-        self.stand_in_pairs = []
         return self
 
     def __init__(self, *_args: object, **_options: object) -> None:
         pass
+
+    def __getattr__(self, name: str) -> list[object]:
+        """One of its own lists that holds nothing yet: copyreg makes objects without their class's __new__."""
+        if name not in StandIn.__slots__:
+            raise AttributeError(name)
+        setattr(self, name, [])
+        return getattr(self, name)  # type: ignore[no-any-return]
 
     def __call__(self, *_args: object, **_options: object) -> StandIn:
         return StandIn()

@@ -276,15 +276,18 @@ _ROWS = (
 
 _CAUGHT = (
     ("global.applier.called", "", "checkpoint_call vmapped numpy_vectorize numpy_function"),
+    ("global.dangerous.called", "event.write load.failed", "dynamo_eval inductor_code"),
     ("global.code.carried", "", "graph_module"),
-    ("global.constructor.walks", "", "weak_values"),
     ("global.type.called", "", "collate"),
-    ("global.dangerous.called oddity.behind", "", "torch_stream"),
-    ("global.dangerous.named oddity.spliced", "", "finalized_pipe"),
-    ("global.dangerous.passed", "", "wrapper_type"),
-    ("global.dangerous.passed global.result.called reader.incomplete", "", "type_of_bound"),
-    ("global.dangerous.passed reader.incomplete", "", "tensor_hooks"),
     ("global.type.filled oddity.order oddity.shadow", "", "parametrized"),
+    ("global.dangerous.passed reader.incomplete", "", "tensor_hooks"),
+    ("global.dangerous.called", "event.fork event.program load.failed", "type_of_call"),
+    ("global.dangerous.passed global.result.called reader.incomplete", "", "type_of_bound"),
+    ("global.dangerous.passed", "", "wrapper_type"),
+    ("global.dangerous.called", "event.fork event.program", "run_string"),
+    ("global.constructor.walks", "", "weak_values"),
+    ("global.dangerous.named oddity.spliced", "", "finalized_pipe"),
+    ("global.dangerous.called oddity.behind", "", "torch_stream"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(_ROWS, _CAUGHT)

@@ -177,8 +177,10 @@ _CAUGHT = (
         "event.fork event.program",
         "timeit timeit_repeat c_profile profile trace pdb bdb doctest",
     ),
-    ("global.applier.called global.dangerous.passed", "", "spelled_old_apply"),
+    ("global.dangerous.called", "event.fork event.program load.failed", "pydoc_pipe"),
+    ("global.dangerous.called", "event.write load.failed", "shelve"),
     ("global.type.called", "", "forward_reference"),
+    ("global.applier.called global.dangerous.passed", "", "spelled_old_apply"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(

@@ -66,14 +66,15 @@ _ROWS = (
 _CHANGED = "global.table.changed oddity.patch reader.incomplete"
 _CAUGHT = (
     (
-        _CHANGED,
+        "global.table.changed oddity.patch reader.incomplete",
         "",
         "table_environment table_modules table_path table_finders table_collector table_reducers table_module",
     ),
-    (_CHANGED, "", "table_registry"),
+    ("global.table.changed oddity.patch reader.incomplete", "", "table_registry"),
+    ("global.dangerous.new", "", "new_memmap new_memmap_options"),
     ("global.dangerous.changed oddity.patch reader.incomplete", "", "table_class"),
-    ("global.dangerous.new", "", "new_memmap new_memmap_options new_mmap"),
     ("global.dangerous.new oddity.handed", "", "new_memmap_helper"),
+    ("global.dangerous.new", "load.failed", "new_mmap"),
     ("global.dangerous.imported", "", "new_import"),
 )
 
