@@ -128,10 +128,10 @@ _CALLED = "global.dangerous.called global.unknown.called"
 _HANDED = (
     _sample("executed", "base64 that the file decodes and executes",
             call("builtins", "exec", call("base64", "b64decode", _text(_B64(_PYTHON)))), _CALLED,
-            watched="event.program"),
+            watched="event.fork event.program"),
     _sample("executed_zlib", "deflated source that the file inflates and executes",
             call("builtins", "exec", call("zlib", "decompress", zlib.compress(_PYTHON))), _CALLED,
-            watched="event.program"),
+            watched="event.fork event.program"),
     _sample("handed", "a command line for a class of nobody's", call("acme.jobs", "Runner", _text(_FETCH)),
             "global.unknown.called text.handed"),
     _sample("named", "encoded beside a callable that is only named",
