@@ -21,12 +21,17 @@ def _arguments(path: Path, body: object, name: str) -> set[str]:
         ({f"word{at}": at for at in range(20)}, "plain"),
         ([[[[[1, 2.5 > 1, None]]]]], "data"),
         ([{"a": {"b": {"c": {"d": "left"}}}}], "plain"),
-        ([call("pkg", "Point", at) for at in range(12)], "data"),
     ],
 )
 def test_plain_data_that_is_not_printed_whole_is_said_to_be_plain(tmp_path: Path, given: object, level: str) -> None:
     (text,) = _arguments(tmp_path / "a.pkl", call("pkg", "Thing", given), "pkg.Thing")
     assert text.endswith(f", <all {level}>)")
+
+
+def test_what_the_file_had_made_is_no_data_however_much_of_it_there_is(tmp_path: Path) -> None:
+    made = call("pkg", "Thing", [call("pkg", "Point", at) for at in range(12)])
+    (text,) = _arguments(tmp_path / "a.pkl", made, "pkg.Thing")
+    assert text.endswith(", <calls>)")
 
 
 @pytest.mark.parametrize(
