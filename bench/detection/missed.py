@@ -5,7 +5,15 @@ _PREDICTED = "what a load adds was predicted by its author, and measured here fo
 REASONS: dict[str, str] = {
     "benign_python2_pandas_2": "a frame of an old pandas, which the pandas of the layer can't make; as for its user",
     **dict.fromkeys(
-        "cpp_extension second_torch grammar c_library import_module tls_certificate hook_extension_big".split(),
+        [
+            "cpp_extension",
+            "second_torch",
+            "grammar",
+            "c_library",
+            "import_module",
+            "tls_certificate",
+            "hook_extension_big",
+        ],
         _PREDICTED,
     ),
 }
