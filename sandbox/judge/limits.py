@@ -146,7 +146,7 @@ def _templates(evidence: Evidence, _rules: Rules) -> Iterator[str]:
 
 
 def _strings(evidence: Evidence, _rules: Rules) -> Iterator[str]:
-    if any(fact.kind == "beyond" for fact in evidence.static.texts):
+    if any(fact.kind.partition(".")[0] == "beyond" for fact in evidence.static.texts):
         yield "Some of the strings in the file: they are more, or deeper encoded, than are looked at."
 
 
