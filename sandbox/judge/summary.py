@@ -45,7 +45,7 @@ def _ordinary(verdict: Verdict, evidence: Evidence) -> str:
 def _quiet(found: Sequence[Finding], evidence: Evidence) -> str:
     programs = limits.programs(evidence)
     if programs:
-        return f"with {' and '.join(programs)} whose code was not read"
+        return f"with {' and '.join(programs)} whose code was searched and not run"
     rules = {finding.rule for finding in found}
     return next((said for named, said in _SAYING if rules & named), "nothing in it can run code")
 

@@ -108,7 +108,7 @@ def test_the_cause_is_said_before_what_it_led_to() -> None:
 @pytest.mark.parametrize(("name", "told"), [("torchscript", "TorchScript"), ("torch-export", "torch.export")])
 def test_a_program_is_not_said_to_be_without_code(name: str, told: str) -> None:
     formats = (replace(STATIC.formats[0], name=name),)
-    words = f"with a {told} program whose code was not read."
+    words = f"with a {told} program whose code was searched and not run."
     assert judge(static(formats=formats), RULES).summary == f"Ordinary checkpoint: 3 tensors, {words}"
     unloaded = replace(READ_ONLY, static=replace(STATIC, formats=formats))
     assert judge(unloaded, RULES).summary == f"Read but not loaded: {words}"
