@@ -52,7 +52,9 @@ def _quiet(found: Sequence[Finding], evidence: Evidence) -> str:
 
 # What an ordinary checkpoint may have, worst first.
 _SAYING = (
+    ({"folder.code.named"}, "with Python code beside the weights that the pickle names: loading may run it"),
     ({"folder.code"}, "with Python code beside the weights, which is nothing that loading them runs"),
+    ({"folder.program"}, "with a program beside the weights, which is nothing that loading them runs"),
     (
         {"absent", "global.unknown.made", "global.unknown.bare", "global.unknown.member"}
         | {"global.unknown.plain", "global.unknown.rebuilt"},

@@ -14,6 +14,7 @@ import wire
 from guest import shards
 from guest.naming import Members, Shards
 from guest.readers import disguise, formats, members, plan, refused
+from guest.readers.beside import CODE, Beside
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -24,7 +25,6 @@ from guest.readers.source import File, whole
 
 NAME = "folder"
 INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
-CODE = ".py"
 _TELLING = ("config.json", shards.INDEX)  # ends of names: honest ones are never long
 
 
@@ -51,6 +51,7 @@ class FolderReading(Reading):
         self._size = sum(file.size for file in files)
         self._indices: dict[int, shards.Index] = {}
         self._member: dict[str, str] = {}
+        self._beside = Beside(NAME, session)
 
     def _root(self) -> tuple[str, object]:
         self._sink.row(wire.Kind.FORMAT, wire.Format(NAME, True, True, "content"))
@@ -63,6 +64,7 @@ class FolderReading(Reading):
             with self._session.within(file.name):
                 self._add(root, file, self._guard(f"reading {file.name[:256]!a}", self._object, file))
         self._session.file = 0
+        self._guard("looking into the code", self._beside.end)
         self._formats_inside()
         self._note_lacking()
         return NAME, root
@@ -115,9 +117,7 @@ class FolderReading(Reading):
         """Notes what is code, what says which code, and what says where the tensors are."""
         path = PurePosixPath(file.name)
         self._session.file = file.index
-        if path.suffix == CODE:
-            self._code(file, "a Python file")
-        members.look_at_code(file.name, whole(file), NAME, self._session)
+        self._beside.add(file.name, whole(file))
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
             if _AUTO_MAP.search(content):
@@ -143,7 +143,7 @@ class FolderReading(Reading):
             self._session.oddity(NAME, "folder.template.escape", f"a chat template with {reaching[0]}", file.name)
 
     def _code(self, file: File, detail: str) -> None:
-        self._session.oddity(NAME, "folder.code", detail, file.name)
+        self._session.oddity(NAME, CODE, detail, file.name)
 
     def _note_lacking(self) -> None:
         names = {file.name for file in self._files}

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from guest.naming import Members
-from guest.readers import module_level
-from guest.readers.errors import UnreadableError
+from guest.readers.beside import Beside
 from guest.readers.known import NestedLoad
 from guest.readers.parts import File
 from guest.readers.session import Session
@@ -16,25 +15,17 @@ from guest.readers.source import Source
 
 def read(members: Iterable[tuple[str, Source]], form: str, session: Session, nested: NestedLoad) -> Members:
     """Every member by its path, in their order. Raises UnreadableError when `members` does, or for too many."""
-    found = Members()
+    found, beside = Members(), Beside(form, session)
     for name, source in members:
         session.count_member()
         check_path(name, form, session)
-        look_at_code(name, source, form, session)
+        beside.add(name, source)
         if name in found:
             session.oddity(form, "archive.duplicate", "two members have this name", name)
             session.incomplete("two members of the archive have one name")
         found[name] = nested.member(source, name)
+    beside.end()
     return found
-
-
-def look_at_code(name: str, source: Source, form: str, session: Session) -> None:
-    """What importing a member does, if it is Python."""
-    if module_level.concerns(name):
-        try:
-            module_level.look(source, name, form, session)
-        except UnreadableError as error:
-            session.incomplete(str(error))
 
 
 def check_path(name: str, form: str, session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from guest.readers import members, module_level, zip_directory
+from guest.readers import beside, zip_directory
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
 from guest.readers.session import Session
@@ -72,10 +72,11 @@ def archive(flavour: str, directory: Directory) -> Found:
 
     def globals_only(_: Source, session: Session, nested: NestedLoad) -> None:
         read_globals(directory, flavour, session, nested)
+        code = beside.Beside(flavour, session)
         for entry in directory.entries:
-            if module_level.concerns(entry.name):  # torch.package runs it as an import does
-                content = zip_directory.content(directory.source, entry, session, flavour)
-                members.look_at_code(entry.name, content, flavour, session)
+            if beside.is_python(entry.name):  # torch.package runs it as an import does
+                code.add(entry.name, zip_directory.content(directory.source, entry, session, flavour))
+        code.end()
 
     return Found(flavour, ZIP, None, globals_only, ARCHIVES[flavour])
 
