@@ -634,6 +634,12 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         strings(string("shell.fetch", used=True)),
         (strings(string("shell.fetch")), strings(string("shell", used=True)), beside(string("shell.fetch", used=True))),
     ),
+    "text.named.dangerous": (
+        strings(string("named", "", "os.system")),
+        (strings(string("named", "", "pathlib.Path")), beside(string("named", "", "os.system"))),
+    ),
+    "text.named": (strings(string("named", "", "pathlib.Path")), (strings(string("named", "", "os.system")),)),
+    "text.template": (strings(string("template")), (strings(string("url")),)),
     "text.beside": (beside(string("code")), (strings(string("code")), beside(string("url")))),
     "text.pickle": (strings(string("pickle", "", "m.C")), (strings(string("pickle", "", "posix.system")),)),
     "text.shell": (strings(string("shell.reverse")), (strings(string("shell.reverse", "hex")),)),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import _compat_pickle
 from typing import Any, Protocol
 
-from guest.readers import kept
+from guest.readers import configured, kept
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Call, Global, member
 from guest.readers.session import ARRAY_MAKERS, Session, Where
 from guest.readers.stream import Stream
-from guest.readers.texts import Met
+from guest.readers.texts import Met, Place
 
 
 class Constructors(Protocol):
@@ -101,6 +101,16 @@ class Machine:
             self._holders[id(holder)] = holder
             self._handed[kind.name] = self._handed.get(kind.name, 0) - 1
 
+    def name(self, called: str) -> None:
+        """A dictionary names that under a key by which frameworks know what to call."""
+        if configured.is_library(called):
+            self.session.texts.tell(configured.KIND, called, (), self.place(), (called,))
+
+    def place(self) -> Place:
+        """Of the present opcode, as texts have theirs."""
+        where, session = self.where, self.session
+        return Place(where.form, session.named(where.record), where.offset, session.file)
+
     def tell_handed(self) -> None:
         """At the end of a stream: what stayed anywhere but at the front of a call may be called by what holds it."""
         for name, count in self._handed.items():
@@ -137,7 +147,7 @@ class Machine:
         given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
         if not settled:
-            self.met.given(given)
+            self.met.given(given, self.where.offset)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made

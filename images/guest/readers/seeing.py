@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from guest.readers import decoding, running, telling
+from guest.readers import configured, decoding, running, telling, templates
 from guest.readers.inert import Bytes, Text
 from guest.readers.texts import HEAD, Budget, Ended, Place, String, Texts
 
@@ -42,10 +42,16 @@ def _telling(strings: list[tuple[int, str]]) -> Iterator[tuple[int, str, Kinds]]
         batch = strings[at : at + _BATCH]
         together = "\n".join(value for _, value in batch)
         kinds, encoded = telling.candidates(together), decoding.may_hold(together)
+        speaking = _speaks(together)
         for offset, value in batch:
             own = telling.candidates(value, kinds) if kinds else ()
-            if own or (encoded and decoding.may_hold(value)) or _is_raw(value):
+            if own or (encoded and decoding.may_hold(value)) or _is_raw(value) or (speaking and _speaks(value)):
                 yield offset, value, own
+
+
+def _speaks(text: str) -> bool:
+    """To a framework, that is: what it shall call, or a template that it fills."""
+    return configured.may_name(text) or templates.is_template(text)
 
 
 def _is_raw(text: str) -> bool:
@@ -63,6 +69,10 @@ class _Look:
         """Either may be empty: bytes that are no text, text that is no bytes. `kinds`: what the text may be."""
         for kind, shown in telling.told(text, kinds):
             self.texts.tell(kind, shown, how, self.place)
+        for name in configured.names(text):
+            self.texts.tell(configured.KIND, name, how, self.place, (name,))
+        if templates.is_template(text) and templates.escape(text):
+            self.texts.tell("template", templates.escape(text), how, self.place)
         self._run_or_read(data, how)
         if len(how) < LAYERS:
             for step, inner in _inside(text, data):
@@ -85,8 +95,9 @@ def _inside(text: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     if len(text) >= decoding.RUN:
         yield from decoding.inside(text, _is_worth)
     if data and not decoding.is_text(data[:HEAD]):
-        if _is_wide(data):
-            yield "utf-16", data[::2]
+        width = _width(data)
+        if width:
+            yield f"utf-{8 * width}", data[::width]
         else:
             yield from decoding.inflated(data)
 
@@ -133,7 +144,7 @@ def _is_worth(head: bytes) -> bool:
         decoding.is_text(head)
         or head.startswith((*_PICKLES, *running.BEGINNINGS))
         or running.kind_of(head) != ("", "")
-        or _is_wide(head)
+        or _width(head) > 0
         or decoding.begins(head)
     )
 
@@ -142,7 +153,11 @@ def _may_be_pickle(data: bytes) -> bool:
     return data.startswith(_PICKLES) or (data[:1] in _OLD_PICKLES and len(data) > telling.LEAST and b"\n" in data)
 
 
-def _is_wide(data: bytes) -> bool:
-    """UTF-16 of ordinary text."""
-    high = data[1::2]
-    return len(data) >= _WIDE and high.count(0) * 10 >= len(high) * 9 and decoding.is_text(data[::2])
+def _width(data: bytes) -> int:
+    """The bytes of each letter, where that is UTF-16 or, as numpy has its texts, UTF-32 of an ordinary text; else 0."""
+    return next((width for width in (2, 4) if len(data) >= _WIDE and _is_wide(data, width)), 0)
+
+
+def _is_wide(data: bytes, width: int) -> bool:
+    low = data[::width]
+    return data.count(0) * 10 >= (len(data) - len(low)) * 9 and decoding.is_text(low)

@@ -10,7 +10,7 @@ from typing import Any
 
 import wire
 
-from guest.readers.inert import Bag, Bytes, Call, Text
+from guest.readers.inert import Bag, Bytes, Call, OfBytes, Text
 
 String = str | Bytes | Text
 
@@ -25,7 +25,9 @@ _STEPS = 4000  # outcomes that are looked at
 _NODES = 200_000  # opcodes of pickles in strings
 _OF_A_KIND = 32  # rows
 _NAMED = 256  # globals of pickles in strings that are told, whatever else is
-_GIVEN = 2000  # arguments that are remembered
+_GIVEN = 20_000  # arguments that are remembered
+_LEAST = 8  # characters of a line that tells something to a shell: `curl a|sh`
+_LETTER = range(9, 127)  # the number of one
 
 
 @dataclass
@@ -137,15 +139,20 @@ class Met:
         if self._budget.data >= 0:
             self._others.append((offset, value))
 
-    def given(self, arguments: object) -> None:
-        """Something is called with them."""
+    def given(self, arguments: object, offset: int) -> None:
+        """Something that isn't known is given them there: as arguments, as its items, as its state."""
         todo, seen = [arguments], 0
         while todo and seen < HEAD and len(self._given) < _GIVEN:
             value, seen = todo.pop(), seen + 1
             if isinstance(value, String):
-                self._given.add(_key(value))
-            else:
-                todo.extend(_parts(value))
+                if not isinstance(value, str) or len(value) >= _LEAST:
+                    self._given.add(_key(value))
+                continue
+            spelled = _spelled(value)
+            if spelled:
+                self.string(offset, spelled)
+                self._given.add(spelled)
+            todo.extend(_parts(value))
 
     def ended(self) -> Ended:
         """Those of the stream, which is over. The next one begins anew."""
@@ -175,7 +182,17 @@ def _parts(value: Any) -> list[Any]:
         return value.items[:HEAD]
     if isinstance(value, Call):  # what a call gave is handed on: join, decode, decompress
         return [value.args, value.kwargs]
+    if isinstance(value, OfBytes):
+        return [value.raw]
     return []
+
+
+def _spelled(value: object) -> str:
+    """The text of which a list or tuple gives each letter by its number."""
+    if not isinstance(value, list | tuple) or len(value) < _LEAST:
+        return ""
+    head = value[:HEAD]
+    return "".join(map(chr, head)) if all(type(item) is int and item in _LETTER for item in head) else ""
 
 
 def _key(value: String) -> object:
