@@ -456,8 +456,15 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (uses(use("collections.deque", "extend", "")), uses(use("pkg.Dict", "extend", ""))),
     ),
     "global.constructor.copies": (
+        uses(use("builtins.list", arguments="([pkg.Thing...], <calls>)")),
+        (uses(use("builtins.list", arguments="(pkg.Thing(...), <calls>)")),),
+    ),
+    "global.constructor.maps": (
         uses(use("builtins.dict", arguments="({'held': pkg.Thing...}, <calls>)")),
-        (uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),),
+        (
+            uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),
+            uses(use("builtins.dict", arguments="([pkg.Thing...], <calls>)")),
+        ),
     ),
     "global.resolver.caller": (
         uses(use("operator.methodcaller", arguments="('lower',)")),
@@ -468,6 +475,9 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
+            uses(use("datetime.datetime", arguments="(b'', datetime.timezone(...))")),
+            uses(use("builtins.ValueError", arguments="(pkg.Thing(...),)")),
+            uses(use("torch._C.Generator", arguments="(torch.device('cpu',),)")),
         ),
     ),
     "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
