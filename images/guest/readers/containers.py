@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.readers import restored
+from guest.readers import keys, restored
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
@@ -96,8 +96,8 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
 def _build(reader: Machine) -> None:
     state = reader.stack.pop()
     target = reader.stack[-1]
-    for detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
-        reader.oddity(restored.ODDITY, detail)
+    for ident, detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
+        reader.oddity(ident, detail)
     if isinstance(target, MappingObject | Call):
         _check_order(reader, target)
         _check_names(reader, target, state)
@@ -128,11 +128,9 @@ def _check_order(reader: Machine, target: MappingObject | Call) -> None:
 
 def _check_names(reader: Machine, target: MappingObject | Call, state: object) -> None:
     for part in state if isinstance(state, tuple) else (state,):
-        for name in sorted(_CALLED_UPON.intersection(part)) if isinstance(part, dict) else ():
-            if isinstance(part[name], Global | Call):
-                reader.oddity(
-                    "pickle.shadow", f"a state puts {describe(part[name])} in the place of {target.name}.{name}"
-                )
+        for name, value in keys.named(part) if isinstance(part, dict) else ():
+            if name in _CALLED_UPON and isinstance(value, Global | Call):
+                reader.oddity("pickle.shadow", f"a state puts {describe(value)} in the place of {target.name}.{name}")
 
 
 def _check_state(state: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from guest.naming import is_module
+from guest.readers import keys
 from guest.readers.inert import Bag, Call, Global, MappingObject
 
 HOOK, METHOD, FACTORY, FIELD = "kept.hook", "kept.method", "kept.factory", "kept.field"
@@ -67,9 +68,7 @@ def told(owned: Iterable[Owned]) -> dict[tuple[str, str], None]:
 
 def _of_state(owner: str, state: Any) -> Iterator[tuple[str, str]]:
     for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
-        for key, value in part.items() if isinstance(part, dict) else ():
-            if not isinstance(key, str):
-                continue
+        for key, value in keys.named(part) if isinstance(part, dict) else ():
             if (key in _OF_ANY or (key in _OF_MODULES and is_module(part))) and _is_function(value):
                 yield METHOD, f"{value.name[:256]} in the place of {key} of {owner[:256]}"
             elif key == _FACTORY and owner == _DEFAULT and _is_bound(value):

@@ -16,7 +16,7 @@ Read = Callable[..., Result]
 
 
 def told(state: object) -> list[str]:
-    return list(restored.told(state, Session(Bounds())))
+    return [detail for _, detail in restored.told(state, Session(Bounds()))]
 
 
 # As scipy 1.17.1 writes it (stats/_distn_infrastructure.py, parse_arg_template).
