@@ -55,6 +55,7 @@ def _extend(reader: Machine, items: list[Any]) -> None:
 def _additems(reader: Machine) -> None:
     items = reader.pop_mark()
     target = reader.stack[-1]
+    reader.hashed(items)
     if isinstance(target, Bag) and not target.frozen:
         for item in items:
             check_key(item)
@@ -81,6 +82,7 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
     target = reader.stack[-1]
     if len(items) % 2:
         raise UnreadableError("an odd number of keys and values")
+    reader.hashed(items[::2])
     if isinstance(target, dict):
         for key, value in zip(items[::2], items[1::2], strict=True):
             check_key(key)

@@ -26,7 +26,14 @@ _NO_TEXTS = frozenset(
     }
 )
 _BOUND = frozenset({"functools.partial", "types.MethodType", "operator.methodcaller", "_operator.methodcaller"})
-_TYPES = ("builtins.", "torch.", "numpy.")  # where classes and dtypes are written in small letters
+_TYPES = (
+    "builtins.",
+    "torch.",
+    "numpy.",
+    "jax.numpy.",
+    "ml_dtypes.",
+    "tensorflow.",
+)  # where classes and dtypes are written in small letters
 
 
 def named(part: dict[Any, Any]) -> Iterable[tuple[str, Any]]:
@@ -56,15 +63,26 @@ def unclear(part: Iterable[Any]) -> Iterator[str]:
 
 
 def kept_in(key: Any) -> str:
-    """What a key keeps to be called, by its name: whatever hashes or compares the key may do that. "" for nothing."""
+    """What an object in a key keeps to be called, by its name; "" for nothing.
+
+    Whatever hashes or compares the object may call it. A bound function itself is hashed by its place in memory.
+    """
     if not isinstance(key, Call | tuple | Bag):
         return ""
-    for value in _parts(key):
-        if isinstance(value, Call) and value is not key and value.root is not None and value.root.canonical in _BOUND:
-            return value.name
-        if isinstance(value, Global) and is_function(value) and not value.canonical.startswith(_TYPES):
-            return value.name
+    for made in _parts(key):
+        if isinstance(made, Call) and not _is_bound(made):
+            for value in islice(_walk(*_within(made)), _MOST):
+                if (isinstance(value, Call) and _is_bound(value)) or (isinstance(value, Global) and _is_called(value)):
+                    return value.name
     return ""
+
+
+def _is_bound(made: Call) -> bool:
+    return made.root is not None and made.root.canonical in _BOUND
+
+
+def _is_called(value: Global) -> bool:
+    return is_function(value) and not value.canonical.startswith(_TYPES)
 
 
 def is_function(value: Global) -> bool:
@@ -119,12 +137,12 @@ def _parts(key: Any) -> Iterator[Any]:
     return islice(_walk(key), _MOST + 1)
 
 
-def _walk(key: Any) -> Iterator[Any]:
-    todo = [key]
+def _walk(*values: Any) -> Iterator[Any]:
+    todo = list(values)
     for value in todo:
         yield value
         if isinstance(value, Call):
-            todo.extend((value.args, value.kwargs, value.states, value.items, *islice(value.pairs, _MOST)))
+            todo.extend(_within(value))
         elif isinstance(value, dict):
             todo.extend(islice(value.values(), _MOST))
             if isinstance(value, MappingObject):
@@ -133,3 +151,7 @@ def _walk(key: Any) -> Iterator[Any]:
             todo.extend(value[:_MOST])
         elif isinstance(value, Bag):
             todo.extend(value.items[:_MOST])
+
+
+def _within(made: Call) -> tuple[Any, ...]:
+    return made.args, made.kwargs, made.states, made.items, made.pairs

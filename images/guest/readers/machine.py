@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import _compat_pickle
+from collections.abc import Iterable
 from typing import Any, Protocol
 
-from guest.readers import kept
+from guest.readers import kept, keys
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Call, Global, member
+from guest.readers.inert import Bag, Call, Global, MappingObject, member
 from guest.readers.session import ARRAY_MAKERS, Session, Where
 from guest.readers.stream import Stream
 from guest.readers.texts import Met
@@ -101,6 +102,13 @@ class Machine:
             self._holders[id(holder)] = holder
             self._handed[kind.name] = self._handed.get(kind.name, 0) - 1
 
+    def hashed(self, found: Iterable[object]) -> None:
+        """Keys of a dictionary or items of a set, as they were put in."""
+        for key in found:
+            name = keys.kept_in(key)
+            if name:
+                self.oddity("key.kept", f"{name[:256]} is kept in what a dictionary or a set looks up")
+
     def tell_handed(self) -> None:
         """At the end of a stream: what stayed anywhere but at the front of a call may be called by what holds it."""
         for name, count in self._handed.items():
@@ -142,6 +150,8 @@ class Machine:
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made
         value = self.constructors.call(made, self.where)
+        if isinstance(value, MappingObject | Bag):
+            self.hashed(value if isinstance(value, MappingObject) else value.items)
         if made.name in ARRAY_MAKERS and value is not made:
             for given in args[:2]:
                 self.remade(args, given)
