@@ -100,17 +100,18 @@ def _build(reader: Machine) -> None:
     target = reader.stack[-1]
     for ident, detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
         reader.oddity(ident, detail)
+    reader.tell_looked_up(state)
     if isinstance(target, MappingObject | Call):
         _check_order(reader, target)
         _check_names(reader, target, state)
     if isinstance(target, MappingObject):
         _check_state(state)
         target.states.append(state)
-        reader.owned.append((target.name, state))
+        reader.own(target.name, state)
         return
     if isinstance(target, Call):
         _acted(reader, target, "build", state)
-        reader.owned.append((target.name, state))
+        reader.own(target.name, state)
     built = reader.constructors.build(target, state, reader.where)
     if built is not None:
         reader.stack[-1] = built

@@ -72,7 +72,7 @@ def kept_in(key: Any) -> str:
     for made in _parts(key):
         if isinstance(made, Call) and not _is_bound(made):
             for value in islice(_walk(*_within(made)), _MOST):
-                if (isinstance(value, Call) and _is_bound(value)) or (isinstance(value, Global) and _is_called(value)):
+                if (isinstance(value, Call) and _is_bound(value)) or (isinstance(value, Global) and is_called(value)):
                     return value.name
     return ""
 
@@ -81,13 +81,14 @@ def _is_bound(made: Call) -> bool:
     return made.root is not None and made.root.canonical in _BOUND
 
 
-def _is_called(value: Global) -> bool:
-    return is_function(value) and not value.canonical.startswith(_TYPES)
-
-
 def is_function(value: Global) -> bool:
     """By its spelling."""
     return not value.name.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+def is_called(value: Global) -> bool:
+    """Whether it is a function, and none of those whose small letters may be a class's or that only compute."""
+    return is_function(value) and not value.canonical.startswith(_TYPES)
 
 
 def _is_unclear(key: Call) -> bool:
