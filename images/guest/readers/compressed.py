@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from guest.readers import padding
+from guest.readers import leftover, padding
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
@@ -23,6 +23,9 @@ from guest.readers.source import Memory, Source
 
 PIECE = 1 << 20  # bytes that are inflated, or made, at once
 _XZ_MEMORY = 128 << 20  # of its dictionary; xz -9 asks for half of that
+_GZIP, _FIXED, _HEADER = "gzip", 10, 128 << 10  # bytes of a header: at the least, and at the most that is looked at
+_EXTRA, _NAME, _COMMENT = 4, 8, 16  # flags
+_MORE = _EXTRA | _NAME | _COMMENT
 _MOST_PADDING = 1 << 20  # zeros between streams, or behind the last
 
 
@@ -156,6 +159,7 @@ def inflate(source: Source, codec: Codec, session: Session, behind: Callable[[in
     made = bytearray()
     at = 0
     while True:
+        _look_at_header(source, at, codec, session)
         at = _stream(source, at, codec, session, made)
         ended = at
         if codec.padded:
@@ -167,6 +171,21 @@ def inflate(source: Source, codec: Codec, session: Session, behind: Callable[[in
         session.oddity(codec.name, "compressed.trailing", detail, offset=ended)
         behind(ended)
     return Memory(memoryview(made), source.origin)
+
+
+def _look_at_header(source: Source, at: int, codec: Codec, session: Session) -> None:
+    """gzip has a place for anything, a name and a comment in front."""
+    head = source.at(at, min(_HEADER, source.length - at))
+    if codec.name != _GZIP or len(head) <= _FIXED or not head[3] & _MORE:
+        return
+    extra = _FIXED + 2 + int.from_bytes(head[_FIXED : _FIXED + 2], "little") if head[3] & _EXTRA else _FIXED
+    end = extra
+    for flag in (_NAME, _COMMENT):
+        if head[3] & flag:
+            end = head.find(b"\0", end) + 1 or len(head)
+    for start, stop, where in ((_FIXED, extra, leftover.EXTRA), (extra, end, leftover.COMMENT)):
+        part = source.part(at + start, max(min(stop, len(head)) - start, 0))
+        leftover.look(part, where, session, codec.name, offset=at + start)
 
 
 def _stream(source: Source, at: int, codec: Codec, session: Session, made: bytearray) -> int:

@@ -83,7 +83,7 @@ class Unpickler(Machine):
         """At the end of a stream: of its strings those that matter."""
         where, session = self.where, self.session
         place = Place(where.form, session.named(where.record), 0, session.file)
-        seeing.look(self.met.ended(), place, session.texts, _names_in)
+        seeing.look(self.met.ended(), place, session.texts, names_in)
 
 
 class _Unknowing:
@@ -105,7 +105,7 @@ class _Unknowing:
         return Unresolved(pid)
 
 
-def _names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
+def names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
     """The globals that bytes name if they are a pickle, those that it does something with first; none if they aren't.
 
     Broken ones count as far as they got: what they call is called before they break.

@@ -136,5 +136,6 @@ def _place(source: Source, at: int, keys: object, storages: dict[str, Storage], 
             session.oddity(NAME, "legacy.record_size", f"storage {key[:64]}: {count} elements", record, at)
             raise UnreadableError("a storage of another size than the model says")
         storage.source = source.part(at + _COUNT.size, storage.nbytes)
+        session.store(storage.source, f"storage {key}")
         at += _COUNT.size + storage.nbytes
     return at
