@@ -19,6 +19,7 @@ _OLD_PICKLES = b"c(]}SVINX\x80"  # how those begin that the protocols 0 and 1 wr
 _OLD = _OLD_PICKLES.decode("latin-1")
 _RAW = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\xa0]")
 _BATCH = 256  # strings that are passed over together
+_ZIP = b"PK\x03\x04"
 _WIDE = 16  # bytes that may be UTF-16
 
 # The globals that bytes name if they are a pickle; its own strings are told by what it is given.
@@ -97,6 +98,8 @@ def _inside(text: str, data: bytes) -> Iterator[tuple[str, bytes]]:
             yield "utf-16", data[::2]
         else:
             yield from decoding.inflated(data)
+            if data.startswith(_ZIP):
+                yield from (("zip", record) for record in decoding.records(data))
 
 
 def _held(value: String, budget: Budget) -> tuple[str, bytes]:
@@ -139,7 +142,7 @@ def is_worth(head: bytes) -> bool:
     """Whether bytes begin as text does, or as something that is read, run or inflated."""
     return (
         decoding.is_text(head)
-        or head.startswith((*_PICKLES, *running.BEGINNINGS))
+        or head.startswith((*_PICKLES, *running.BEGINNINGS, _ZIP))
         or running.kind_of(head) != ("", "")
         or _is_wide(head)
         or decoding.begins(head)

@@ -68,11 +68,12 @@ UseKey = tuple[str, str, str, str, bool, str, int]
 
 @dataclass(frozen=True)
 class Stored:
-    """A run of elements, whether or not tensors are made of all of it."""
+    """A run of elements, whether or not tensors are made of all of it. `texts`: they are no numbers."""
 
     source: Source
     record: str
     file: int
+    texts: bool
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Session:
     reasons: list[str] = field(default_factory=list)
     texts: Texts = field(default_factory=Texts)
     aside: Budget = field(default_factory=Budget)  # of what lies where honest files hold next to nothing
-    filled: int = 64 << 20  # bytes that are looked through where they hold anything
+    filled: int = 32 << 20  # bytes that are looked through where they hold anything
     stored: list[Stored] = field(default_factory=list)
     frameworks: dict[str, None] = field(default_factory=dict)
     sources: list[tuple[str, str, object]] = field(
@@ -126,9 +127,9 @@ class Session:
         """Path of the member that is being read, "" for the file itself."""
         return self._member[:-1]
 
-    def store(self, source: Source, record: str) -> None:
+    def store(self, source: Source, record: str, *, texts: bool = False) -> None:
         """Elements lie here."""
-        self.stored.append(Stored(source, self.named(record), self.file))
+        self.stored.append(Stored(source, self.named(record), self.file, texts))
 
     def spend_bytes(self, count: int) -> None:
         """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""

@@ -60,8 +60,9 @@ class _Archive:
                 raise UnreadableError("storages: a class that is no storage's")
             (numel,) = _COUNT.unpack(pickles.stream.take(_COUNT.size))
             storage = Storage(str(key), dtype, _count(numel) * dtype.itemsize, f"storage {key}")
-            storage.source = pickles.stream.leave(storage.nbytes)
-            self._session.store(storage.source, storage.record)
+            content = pickles.stream.leave(storage.nbytes)
+            storage.source = content
+            self._session.store(content, storage.record)
             self._add(key, storage)
         views = pickles.load()
         for view in views if isinstance(views, list) else ():

@@ -28,7 +28,7 @@ from guest.readers.zip_directory import LOCAL_MAGIC, Entry
 
 NAME = "torch-zip"
 FAMILY = "zip"
-
+_PICKLED = (".pkl", ".debug_pkl")  # the second: where a line of TorchScript's code is from
 
 _MOST_LEFT = 1 << 20  # bytes of what macOS leaves beside a file
 _LEFT = 10_000  # of these that are looked at
@@ -260,7 +260,7 @@ def look_beside(archive: TorchZip, session: Session, form: str) -> None:
     leftovers, stored = archive.leftovers(), {found.record for found in session.stored}
     for entry in archive.entries:
         name = zip_directory.fold(entry.name)
-        read = name.endswith((".pkl", ".py")) and entry not in leftovers
+        read = name.endswith((*_PICKLED, ".py")) and entry not in leftovers
         if torch_beside.is_folder(entry) or read or session.named(entry.name) in stored:
             continue
         try:
@@ -302,12 +302,13 @@ def read_others(
             session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
         members.check_path(entry.name, form, session)
-        if entry in done or entry in leftovers or not zip_directory.fold(entry.name).endswith(".pkl"):
+        if entry in done or entry in leftovers or not zip_directory.fold(entry.name).endswith(_PICKLED):
             continue
         try:
             unpickle(archive, entry, session, _no_storage, nested, form)
         except UnreadableError as error:
             session.incomplete(str(error))
+            leftover.starts(archive.plain(entry), session, form, entry.name)
 
 
 def _no_storage(*_: object) -> Storage:

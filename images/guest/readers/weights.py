@@ -14,7 +14,7 @@ from guest.readers.texts import HEAD, Place
 _HEADS = 40_000  # tensors whose beginning is looked at
 _UNUSED = 2_000  # runs that no tensor uses
 _ONE = 256 << 10  # bytes of one that begins as something
-_ZIP = b"PK\3\4"
+_DATA = (b"{", b"[", b"<")  # how texts begin that are no scripts: JSON, XML
 
 Span = tuple[int, int]
 
@@ -31,7 +31,8 @@ def look(planned: Plan, form: str, session: Session) -> None:
         unused = _unused(used, stored.source.length)
         for low, high in unused[:runs]:
             part = stored.source.part(low, high - low)
-            leftover.look_through(part, leftover.UNUSED, leftover.STARTS, session, _place(stored, low, form))
+            only = leftover.RUNS if stored.texts else leftover.STARTS
+            leftover.look_through(part, leftover.UNUSED, only, session, _place(stored, low, form))
         heads, runs = heads - len(places), runs - len(unused)
         if min(heads, runs) < 0:
             session.texts.budget.passed = True
@@ -64,9 +65,10 @@ def _head(stored: Stored, at: int, form: str, session: Session) -> None:
     source = stored.source
     left = source.length - at
     head = source.at(at, min(left, HEAD))
-    if seeing.is_worth(head) or head.startswith(_ZIP):
+    if seeing.is_worth(head):
         part = source.part(at, min(left, _ONE))
-        leftover.look_through(part, leftover.WEIGHTS, leftover.CODE, session, _place(stored, at, form))
+        only = leftover.RUNS if stored.texts or head.lstrip()[:1] in _DATA else leftover.CODE
+        leftover.look_through(part, leftover.WEIGHTS, only, session, _place(stored, at, form))
 
 
 def _place(stored: Stored, at: int, form: str) -> Place:

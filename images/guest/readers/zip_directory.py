@@ -107,9 +107,7 @@ def parse(source: Source, session: Session, form: str, asides: leftover.Asides) 
     return entries, source
 
 
-def _moved(
-    source: Source, end: _End, session: Session, report: Report, asides: leftover.Asides
-) -> tuple[Source, _End]:
+def _moved(source: Source, end: _End, session: Session, report: Report, asides: leftover.Asides) -> tuple[Source, _End]:
     """An archive behind something else: torch's reader takes offsets as they are, others from where it begins."""
     shift = end.at - end.offset - end.size
     if shift <= 0 or source.at(end.offset, 4) == _ENTRY_MAGIC:
@@ -202,9 +200,7 @@ def _entries(source: Source, end: _End, report: Report, asides: leftover.Asides)
     return entries
 
 
-def _entry(
-    source: Source, values: tuple[int, ...], body: bytes, report: Report, asides: leftover.Asides
-) -> Entry:
+def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report, asides: leftover.Asides) -> Entry:
     flags, method, crc, compressed, size = values[3], values[4], values[7], values[8], values[9]
     name_length, extra_length, comment_length = values[10:13]
     raw = body[:name_length]
