@@ -50,6 +50,9 @@ class Nested:
             return Unresolved("compressed")
         return self._read(source, formats.inside(source, ""), self._session.member)
 
+    def header(self, source: Source, form: str) -> None:
+        leftover.look(source, leftover.HEADER, self._session, form)
+
     def behind(self, source: Source, form: str) -> None:
         """What begins as no format may have pickles in it all the same."""
         leftover.look(source, leftover.BEHIND, self._session, form)

@@ -28,7 +28,8 @@ from guest.readers.zip_directory import LOCAL_MAGIC, Entry
 
 NAME = "torch-zip"
 FAMILY = "zip"
-_PICKLED = (".pkl", ".debug_pkl")  # the second: where a line of TorchScript's code is from
+_COMPRESSED = ".debug_pkl"  # where a line of TorchScript's code is from: torch compresses those
+_PICKLED = (".pkl", _COMPRESSED)
 
 _MOST_LEFT = 1 << 20  # bytes of what macOS leaves beside a file
 _LEFT = 10_000  # of these that are looked at
@@ -100,7 +101,7 @@ class TorchZip:
         return zip_directory.content(self._source, entry, self._session, NAME)
 
     def content(self, entry: Entry) -> Source:
-        if entry.method == zip_directory.DEFLATED:
+        if entry.method == zip_directory.DEFLATED and not zip_directory.fold(entry.name).endswith(_COMPRESSED):
             self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
         return zip_directory.content(self._source, entry, self._session, NAME)
 

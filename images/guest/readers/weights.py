@@ -31,7 +31,7 @@ def look(planned: Plan, form: str, session: Session) -> None:
         unused = _unused(used, stored.source.length)
         for low, high in unused[:runs]:
             part = stored.source.part(low, high - low)
-            only = leftover.RUNS if stored.texts else leftover.STARTS
+            only = leftover.STARTS - _starts(stored, part.at(0, min(part.length, HEAD)))
             leftover.look_through(part, leftover.UNUSED, only, session, _place(stored, low, form))
         heads, runs = heads - len(places), runs - len(unused)
         if min(heads, runs) < 0:
@@ -67,8 +67,13 @@ def _head(stored: Stored, at: int, form: str, session: Session) -> None:
     head = source.at(at, min(left, HEAD))
     if seeing.is_worth(head):
         part = source.part(at, min(left, _ONE))
-        only = leftover.RUNS if stored.texts or head.lstrip()[:1] in _DATA else leftover.CODE
+        only = leftover.CODE - _starts(stored, head)
         leftover.look_through(part, leftover.WEIGHTS, only, session, _place(stored, at, form))
+
+
+def _starts(stored: Stored, head: bytes) -> frozenset[str]:
+    """What is not to be told of texts that are none of a program."""
+    return leftover.CODE - leftover.RUNS if stored.texts or head.lstrip()[:1] in _DATA else frozenset()
 
 
 def _place(stored: Stored, at: int, form: str) -> Place:
