@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.detection.build import containers
+from bench.detection.build.scripts import script
 from bench.detection.build.zips import FLOATS, SYSTEM, Row, archive, deflated, torch_rows
 from bench.detection.sample import Part, Sample, rules
 from tests.malicious.pickles import Opcodes, literal, named, stream, tensor
@@ -90,19 +91,6 @@ def _archived() -> bytes:
     return held.getvalue()
 
 
-def _script_archive() -> bytes:
-    """A TorchScript archive with a record that torch hands out to whoever asks for it by name."""
-    rows = [
-        Row("archive/data.pkl", stream({"weight": tensor("0", (2, 3), (3, 1), 6)}, 2)),
-        Row("archive/constants.pkl", stream((), 2)),
-        Row("archive/code/__torch__.py", b"def forward(self, x):\n  return x\n"),
-        Row("archive/data/0", FLOATS),
-        Row(_VERSION, b"3\n"),
-        Row("archive/extra/settings", _NOISE + _ELF),
-    ]
-    return archive(rows)
-
-
 def _folder(path: Path) -> None:
     path.mkdir()
     (path / "config.json").write_text(json.dumps({"model_type": "bert"}))
@@ -141,7 +129,8 @@ SAMPLES = (
     _sample("gzip_extra", "a pickle in gzip's extra field", _commented_gzip(), _PICKLED, "model.tar.gz"),
     _sample("joblib_alignment", "a pickle in joblib's alignment bytes", _aligned(), _PICKLED, "model.joblib"),
     _sample("npy_header", "a command line in a comment of numpy's header", _noted_array(), _TEXT, "a.npy"),
-    _sample("script_extra", "a program in a TorchScript archive's extra files", _script_archive(), _PROGRAM),
+    _sample("script_extra", "a program in a TorchScript archive's extra files",
+            script(beside={"extra/settings": _NOISE + _ELF}), _PROGRAM),
     _sample("weights_elf", "a tensor that is a program", _carrying(_ELF), _PROGRAM, why=_CARRIERS),
     _sample("weights_script", "a tensor that is a shell's script", _carrying(_SCRIPT), "text.script", why=_CARRIERS),
     _sample("weights_zip", "a tensor that is an archive of a program", _carrying(_archived()), _PROGRAM, why=_CARRIERS),
