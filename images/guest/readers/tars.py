@@ -137,6 +137,7 @@ def _headers(
 
 def _look_between(source: Source, start: int, stop: int, form: str, session: Session) -> None:
     """At what fills a member's last block, and at the headers of the next."""
+    stop = min(stop, source.length)
     filled = min(-start % BLOCK, stop - start)
     if filled > 0 and (padding := source.at(start, filled)).strip(b"\0"):
         session.oddity(form, "tar.filled", f"{len(padding)} bytes behind a member's end", offset=start)
