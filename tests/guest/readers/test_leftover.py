@@ -6,7 +6,6 @@ import io
 import json
 import random
 import struct
-import tarfile
 import zipfile
 from array import array
 from collections.abc import Iterator
@@ -110,20 +109,6 @@ def test_a_descriptor_says_what_the_directory_says(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     path.write_bytes(archive([*rows[:-1], Row(rows[-1].name, rows[-1].data, before=b"x" * 16)]))
     assert "zip.gap" in read_file(path).oddities
-
-
-def test_a_tar_may_end_in_the_midst_of_its_padding(tmp_path: Path) -> None:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as new:
-        member = tarfile.TarInfo("notes.txt")
-        member.size = 5
-        new.addfile(member, io.BytesIO(b"notes"))
-    path = tmp_path / "notes.tar"
-    path.write_bytes(held.getvalue()[: 512 + 7])
-    told = read_file(path)
-    assert "cut off" in told.end.reason
-    assert [row.name for row in told["FORMAT"]] == ["tar"]
-    assert told.oddities == set()
 
 
 def test_what_fills_records_up_is_no_oddity(tmp_path: Path) -> None:
