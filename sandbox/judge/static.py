@@ -96,7 +96,7 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     for fact in static.texts:
         row = next((row for row, when in rules.of(TextWhen) if _takes_text(when, fact, rules, told)), None)
         if row is not None:
-            detail = f" ({fact.how})" if fact.how else ""
+            detail = f" (in {fact.how})" if fact.how else ""
             yield Match(row, text_line(fact), f"`{fact.text}`", detail, cite=_cite(fact))
 
 

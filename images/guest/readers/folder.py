@@ -13,7 +13,7 @@ import wire
 
 from guest import shards
 from guest.naming import Members, Shards
-from guest.readers import configured, disguise, formats, members, plan, refused, templates
+from guest.readers import configured, disguise, formats, leftover, members, plan, refused, templates
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -84,6 +84,8 @@ class FolderReading(Reading):
         uses = len(self._session.uses)
         objects = [self._read_as(form, file) for form in forms]
         disguise.note(forms, file.name, source.at(0, min(source.length, 1)), self._session, uses)
+        if not objects:
+            leftover.beside(source, file.name, self._session, NAME)
         held = objects[0] if objects else Listed(file.size)
         # What holds nothing to load, such as a compressed text, has no loader.
         loads = not isinstance(held, Listed) and not members.without_model(held)
@@ -98,6 +100,7 @@ class FolderReading(Reading):
             if form.read is not None:
                 return form.read(whole(file), session, self._nested)
             self._unread(form, file)
+            leftover.beside(whole(file), file.name, session, form.name)
             if form.globals_only is not None:
                 form.globals_only(whole(file), session, self._nested)
         except UnreadableError as error:

@@ -61,6 +61,7 @@ class NumpyArray(OfBytes):
         self.raw = data if isinstance(data, Bytes) else None
         if source.length != prod(shape) * dtype.size:
             raise ArgumentsError("an array whose bytes are not as many as its shape says")
+        record.session.store(source, record.where.record, texts=dtype.kind in ("S", "U"))
         strides = f_strides(shape) if fortran else c_strides(shape)
         self._take(Layout(source, record.where.record, record.session).read(dtype, shape, strides), dtype)
 

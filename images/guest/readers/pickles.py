@@ -81,7 +81,7 @@ class Unpickler(Machine):
 
     def tell_strings(self) -> None:
         """At the end of a stream: of its strings those that matter."""
-        seeing.look(self.met.ended(), self.place(), self.session.texts, _names_in)
+        seeing.look(self.met.ended(), self.place(), self.session.texts, names_in)
 
 
 class _Unknowing:
@@ -103,7 +103,7 @@ class _Unknowing:
         return Unresolved(pid)
 
 
-def _names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
+def names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
     """The globals that bytes name if they are a pickle, those that it does something with first; none if they aren't.
 
     Broken ones count as far as they got: what they call is called before they break.

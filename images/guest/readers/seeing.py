@@ -19,6 +19,7 @@ _OLD_PICKLES = b"c(]}SVINX\x80"  # how those begin that the protocols 0 and 1 wr
 _OLD = _OLD_PICKLES.decode("latin-1")
 _RAW = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\xa0]")
 _BATCH = 256  # strings that are passed over together
+_ZIP = b"PK\x03\x04"
 _WIDE = 16  # bytes that may be UTF-16
 
 # The globals that bytes name if they are a pickle; its own strings are told by what it is given.
@@ -33,7 +34,7 @@ def look(ended: Ended, where: Place, texts: Texts, read_pickle: ReadPickle) -> N
         text, data = _held(value, texts.budget)
         if text or data:
             place = texts.place or replace(where, offset=offset, used=ended.is_used(value))
-            _Look(texts, place, read_pickle).at(text, data, texts.how, kinds)
+            Look(texts, place, read_pickle).at(text, data, texts.how, kinds)
 
 
 def _telling(strings: list[tuple[int, str]]) -> Iterator[tuple[int, str, Kinds]]:
@@ -60,7 +61,9 @@ def _is_raw(text: str) -> bool:
 
 
 @dataclass
-class _Look:
+class Look:
+    """At strings that stand at one place."""
+
     texts: Texts
     place: Place
     read_pickle: ReadPickle
@@ -77,29 +80,37 @@ class _Look:
         if len(how) < LAYERS:
             for step, inner in _inside(text, data):
                 if self.texts.budget.takes(inner):
-                    self.at(_as_text(inner), inner, (*how, step))
+                    self.at(as_text(inner), inner, (*how, step))
 
     def _run_or_read(self, data: bytes, how: tuple[str, ...]) -> None:
         kind, shown = running.kind_of(data)
         if kind:
             self.texts.tell(kind, shown, how, self.place)
-        elif len(how) < LAYERS and _may_be_pickle(data) and self.texts.budget.takes(b""):
-            # What names nothing does nothing.
-            named = self.read_pickle(data, self.texts.within((*how, "pickle"), self.place))
-            for at in range(0, len(named), _NAMES):
-                names = named[at : at + _NAMES]
-                self.texts.tell("pickle", ", ".join(names), how, self.place, names)
+        elif len(how) < LAYERS and _may_be_pickle(data):
+            self.pickle(data, how)
+
+    def pickle(self, data: bytes, how: tuple[str, ...]) -> bool:
+        """Tell what a pickle names, and whether that is anything: what names nothing does nothing."""
+        if not self.texts.budget.takes(b""):
+            return False
+        named = self.read_pickle(data, self.texts.within((*how, "pickle"), self.place))
+        for at in range(0, len(named), _NAMES):
+            names = named[at : at + _NAMES]
+            self.texts.tell("pickle", ", ".join(names), how, self.place, names)
+        return bool(named)
 
 
 def _inside(text: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     if len(text) >= decoding.RUN:
-        yield from decoding.inside(text, _is_worth)
+        yield from decoding.inside(text, is_worth)
     if data and not decoding.is_text(data[:HEAD]):
         width = _width(data)
         if width:
             yield f"utf-{8 * width}", data[::width]
         else:
             yield from decoding.inflated(data)
+            if data.startswith(_ZIP):
+                yield from (("zip", record) for record in decoding.records(data))
 
 
 def _held(value: String, budget: Budget) -> tuple[str, bytes]:
@@ -111,10 +122,10 @@ def _held(value: String, budget: Budget) -> tuple[str, bytes]:
     if isinstance(value, Text):
         text = data.decode("utf-8", "replace")
         return text, _as_bytes(text)
-    return _as_text(data), data
+    return as_text(data), data
 
 
-def _as_text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
     return data.decode("latin-1") if decoding.is_text(data) else ""
 
 
@@ -129,7 +140,7 @@ def _as_bytes(text: str) -> bytes:
 def _beginning(value: Bytes | Text, budget: Budget) -> bytes:
     source = value.source
     head = source.at(0, min(source.length, HEAD))
-    if not isinstance(value, Text) and not _is_worth(head):
+    if not isinstance(value, Text) and not is_worth(head):
         return b""
     size = min(source.length, _ONE, HEAD + max(budget.data, 0))
     if size <= HEAD:
@@ -138,11 +149,11 @@ def _beginning(value: Bytes | Text, budget: Budget) -> bytes:
     return source.at(0, size)
 
 
-def _is_worth(head: bytes) -> bool:
+def is_worth(head: bytes) -> bool:
     """Whether bytes begin as text does, or as something that is read, run or inflated."""
     return (
         decoding.is_text(head)
-        or head.startswith((*_PICKLES, *running.BEGINNINGS))
+        or head.startswith((*_PICKLES, *running.BEGINNINGS, _ZIP))
         or running.kind_of(head) != ("", "")
         or _width(head) > 0
         or decoding.begins(head)

@@ -37,6 +37,7 @@ class Budget:
     text: int = _TEXT
     data: int = _DATA
     missed: bool = False  # something was passed over that could have been of note
+    passed: bool = False  # something was passed over of which honest files have more than is looked at
     decoded: int = _DECODED
     steps: int = _STEPS
     nodes: int = _NODES
@@ -66,6 +67,7 @@ class Texts:
     budget: Budget = field(default_factory=Budget)
     how: tuple[str, ...] = ()
     place: Place | None = None
+    only: frozenset[str] | None = None  # the kinds that are told, where not all are
     _rows: dict[tuple[str, ...], wire.Text] = field(default_factory=dict)
     _named: set[str] = field(default_factory=set)
     _count: dict[tuple[str, bool, bool], int] = field(default_factory=dict)
@@ -78,10 +80,12 @@ class Texts:
         rows, left = list(self._rows.values()), self.budget
         if left.missed or min(left.data, left.decoded, left.steps, left.nodes) < 0:
             return [*rows, replace(_BEYOND, kind=UNSEEN)]
-        return [*rows, _BEYOND] if left.text < 0 else rows
+        return [*rows, _BEYOND] if left.text < 0 or left.passed else rows
 
     def tell(self, kind: str, shown: str, how: tuple[str, ...], place: Place, names: tuple[str, ...] = ()) -> None:
         """One row, unless there are many like it."""
+        if self.only is not None and kind not in self.only:
+            return
         way = " > ".join(how)
         key = (kind, way, shown, place.record, str(place.file))
         before = self._rows.get(key)
