@@ -64,8 +64,10 @@ class _Look:
         for kind, shown in telling.told(text, kinds):
             self.texts.tell(kind, shown, how, self.place)
         self._run_or_read(data, how)
-        if len(how) < LAYERS:
+        if len(how) < LAYERS and not self.texts.budget.is_spent:
             for step, inner in _inside(text, data):
+                if self.texts.budget.is_spent:
+                    break
                 if self.texts.budget.takes(inner):
                     self.at(_as_text(inner), inner, (*how, step))
 
