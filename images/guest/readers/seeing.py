@@ -77,8 +77,10 @@ class Look:
         if templates.is_template(text) and templates.escape(text):
             self.texts.tell("template", templates.escape(text), how, self.place)
         self._run_or_read(data, how)
-        if len(how) < LAYERS:
+        if len(how) < LAYERS and not self.texts.budget.is_spent:
             for step, inner in _inside(text, data):
+                if self.texts.budget.is_spent:
+                    break
                 if self.texts.budget.takes(inner):
                     self.at(as_text(inner), inner, (*how, step))
 

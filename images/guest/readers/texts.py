@@ -46,7 +46,12 @@ class Budget:
         """Whether that may be looked at, too; it is taken."""
         self.steps -= 1
         self.decoded -= len(inner)
-        return self.steps >= 0 and self.decoded >= 0
+        return not self.is_spent
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more will be taken, which is told: to decode it would be for nothing."""
+        return self.steps < 0 or self.decoded < 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wire
+from guest.readers import decoding
 
 from bench.detection.build.pickled import built, extended, made, stored
 from tests.guest.readers.reading_results import read_file
@@ -224,3 +225,26 @@ def test_harmless_pickles_and_long_strings_hide_no_dangerous_one(tmp_path: Path)
 def test_whole_programs_are_python_and_no_stage(tmp_path: Path) -> None:
     for source in (REVERSE_SHELL, CREDENTIALS):
         assert {kind for kind, _ in kinds(source * 10, tmp_path)} >= {"python.run"}
+
+
+def test_nothing_is_decoded_that_nobody_would_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as much was decoded as is looked at, what else is encoded is said to be unseen and left as it is."""
+    steps: list[str] = []
+    decode = decoding.inside
+
+    def noted(text: str, wanted: decoding.Wanted) -> decoding.Found:
+        steps.append(text)
+        yield from decode(text, wanted)
+
+    monkeypatch.setattr(decoding, "inside", noted)
+    hidden = [base64.b64encode(b"a word and another %d" % at).decode() for at in range(4500)]
+    assert "beyond.unseen" in {row.kind for row in told(pickle.dumps(hidden, 4), tmp_path)}
+    assert hidden[0] in steps
+    assert not {*steps}.intersection(hidden[4200:])
+
+
+def test_a_named_pipe_s_reverse_shell_is_seen_behind_any_of_its_pipes(tmp_path: Path) -> None:
+    near = "mkfifo f" + "|" * 150 + "a" * 90 + "|nc x 1"
+    between = "mkfifo f | nc x 1 " + "a" * 150 + "|" * 20
+    far = "mkfifo f |" + "a" * 120 + " nc x 1"
+    assert [("shell.reverse", "") in kinds(text, tmp_path) for text in (near, between, far)] == [True, True, False]
