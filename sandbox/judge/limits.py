@@ -137,7 +137,8 @@ def _other_code(evidence: Evidence, _rules: Rules) -> Iterator[str]:
     names = {name for name in _files(evidence) if name.lower().endswith(_CODE)}
     names |= {row.record for row in evidence.static.oddities if row.id == "folder.program" and row.record}
     if names:
-        yield f"What code beside the weights does that is no Python ({some(sorted(names))}): it was neither read nor run."
+        shown = some(sorted(names))
+        yield f"What code beside the weights does that is no Python ({shown}): it was neither read nor run."
 
 
 def _templates(evidence: Evidence, _rules: Rules) -> Iterator[str]:

@@ -186,9 +186,13 @@ class Beside:
         if kind in ("program", "script") or by_name:
             self._note(PROGRAM, f"{path.name[-200:]}, {seen}" if seen else path.name[-200:], name)
 
-    def _compiled(self, name: str, source: Source) -> None:
-        """Byte-code: nothing of it is read here."""
-        self._note(PROGRAM, f"{PurePosixPath(name).name[-200:]}, compiled Python, which was not read", name)
+    def _compiled(self, name: str, _: Source) -> None:
+        """Byte-code: nothing of it is read here. In a __pycache__ Python takes it for a source beside that alone."""
+        path = PurePosixPath(name)
+        self._files[name] = self._session.file
+        self._note(PROGRAM, f"{path.name[-200:]}, compiled Python, which was not read", name)
+        if path.parent.name != "__pycache__":
+            self._note(ACTS, f"{path.name[-200:]} is imported without any source to read", name)
 
 
 _Look = Callable[[Beside, str, Source], None]

@@ -10,7 +10,7 @@ import ast
 import re
 from itertools import islice
 
-from guest.readers.python_files import NoTree, Package, parse
+from guest.readers.python_files import NoTreeError, Package, parse
 from guest.readers.python_walk import Walk
 
 TOLD = 8  # of one file
@@ -37,7 +37,7 @@ def tree(content: bytes) -> ast.Module | list[tuple[int, str]]:
     text = content.decode("utf-8-sig", "replace")  # as a text it needs no codec that is imported late
     try:
         return parse(text)
-    except NoTree:
+    except NoTreeError:
         return [(text.count("\n", 0, met.start()) + 1, met[1]) for met in islice(_AT_THE_MARGIN.finditer(text), TOLD)]
 
 

@@ -109,15 +109,24 @@ def what(callee: str, call: ast.Call, names: Names, file: str, moment: Moment = 
         return "" if _is_usual(callee, call, names, moment, installs) else f"{callee} begins a program"
     if _CODE.fullmatch(callee) or (imported and callee == _COMPILES):
         return "" if installs or not _is_code(callee, call, names, moment) else f"{callee} runs code"
-    if callee in _LOOKS_UP and any(begins(f"{module}.{names.text(word)}") for word in call.args for module in _HOLDS):
-        return f"{callee} looks up what begins a program"
-    if _NATIVE.fullmatch(callee) and (imported or names.text(call.args[0] if call.args else None) is not None):
-        return f"{callee} loads machine code"
-    if (_TALKS.fullmatch(callee) and moment is not Moment.USED) or (loaded and _FETCHES.fullmatch(callee)):
-        return f"{callee} talks to another machine"
-    if _UNPICKLES.fullmatch(callee) and _is_decoded(call, names):
-        return f"{callee} unpickles what the code itself decodes or fetches"
-    return _with_files(callee, call, names, loaded)
+    return _at_once(callee, call, names, moment, loaded) or _with_files(callee, call, names, loaded)
+
+
+def _at_once(callee: str, call: ast.Call, names: Names, moment: Moment, loaded: bool) -> str:
+    """What it looks up, loads, says to others or unpickles."""
+    native = moment is Moment.IMPORTED or names.text(call.args[0] if call.args else None) is not None
+    told = (
+        (callee in _LOOKS_UP and _looks_up(call, names), "looks up what begins a program"),
+        (native and _NATIVE.fullmatch(callee), "loads machine code"),
+        (moment is not Moment.USED and _TALKS.fullmatch(callee), "talks to another machine"),
+        (loaded and _FETCHES.fullmatch(callee), "talks to another machine"),
+        (_UNPICKLES.fullmatch(callee) and _is_decoded(call, names), "unpickles what the code decodes or fetches"),
+    )
+    return next((f"{callee} {does}" for true, does in told if true), "")
+
+
+def _looks_up(call: ast.Call, names: Names) -> bool:
+    return any(begins(f"{module}.{names.text(word)}") for word in call.args for module in _HOLDS)
 
 
 def _with_files(callee: str, call: ast.Call, names: Names, loaded: bool) -> str:

@@ -15,18 +15,18 @@ _FOLLOWED = 8  # imports of a name from one file into the next
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-class NoTree(Exception):
+class NoTreeError(Exception):
     """What this Python can't parse."""
 
 
 def parse(text: str) -> ast.Module:
-    """The tree; nothing is compiled. Raises NoTree."""
+    """The tree; nothing is compiled. Raises NoTreeError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except _NO_TEXT:
-        raise NoTree from None
+        raise NoTreeError from None
 
 
 class Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from typing import TypeVar
 
 _IMPORTS = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
 _PARTIAL = ("functools.partial", "functools.partialmethod")
@@ -18,6 +19,8 @@ _LONGEST = 4096  # characters of a text that is put together
 COMPUTED = "a computed name"
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # stands in an outline for what can't be told
 IN = ":"  # between the path of a module that lies beside, and a name in it
+
+_Held = TypeVar("_Held")
 
 # The path of a module that lies beside, by the number of dots before its name and the name; "" for none.
 Find = Callable[[int, str], str]
@@ -133,7 +136,7 @@ class Names:
     def _of_call(self, node: ast.Call, depth: int) -> str:
         """What a call gives, where that is something of a name."""
         callee, args = self.dotted(node.func, depth), node.args
-        if callee in _SCOPES or callee in self.classes or callee.rpartition(IN)[2][:1].isupper() and IN in callee:
+        if callee in _SCOPES or callee in self.classes or (callee.rpartition(IN)[2][:1].isupper() and IN in callee):
             return callee
         if callee in _IMPORTS and args:
             name = self.text(args[0]) or ""
@@ -219,13 +222,13 @@ def parts(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return [part.value if isinstance(part, ast.Starred) else part for part in node.elts]
     if isinstance(node, ast.Dict):
-        return [value for value in node.values]
+        return list(node.values)
     if isinstance(node, ast.IfExp):
         return [node.body, node.orelse]
     return node.values if isinstance(node, ast.BoolOp) else []
 
 
-def _put(table: dict[str, object], name: str, value: object) -> None:
+def _put(table: dict[str, _Held], name: str, value: _Held | None) -> None:
     if value:
         table[name] = value
     else:

@@ -7,7 +7,7 @@ calls of methods (constructors, operators, hooks of classes) count as made when 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from guest.readers import python_acts
@@ -73,32 +73,37 @@ class Walk:
                     yield Act(path, line, found, scope.moment)
             self._push(self._below(node, scope), scope)
 
-    def _push(self, nodes: list[ast.AST] | list[ast.stmt], scope: _Scope) -> None:
+    def _push(self, nodes: Sequence[ast.AST], scope: _Scope) -> None:
         self._todo.extend((node, scope) for node in reversed(nodes))
 
     def _at(self, node: ast.AST, scope: _Scope) -> Iterator[tuple[int, str]]:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from self._assigned(target, node.value, scope)
+        elif isinstance(node, ast.Call):
+            yield from self._call(node, scope)
+        elif isinstance(node, ast.Attribute):
+            yield from self._attribute(node, scope)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from self._decorated(node, scope)
+        elif isinstance(node, ast.Return) and node.value is not None:
+            yield from self._kept([node.value], scope, "is given back")
+        else:
+            self._bind(node, scope)
+        if isinstance(node, ast.expr):
+            yield from self._kept(parts(node), scope, "is kept to be called")
+
+    def _bind(self, node: ast.AST, scope: _Scope) -> None:
+        """What a name stands for from here on."""
         names = scope.module.names
         if isinstance(node, ast.Import):
             names.take_import(node)
         elif isinstance(node, ast.ImportFrom):
             names.take_from(node)
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                yield from self._assigned(target, node.value, scope)
         elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
             names.take(node.target, node.value)
-        elif isinstance(node, ast.Call):
-            yield from self._call(node, scope)
-        elif isinstance(node, ast.Attribute):
-            yield from self._attribute(node, scope)
         elif isinstance(node, ast.For | ast.comprehension):
             self._choose(node.iter, scope)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield from self._decorated(node, scope)
-        elif isinstance(node, ast.Return) and node.value is not None:
-            yield from self._kept([node.value], scope, "is given back")
-        if isinstance(node, ast.expr):
-            yield from self._kept(parts(node), scope, "is kept to be called")
 
     def _dotted(self, node: ast.expr | None, scope: _Scope) -> str:
         return self._package.canonical(scope.module.names.dotted(node), scope.module)
@@ -209,40 +214,46 @@ class Walk:
             self._seen.add(key)
             owner = name.partition(".")[0] if "." in name else scope.owner
             self._push(_body(module.functions[name]), replace(scope, owner=owner))
-        elif name in module.classes:
+            return
+        owner, dot, method = name.rpartition(".")
+        if name in module.classes:
             self._seen.add(key)
-            for method in module.methods(name):
-                if method.startswith("__") and method.endswith("__") and not _is_later(method, scope.moment):
-                    self._enter(f"{name}.{method}", scope, depth - 1)
-            for base in module.bases(name):
-                self._enter(base, scope, depth - 1)
-        elif "." in name:
-            owner, _, method = name.rpartition(".")
-            for base in module.bases(owner):
-                self._enter(f"{base}.{method}", scope, depth - 1)
+            inner = [f"{name}.{own}" for own in module.methods(name) if _is_own(own, scope.moment)] + module.bases(name)
+        else:
+            inner = [f"{base}.{method}" for base in module.bases(owner)] if dot else []
+        for one in inner:
+            self._enter(one, scope, depth - 1)
 
     def _below(self, node: ast.AST, scope: _Scope) -> list[ast.AST]:
         """What is run of it when it is come to."""
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return [*node.decorator_list, node.args]
-        if isinstance(node, ast.Lambda):
-            return [node.args]
-        if isinstance(node, ast.arguments):
-            return [part for part in (*node.defaults, *node.kw_defaults) if part is not None]
-        if isinstance(node, ast.AnnAssign):
-            return [part for part in (node.target, node.value) if part is not None]
         if isinstance(node, ast.If) and not scope.module.renamed and _is_main(node.test):
             return list(node.orelse)
         if isinstance(node, ast.Call) and self._dotted(node.func, scope) in _ONLY_LOOK:
             return [part for part in node.args if not isinstance(part, ast.Tuple)]
-        return list(ast.iter_child_nodes(node))
+        return _run_of(node)
 
 
 # What looks at a function, and calls it not; what calls it, by its last word; what gives one.
 _ONLY_LOOK = frozenset(
     {"isinstance", "issubclass", "callable", "hasattr", "print", "functools.partial", "builtins.getattr"}
 )
-_CALL_IT = frozenset("Thread Timer Process run map filter sorted min max reduce submit call_soon next".split())
+_CALL_IT = frozenset(
+    [
+        "Thread",
+        "Timer",
+        "Process",
+        "run",
+        "map",
+        "filter",
+        "sorted",
+        "min",
+        "max",
+        "reduce",
+        "submit",
+        "call_soon",
+        "next",
+    ]
+)
 _CALLED_WORDS = frozenset({"default_factory", "target", "initializer"})
 _LOOKED_UP = frozenset({"builtins.getattr", "functools.partial"})
 _OWN = ("self", "cls")
@@ -259,9 +270,26 @@ def _calls(callee: str) -> bool:
     return callee == "atexit.register" or callee.rpartition(".")[2] in _CALL_IT
 
 
-def _is_later(method: str, moment: Moment) -> bool:
-    """Whether making an object calls it not."""
-    return moment is Moment.MADE and method in ("__call__", "__del__")
+def _run_of(node: ast.AST) -> list[ast.AST]:
+    """Without what a definition leaves for later, and without what only annotates."""
+    found: list[ast.AST | None]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        found = [*node.decorator_list, node.args]
+    elif isinstance(node, ast.Lambda):
+        found = [node.args]
+    elif isinstance(node, ast.arguments):
+        found = [*node.defaults, *node.kw_defaults]
+    elif isinstance(node, ast.AnnAssign):
+        found = [node.target, node.value]
+    else:
+        found = list(ast.iter_child_nodes(node))
+    return [part for part in found if part is not None]
+
+
+def _is_own(method: str, moment: Moment) -> bool:
+    """One that Python calls by itself; not while an object is only made, but for its use or its end."""
+    own = method.startswith("__") and method.endswith("__")
+    return own and not (moment is Moment.MADE and method in ("__call__", "__del__"))
 
 
 def _is_property(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

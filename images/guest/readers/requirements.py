@@ -29,8 +29,8 @@ def concerns(name: str) -> bool:
 
 def foreign(text: str) -> Iterator[str]:
     """Lines by which what is installed comes from a strange index, or unprotected."""
-    for line in text.splitlines()[:_MOST_LINES]:
-        line = line.partition(" #")[0].strip()
+    for whole in text.splitlines()[:_MOST_LINES]:
+        line = whole.partition(" #")[0].strip()
         if line.startswith("#"):
             continue
         index, url = _INDEX.match(line), _URL.search(line)
