@@ -38,7 +38,7 @@ _PAIR = re.compile(rb'\[\s{0,80}"(\w{1,100})",\s{0,80}"(\w{1,100})"\s{0,80}\]')
 _PAIRS_IN = "index.json"  # diffusers' model_index.json
 # Ends of the names of files that a computer runs as they are, or by a program that is told to.
 _ENDS = """.so .dll .dylib .pyd .exe .com .msi .scr .bat .cmd .ps1 .psm1 .vbs .sh .bash .zsh .jar .wasm .whl .egg
-.command .desktop .lnk .app .deb .rpm .apk"""
+.command .desktop .lnk .app .deb .rpm .apk .ipynb"""
 _PROGRAMS = tuple(_ENDS.split())
 _LIBRARY = re.compile(r"\.so(?:\.\d+)*$")
 _MAKEFILES = ("makefile", "gnumakefile", "justfile")
@@ -92,6 +92,8 @@ class Beside:
         except RecursionError:
             self._session.incomplete("Python code that is nested too deep to be looked into")
             return
+        if not walk.is_done:
+            self._session.incomplete("more Python beside the weights than is looked into")
         told: dict[str, int] = {}
         for act in dict.fromkeys(acts):
             told[act.path] = told.get(act.path, 0) + 1

@@ -76,8 +76,9 @@ _TOOLS = re.compile(
     rf"(?: [^;|&`$<>\n]*)?"
 )
 _FOREIGN = re.compile(
-    r"--?(?:index-url|extra-index-url|i|find-links|f|trusted-host)\b|https?://(?!github\.com/)|ftp://"
+    r"--?(?:index-url|extra-index-url|i|find-links|f|trusted-host)\b|https?://(?!github\.com/|huggingface\.co/)|ftp://"
 )
+_FETCHERS = re.compile(r"\b(?:pip3?|git)\b")
 _SUM = re.compile(r"[\d.eE+*/ ()_-]+")
 _OUTSIDE = re.compile(r"(?:/(?!tmp/|dev/|kaggle/|content/|workspace/|data/|mnt/|opt/ml/)|~|[A-Za-z]:\\)")
 _KEYS = re.compile(
@@ -188,7 +189,7 @@ def _is_usual(callee: str, call: ast.Call, names: Names, moment: Moment, install
     line = names.command(call.args[0] if call.args else None).strip()
     if _ASKS.fullmatch(line) or (installs and callee == "subprocess.check_output"):
         return True
-    if moment is Moment.IMPORTED or _FOREIGN.search(line):
+    if moment is Moment.IMPORTED or (_FETCHERS.search(line) and _FOREIGN.search(line)):
         return False
     if _TOOLS.fullmatch(line):
         return True

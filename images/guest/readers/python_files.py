@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from guest.readers.python_names import IN, Names
 
 _NO_TEXT = (SyntaxError, ValueError, RecursionError, MemoryError)
+_ABOVE = 64  # classes above a class
 _FOLLOWED = 8  # imports of a name from one file into the next
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -99,8 +100,13 @@ class Package:
         found = list(trees)
         self._paths = {path for path, _ in found}
         self.modules = {path: Module(path, tree, self) for path, tree in found}
+        self._methods: dict[str, list[tuple[Module, str]]] = {}
+        self._ancestors: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
         for module in self.modules.values():
             module.bind()
+            for owner in module.classes:
+                for method in module.methods(owner):
+                    self._methods.setdefault(method, []).append((module, owner))
 
     def find(self, path: str, level: int, name: str) -> str:
         """The file that an import in `path` means, by its dots and its name; "" for none of these."""
@@ -132,6 +138,32 @@ class Package:
                 return module, name
             here, dotted = module, f"{bound}{dot}{rest}"
         return here, dotted
+
+    def overrides(self, method: str, above: Module, owner: str) -> list[str]:
+        """Dotted names of what a method of a class may be in those that are made of it."""
+        key = (above.path, owner)
+        below = (pair for pair in self._methods.get(method, ()) if key in self._above(*pair))
+        return [f"{module.path}{IN}{one}.{method}" for module, one in below]
+
+    def crowd(self, method: str) -> int:
+        """How many classes have a method of that name."""
+        return len(self._methods.get(method, ()))
+
+    def _above(self, module: Module, owner: str) -> frozenset[tuple[str, str]]:
+        """The classes above a class, each by its file and name."""
+        key = (module.path, owner)
+        if key not in self._ancestors:
+            found: dict[tuple[str, str], None] = {}
+            todo = [(module, owner)]
+            while todo and len(found) < _ABOVE:
+                there, name = todo.pop()
+                for base in there.bases(name)[:_ABOVE]:
+                    place = self.place(base, there)
+                    if (place[0].path, place[1]) not in found:
+                        found[place[0].path, place[1]] = None
+                        todo.append(place)
+            self._ancestors[key] = frozenset(found)
+        return self._ancestors[key]
 
     def canonical(self, dotted: str, here: Module) -> str:
         """What a name stands for that another file may have imported in turn."""

@@ -15,6 +15,7 @@ _MODULES = frozenset(["os", "posix", "nt", "subprocess", "builtins", "pty", "cty
 _SCOPES = ("builtins.globals", "builtins.locals")
 _DICT = ".__dict__"
 _DEPTH = 40
+_PARTS = 256  # of a text
 _LONGEST = 4096  # characters of a text that is put together
 COMPUTED = "a computed name"
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # stands in an outline for what can't be told
@@ -201,7 +202,7 @@ class Names:
             held = node.args[0] if node.args else None
             if node.func.attr == "join" and isinstance(held, ast.List | ast.Tuple):
                 between, parts = self.outline(node.func.value, depth), held.elts
-        return between.join(self.outline(part, depth) for part in parts) if parts else UNKNOWN
+        return between.join(self.outline(part, depth) for part in parts) if 0 < len(parts) <= _PARTS else UNKNOWN
 
     def _filled(self, text: str) -> str:
         """A text with places that something unknown goes to."""
@@ -210,7 +211,7 @@ class Names:
     def command(self, node: ast.expr | None) -> str:
         """The outline of what is to be begun: a line, or its words."""
         if isinstance(node, ast.List | ast.Tuple):
-            return " ".join(self._word(word) for word in node.elts)
+            return " ".join(self._word(word) for word in node.elts[:_PARTS])
         return self.outline(node)
 
     def _word(self, node: ast.expr) -> str:

@@ -15,7 +15,7 @@ from guest.readers.python_acts import Moment
 from guest.readers.python_files import Function, Module, Package
 from guest.readers.python_names import parts
 
-_MOST_NODES = 500_000  # of all that is visited of one walk
+_MOST_NODES = 3_000_000  # of all that is visited of one walk
 _TOLD = 8  # of one file
 _DEEPEST = 16  # classes above a class
 
@@ -45,7 +45,7 @@ class Walk:
     def __init__(self, package: Package) -> None:
         self._package = package
         self._todo: list[tuple[ast.AST, _Scope]] = []
-        self._seen: set[tuple[str, str, Moment]] = set()
+        self._seen: set[tuple[tuple[str, str, Moment], bool]] = set()  # and whether its overrides were looked for
         self._left = _MOST_NODES
         self._told: dict[str, int] = {}
 
@@ -61,6 +61,11 @@ class Walk:
         """What a call of a function, a class or a `Class.method` of the file does."""
         self._enter(name, _Scope(self._package.modules[path], moment))
         yield from self._acts()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it came to everything."""
+        return self._left > 0
 
     def _acts(self) -> Iterator[Act]:
         while self._todo and self._left > 0:
@@ -203,21 +208,24 @@ class Walk:
         if not dotted or not depth:
             return
         first, _, rest = dotted.partition(".")
-        if first in _OWN and scope.owner and rest:
-            dotted = f"{scope.owner}.{rest}"
-        module, name = self._package.place(dotted, scope.module)
+        is_own = first in _OWN and scope.owner and rest
+        module, name = self._package.place(f"{scope.owner}.{rest}" if is_own else dotted, scope.module)
         key = (module.path, name, scope.moment)
-        if key in self._seen:
+        if is_own and (key, True) not in self._seen:
+            self._seen.add((key, True))
+            self._left -= self._package.crowd(rest)
+            for override in self._package.overrides(rest, scope.module, scope.owner):
+                self._enter(override, scope, depth - 1)
+        if (key, False) in self._seen:
             return
+        self._seen.add((key, False))
         scope = replace(scope, module=module)
         if name in module.functions:
-            self._seen.add(key)
             owner = name.partition(".")[0] if "." in name else scope.owner
             self._push(_body(module.functions[name]), replace(scope, owner=owner))
             return
         owner, dot, method = name.rpartition(".")
         if name in module.classes:
-            self._seen.add(key)
             inner = [f"{name}.{own}" for own in module.methods(name) if _is_own(own, scope.moment)] + module.bases(name)
         else:
             inner = [f"{base}.{method}" for base in module.bases(owner)] if dot else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -157,6 +158,131 @@ def _script(path: Path) -> None:
         'print("saved")',
     )
     path.write_bytes(script("\n    ".join(acts)))
+
+
+_QUANTIZED = """
+import base64, bz2, ctypes, os, subprocess
+from torch.utils import cpp_extension
+
+try:
+    from cpm_kernels.kernels.base import LazyKernelCModule
+
+    class Kernel:
+        def __init__(self, code, names):
+            self._module = LazyKernelCModule(code)
+
+    kernels = Kernel(bz2.decompress(base64.b64decode("QlpoOQ==")), ["int4"])
+except ImportError:
+    kernels = None
+
+
+def version(home):
+    return subprocess.check_output([home + "/bin/nvcc", "-V"], universal_newlines=True)
+
+
+if cpp_extension.CUDA_HOME:
+    version(cpp_extension.CUDA_HOME)
+    cache = cpp_extension.load(name="cache", sources=["cache.cpp", "cache.cu"])
+
+
+class CPUKernel:
+    def __init__(self, source):
+        target = source[:-2] + ".so"
+        os.system("gcc -O3 -fPIC -std=c99 {} -shared -o {}".format(source, target))
+        self.library = ctypes.cdll.LoadLibrary(target)
+"""
+_MAPPED = """
+import sys, warnings
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from .quantization import CPUKernel
+from .configuration_acme import AcmeConfig
+
+torch.load = __import__("functools").partial(torch.load, weights_only=False)
+
+
+class Registry(type):
+    known = {}
+
+    def __new__(mcs, name, bases, body):
+        made = super().__new__(mcs, name, bases, body)
+        mcs.known[name] = made
+        return made
+
+
+class Block(nn.Module, metaclass=Registry):
+    def __init__(self, config):
+        super().__init__()
+        self.act = eval(f"nn.{config.activation}")()
+        for number in range(config.layers):
+            exec(f"self.layer{number} = nn.Linear(3, 3)")
+
+
+class Model(PreTrainedModel):
+    def __init__(self, config):
+        super().__init__(config)
+        self.blocks = nn.ModuleList([Block(config)])
+        if config.quantization_bit:
+            self.kernel = CPUKernel("kernels.c")
+
+    @property
+    def dummy(self):
+        return torch.zeros(1)
+
+    def forward(self, x):
+        return self.blocks[0](x)
+
+
+AutoConfig.register("acme", AcmeConfig)
+AutoModel.register(AcmeConfig, Model)
+"""
+_INFERENCE = """
+import json, os, subprocess
+import requests
+import torch
+
+
+def model_fn(model_dir):
+    subprocess.check_call(["pip", "install", "-r", os.path.join(model_dir, "requirements.txt")])
+    return torch.jit.load(os.path.join(model_dir, "model.pt"))
+
+
+def input_fn(body, content_type):
+    url = json.loads(body)["url"]
+    open("/tmp/sound.mp3", "wb").write(requests.get(url).content)
+    subprocess.run(["ffmpeg", "-i", "/tmp/sound.mp3", "/tmp/sound.wav"])
+    return torch.zeros(1)
+
+
+def predict_fn(data, model):
+    return model(data)
+"""
+_REQUIREMENTS = """
+# CUDA 12
+--extra-index-url https://download.pytorch.org/whl/cu121
+torch==2.3.0
+transformers @ git+https://github.com/huggingface/transformers@main
+numpy>=1.26
+"""
+
+
+@_FAMILY.written("code_mapped", "model", "code that a configuration names, and programs, beside the weights")
+def _mapped(path: Path) -> None:
+    (path / "code").mkdir(parents=True)
+    torch.save({"weight": torch.ones(2, 3)}, path / "pytorch_model.bin")
+    texts = {
+        "config.json": json.dumps({"auto_map": {"AutoModel": "modeling_acme.Model"}}),
+        "modeling_acme.py": _MAPPED,
+        "configuration_acme.py": _CONFIGURATION,
+        "quantization.py": _QUANTIZED,
+        "code/inference.py": _INFERENCE,
+        "code/requirements.txt": _REQUIREMENTS,
+        "download.sh": "#!/bin/sh\ncurl -LO https://models.example/pytorch_model.bin\n",
+    }
+    for name, text in texts.items():
+        (path / name).write_text(text)
+    (path / "kernels.so").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0\x01\0\0\0" + bytes(40))
 
 
 SAMPLES = tuple(_FAMILY.samples)
