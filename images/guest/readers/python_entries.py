@@ -54,7 +54,7 @@ def served(module: Module) -> Iterator[Entry]:
         found |= _OF_FILES.get(place, {})
     yield from ((module.path, name, moment) for name, moment in found.items() if name in module.functions)
     for owner in module.classes:
-        if any(name.endswith(_SERVERS) for name in (owner, *module.bases(owner))):
+        if any(name.endswith(_SERVERS) for name in (path.stem.title(), owner, *module.bases(owner))):
             yield module.path, owner, Moment.MADE
             yield from ((module.path, f"{owner}.{method}", Moment.MADE) for method in _SERVED_MADE)
             yield from ((module.path, f"{owner}.{method}", Moment.USED) for method in _SERVED_USED)

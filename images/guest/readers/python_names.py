@@ -33,7 +33,7 @@ def _nowhere(_level: int, _name: str) -> str:
 
 def member(base: str, name: str) -> str:
     """A name in what a dotted name stands for."""
-    if name in _MODULES and base and not base.endswith(IN):
+    if name in _MODULES and base not in ("", name) and not base.endswith(IN):  # socket.socket is none
         return name
     return f"{base}{name}" if base.endswith(IN) else f"{base}.{name}"
 

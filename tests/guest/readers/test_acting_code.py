@@ -63,6 +63,7 @@ ACTS = {
     "a path that is written": "from pathlib import Path\nPath('/root/.bashrc').write_text('id')",
     "a file that is removed": "import os\nos.remove('/root/.bashrc')",
     "a folder that is copied": "import shutil\nshutil.copytree('/root/.ssh', '/tmp/x')",
+    "a connection": "import socket\nsocket.socket().connect(('203.0.113.7', 443))",
     "a key": "K = open('/root/.ssh/id_rsa').read()",
     "other programs' starters": "import pexpect\npexpect.run('id')",
     "text that is compiled": "from torch.utils.cpp_extension import load_inline\nload_inline('x', 'int f();')",

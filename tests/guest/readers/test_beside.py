@@ -62,6 +62,7 @@ REACHED: dict[str, dict[str, str]] = {
         "serve.py": "import os\nfrom ts.x import BaseHandler\nclass H(BaseHandler):\n"
         "  def initialize(self): os.system('x')"
     },
+    "a class of a handler's file": {"acme_handler.py": "import os\nclass H:\n  def initialize(self): os.system('id')"},
     "a way to generate": {"custom_generate/generate.py": "import os\ndef generate(model): os.system('id')"},
 }
 UNREACHED: dict[str, dict[str, str]] = {
