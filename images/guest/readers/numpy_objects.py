@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from guest.made import array_state
 from guest.readers.errors import ArgumentsError
 from guest.readers.inert import Bytes, Call, Global, as_bytes, as_shape, as_text
 from guest.readers.known import Record, Table
@@ -39,6 +40,8 @@ class NumpyArray:
         if self.masked:
             self._mask(state, record)
             return
+        if self.subtype != "numpy.ndarray" and len(state) != 4:
+            state = array_state(state) or state
         if len(state) not in (4, 5):
             raise ArgumentsError("an array's state that is none")
         shape, dtype, fortran, data = state[-4:]
@@ -133,6 +136,8 @@ def _frombuffer(made: Call, record: Record) -> NumpyArray:
     return array
 
 
+_TEXT = 1 << 16  # bytes of a text that may be a key
+
 # struct's letter for each code whose number Python has.
 _NUMBERS = {
     "b1": "?",
@@ -160,6 +165,22 @@ def number(scalar: NumpyScalar) -> bool | int | float | None:
         (">" if scalar.dtype.big_endian else "<") + letter, source.at(0, source.length)
     )[0]
     return value
+
+
+def plain(scalar: NumpyScalar, otherwise: object) -> object:
+    """The number, the text or the bytes that it is; `otherwise` when it is none of these."""
+    kind = scalar.dtype.kind if scalar.dtype.plain else ""
+    source = as_bytes(scalar.value, (0, 0)) if kind in ("S", "U") else None
+    if source is None or source.length > _TEXT:
+        found = number(scalar)
+        return otherwise if found is None else found
+    data = bytes(source.at(0, source.length))
+    if kind == "S":
+        return data.rstrip(b"\0")
+    try:
+        return data.decode("utf-32-be" if scalar.dtype.big_endian else "utf-32-le").rstrip("\0")
+    except UnicodeDecodeError:
+        return otherwise
 
 
 NUMPY_OBJECTS: Table = {
