@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from guest.load import (
     archives,
     compressed,
+    distcp_file,
     exported,
     joblib_file,
     numpy_file,
@@ -23,14 +24,20 @@ from guest.readers.compressed import CODECS
 from guest.readers.errors import UnreadableError
 
 Loader = Callable[[Place], Any]
+_OPTIONS: Any = {"map_location": "cpu", "weights_only": False, "pickle_module": unpickler}
 
 
 def _torch(place: Place) -> Any:
     """torch.load, as every tutorial spells it, mapped where the file's records are stored as they are."""
     import torch  # noqa: PLC0415 - imported before arming; only these formats need it
 
-    options: Any = {"map_location": "cpu", "weights_only": False, "pickle_module": unpickler}
-    return torch.load(place.for_torch(), mmap=place.mapped, **options)
+    return torch.load(place.for_torch(), mmap=place.mapped, **_OPTIONS)
+
+
+def _distcp(place: Place) -> Any:
+    import torch  # noqa: PLC0415 - imported before arming; only these formats need it
+
+    return distcp_file.load(lambda record: torch.load(record, **_OPTIONS), place)
 
 
 def _opened(load: Callable[[BinaryIO], Any]) -> Loader:
@@ -85,6 +92,7 @@ LOADERS: dict[str, Loader] = {
     "torchscript": torchscript.load,
     "torch-export": exported.load,
     "torch-tar": torch_tar.load,
+    "torch-distcp": _distcp,
     "pickle": _opened(pickle_file.load),
     "joblib": _opened(joblib_file.load),
     "npy": _opened(numpy_file.load),
@@ -103,6 +111,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
     "torch-tar": TORCH,
+    "torch-distcp": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
     "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from guest import made
+from guest.distcp import Records
 from guest.naming import (
     KEY_TEXT,
     MAX_NAME,
@@ -147,6 +148,7 @@ _SEEN: dict[type, Any] = {
     NumpyArray: _array,
     dict: _mapping,
     Members: _mapping,
+    Records: _sequence,
     Shards: lambda node: shards_branch(node, look),
     Parts: lambda node: Branch(node.children.items()),
     MappingObject: _mapping_object,
