@@ -11,7 +11,7 @@ from pickle import UnpicklingError, dump, dumps  # noqa: F401 - part of the inte
 from typing import Any
 
 from guest.load.instead import INSTEAD
-from guest.load.stand_ins import StandIn, kind  # noqa: F401 - the witness and the tests know it from here
+from guest.load.stand_ins import kind
 
 absent: dict[str, str] = {}  # dotted name -> why
 uses: Counter[str] = Counter()

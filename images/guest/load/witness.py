@@ -18,7 +18,7 @@ import wire
 from guest import made
 from guest.apart import Names
 from guest.load import exported, numpy_look, torch_parts, torchscript
-from guest.load.unpickler import StandIn
+from guest.load.stand_ins import StandIn
 from guest.naming import (
     TUPLE_PARTS,
     Branch,
@@ -201,6 +201,7 @@ def _identity(tensor: Any, dtype: str, shape: tuple[int, ...]) -> Hashable:
     if 0 in shape:
         return dtype, shape
     torch = _loaded("torch")
+    seen: tuple[Hashable, ...]
     if torch and isinstance(tensor, torch.Tensor):
         seen = (tensor.data_ptr(), tensor.stride(), tensor.is_conj(), tensor.is_neg())
     else:
