@@ -15,6 +15,7 @@ from guest.load.stand_ins import kind
 
 absent: dict[str, str] = {}  # dotted name -> why
 uses: Counter[str] = Counter()
+looked_up: set[str] = set()
 current = ""  # the last global that was looked up: a hint for the record
 _stand_ins: dict[str, type] = {}
 
@@ -32,6 +33,7 @@ class StandIns:
     def find_class(self, module: str, name: str) -> Any:
         global current  # noqa: PLW0603 - the audit hook has no other way to know where the stream is
         current = f"{module}.{name}"
+        looked_up.add(current)
         if current not in absent:
             try:
                 found = super().find_class(module, name)  # type: ignore[misc]
