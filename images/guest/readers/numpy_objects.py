@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from guest.made import array_state
 from guest.readers.errors import ArgumentsError
-from guest.readers.inert import Bytes, Call, Global, as_bytes, as_shape, as_text
+from guest.readers.inert import Bytes, Call, Global, OfBytes, as_bytes, as_shape, as_text
 from guest.readers.known import Record, Table
 from guest.readers.numpy_dtypes import NumpyDtype, constructed, spelled
 from guest.readers.numpy_layout import Layout, TextArray
 from guest.readers.parts import Parts
+from guest.readers.source import Source
 from guest.readers.tensors import HUGE, Storage, TensorView, c_strides, f_strides, missing
 
 
 @dataclass(eq=False, slots=True)
-class NumpyArray:
+class NumpyArray(OfBytes):
     """An array; its elements come with BUILD. At most one of `view`, `parts` and `objects` is set then.
 
     `note` says what a view's integers mean, where they are times.
@@ -32,6 +34,7 @@ class NumpyArray:
     note: str = ""
     masked: bool = False
     built: bool = False
+    raw: Bytes | None = None
 
     def build(self, state: object, record: Record) -> None:
         """([version,] shape, dtype, Fortran order, bytes or list of objects[, mask, fill value])."""
@@ -60,8 +63,10 @@ class NumpyArray:
         source = as_bytes(data, record.origin)
         if source is None:
             raise ArgumentsError("an array without its bytes")
+        self.raw = data if isinstance(data, Bytes) else None
         if source.length != prod(shape) * dtype.size:
             raise ArgumentsError("an array whose bytes are not as many as its shape says")
+        record.session.store(source, record.where.record, texts=dtype.kind in ("S", "U"))
         strides = f_strides(shape) if fortran else c_strides(shape)
         self._take(Layout(source, record.where.record, record.session).read(dtype, shape, strides), dtype)
 
@@ -174,13 +179,15 @@ def plain(scalar: NumpyScalar, otherwise: object) -> object:
     if source is None or source.length > _TEXT:
         found = number(scalar)
         return otherwise if found is None else found
-    data = bytes(source.at(0, source.length))
     if kind == "S":
-        return data.rstrip(b"\0")
-    try:
-        return data.decode("utf-32-be" if scalar.dtype.big_endian else "utf-32-le").rstrip("\0")
-    except UnicodeDecodeError:
-        return otherwise
+        return bytes(source.at(0, source.length)).rstrip(b"\0")
+    return letters(source, scalar.dtype.big_endian)
+
+
+def letters(source: Source, big_endian: bool) -> str:
+    """A text of numpy's, four bytes a letter. No codec is imported late: here it couldn't be."""
+    codes = struct.iter_unpack(">I" if big_endian else "<I", source.at(0, source.length // 4 * 4))
+    return "".join(chr(code) for (code,) in codes if code <= sys.maxunicode).rstrip("\0")
 
 
 NUMPY_OBJECTS: Table = {
