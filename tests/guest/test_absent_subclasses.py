@@ -214,8 +214,7 @@ def test_any_pickle(protocol: int, here: Classes, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
-@pytest.mark.parametrize("protocol", range(1, 6))
-@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(("protocol", "zipped"), [(1, True), (2, False), (5, True)])
 def test_what_torch_saves(protocol: int, zipped: bool, here: Classes, tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     model = {name: make(here) for name, make in (MADE | TORCH).items()}

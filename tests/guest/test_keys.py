@@ -99,7 +99,7 @@ def keys(absent: Any) -> dict[Any, str]:
     }
 
 
-@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_a_pickle(protocol: int, absent: Any, tmp_path: Path) -> None:
     texts = keys(absent)
     model = {key: np.full(2, place, np.float32) for place, key in enumerate(texts)}
