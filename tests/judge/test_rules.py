@@ -311,6 +311,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("posix.system", "subtype", "((0,), b'b')")),
         ),
     ),
+    "global.dangerous.kept": (
+        uses(use("posix.system", "kept", "('id',)")),
+        (uses(use("wandb.sdk.data_types.table.Table", "kept")), uses(use("numpy.zeros", "kept", "(4,)"))),
+    ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (
@@ -480,6 +484,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("torch._C.Generator", arguments="(torch.device('cpu',),)")),
         ),
     ),
+    "global.applier.kept": (
+        uses(use("builtins.map", "kept", "(pkg.run, ['x'])")),
+        (uses(use("builtins.map", "reference", "")), uses(use("collections.defaultdict", "kept", "(builtins.list,)"))),
+    ),
     "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
     "global.unknown.applied": (
         uses(use("pkg.run", "reference", ""), use("builtins.map", arguments="(pkg.run, ['x'])")),
@@ -530,6 +538,18 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.unknown.called": (
         uses(use("pkg.fetch", arguments="('http://x',)")),
         (uses(use("pkg.Net", "newobj", "('http://x',)")),),
+    ),
+    "global.unknown.factory": (
+        uses(use("pkg.run", "kept", "('curl http://x',)")),
+        (
+            uses(use("pkg.run", "kept", "(4, {'fill': 0.5})")),
+            uses(use("pkg.Meter", "kept", "('curl http://x',)")),
+            uses(use("pkg.run", "reference", "('curl http://x',)")),
+        ),
+    ),
+    "global.unknown.kept": (
+        uses(use("pkg.first", "kept", "(4, 'train')")),
+        (uses(use("pkg.Meter", "kept")), uses(use("pytest.main", "kept")), uses(use("numpy.log", "kept"))),
     ),
     "global.unknown.surveyed": (
         uses(use("wave.Wave_read", "build", "")),
@@ -658,6 +678,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
     "oddity.state": (oddities("state.code"), (oddities("state.other"),)),
+    "oddity.name": (oddities("state.name"), (oddities("state.code"),)),
+    "oddity.key": (oddities("key.kept"), (oddities("kept.hook"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),

@@ -7,6 +7,8 @@ has an attribute's name made by one.
 
 from __future__ import annotations
 
+import struct
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -123,14 +125,15 @@ def _texts(parts: Iterable[Any]) -> Iterator[str]:
 
 
 def _of_scalar(scalar: NumpyScalar) -> str | None:
-    """numpy gives an element of type object back as it is."""
+    """numpy gives an element of type object back as it is. No codec is imported late: here it couldn't be."""
     if scalar.dtype.kind == "O":
         return as_text(scalar.value)
     source = as_bytes(scalar.value, (0, 0)) if scalar.dtype.kind == "U" else None
     if source is None or source.length > _LONGEST:
         return None
-    order = "be" if scalar.dtype.big_endian else "le"
-    return bytes(source.at(0, source.length)).decode(f"utf-32-{order}", "replace").rstrip("\0")
+    form = ">I" if scalar.dtype.big_endian else "<I"
+    codes = [code for (code,) in struct.iter_unpack(form, source.at(0, source.length // 4 * 4))]
+    return "".join(map(chr, (code for code in codes if code <= sys.maxunicode))).rstrip("\0")
 
 
 def _parts(key: Any) -> Iterator[Any]:
