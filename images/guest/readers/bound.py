@@ -6,12 +6,10 @@ Of an object it is the method of the object's class.
 
 from __future__ import annotations
 
-from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, as_text, is_plain
+from guest.readers.inert import Call, Global, as_text, is_data, is_iterator, is_plain
 
-_DATA = (str, int, float, bool, Bytes, Text, list, tuple, dict, Bag)
 # What calls nothing of what it was given, when it is given texts and numbers.
 _COUNTERS = frozenset({"itertools.count", "itertools.repeat"})
-_ITERATORS = frozenset({"builtins.iter"})
 # Functions that make an object of one class.
 _MAKE = {
     "re._compile": "re.Pattern",
@@ -26,7 +24,7 @@ _OLD = "copyreg._reconstructor"
 def is_of_data(value: object) -> bool:
     """Whether it is a method of plain data, or of a counter or an iterator over such."""
     owner, _ = _split(value)
-    return _is_data(owner) or _is_iterator(owner)
+    return is_data(owner) or is_iterator(owner) or _is_counter(owner)
 
 
 def method(value: object) -> Global | None:
@@ -46,17 +44,10 @@ def _split(value: object) -> tuple[object, str]:
     return args[0], as_text(args[1]) or ""
 
 
-def _is_data(owner: object) -> bool:
-    return isinstance(owner, _DATA) and not isinstance(owner, MappingObject)
-
-
-def _is_iterator(owner: object) -> bool:
-    if not isinstance(owner, Call) or owner.root is None or owner.indirect or owner.kind != "reduce":
+def _is_counter(owner: object) -> bool:
+    if not isinstance(owner, Call) or owner.root is None or owner.indirect:
         return False
-    name, args = owner.root.canonical, owner.args
-    if not isinstance(args, tuple) or owner.states:
-        return False
-    return (name in _COUNTERS and is_plain(args)) or (name in _ITERATORS and len(args) == 1 and _is_data(args[0]))
+    return owner.root.canonical in _COUNTERS and is_plain(owner.args) and not owner.states
 
 
 def _class(owner: Call) -> Global | None:
