@@ -195,6 +195,7 @@ def is_plain(arguments: object) -> bool:
 
 
 _RANGES = frozenset({"builtins.range", "builtins.xrange"})
+_MOST_WALKED = 1000  # items that are looked at each time it is asked
 
 
 def is_data(value: object) -> bool:
@@ -214,7 +215,9 @@ def is_iterator(made: object) -> bool:
         return is_range and is_plain(walked.args)
     if isinstance(walked, Bag):
         walked = walked.items
-    return is_data(walked) and (not isinstance(walked, list | tuple | dict) or is_plain(tuple(walked)))
+    if isinstance(walked, list | tuple | dict):
+        return is_data(walked) and len(walked) <= _MOST_WALKED and is_plain(tuple(walked))
+    return is_data(walked)
 
 
 def describe(value: object) -> str:
