@@ -290,7 +290,8 @@ object_of_memo long_names""",
     ("global.dangerous.passed global.resolver.machinery", "", "by_reduce"),
     ("global.inside.called", "load.failed", "walk_loader"),
     ("global.inside.named global.resolver.called global.resolver.machinery", "", "by_getitem"),
-    ("global.resolver.called", "", "by_attrgetter_plain by_pattern_method"),
+    ("global.resolver.called", "", "by_attrgetter_plain"),
+    ("global.resolver.called", "load.failed", "by_pattern_method"),
     ("global.applier.called global.resolver.called global.unknown.applied oddity.factory", "", "by_kept_next"),
 )
 
