@@ -13,6 +13,7 @@ _COUNTERS = frozenset({"itertools.count", "itertools.repeat"})
 # Functions that make an object of one class.
 _MAKE = {
     "re._compile": "re.Pattern",
+    "random.Random": "random.Random",
     "numpy.random._pickle.__randomstate_ctor": "numpy.random.mtrand.RandomState",
     "numpy.random._pickle.__generator_ctor": "numpy.random._generator.Generator",
     "numpy.random.__RandomState_ctor": "numpy.random.mtrand.RandomState",
