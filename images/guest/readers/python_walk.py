@@ -15,7 +15,7 @@ from guest.readers.python_acts import Moment
 from guest.readers.python_files import Function, Module, Package
 from guest.readers.python_names import parts
 
-_MOST_NODES = 3_000_000  # of all that is visited of one walk
+_MOST_NODES = 1_000_000  # of all that is visited of one walk
 _TOLD = 8  # of one file
 _DEEPEST = 16  # classes above a class
 
