@@ -28,6 +28,12 @@ _MEMBER = re.compile(
 )
 _GETATTR = frozenset({"builtins.getattr", "__builtin__.getattr"})
 _HARMLESS = frozenset({"type", "function", "constructor"})
+# Stands for a class in `beside`: this very name is handed to a call, together with what it could be called with.
+_HANDED = frozenset({"handed"})
+_CALLS = frozenset({"reduce", "obj", "inst", "newobj"})
+_TO_WHOM = frozenset({UNKNOWN, "type", "function"})
+_DOTTED = re.compile(r"(?<![\w.'])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_VALUE = re.compile(r"''|(?<![\w.])\d")
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,12 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     uses = [_use(rules, fact) for fact in static.globals]
     uses += _members(rules, uses)
     present = frozenset(use.present for use in uses)
+    handed = frozenset(name for use in uses for name in _handed(rules.names, use))
     rows = rules.of(GlobalWhen)
     spoiling: set[str] = set()  # classes that are an alarm already
     for use in uses:
-        row = next((row for row, when in rows if _takes_use(when, use, present)), None)
+        beside = present | _HANDED if use.fact.name in handed else present
+        row = next((row for row, when in rows if _takes_use(when, use, beside)), None)
         if row is not None:
             if row.verdict is not Verdict.CLEAN:
                 spoiling.add(use.named.cls)
@@ -110,6 +118,15 @@ def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
         if found and not found["name"].isupper() and name not in seen and rules.names.named(name).cls == "dangerous":
             seen.add(name)
             yield _use(rules, replace(use.fact, name=name, use="reference", indirect=False, arguments=""))
+
+
+def _handed(names: Names, use: _Use) -> Iterator[str]:
+    """The dangerous names that stand among the arguments of a call beside a text or a number."""
+    if use.fact.use not in _CALLS or use.named.cls not in _TO_WHOM:
+        return
+    given = _QUOTED.sub("''", use.fact.arguments)
+    if _VALUE.search(given):
+        yield from (name for name in set(_DOTTED.findall(given)) if names.named(name).cls == "dangerous")
 
 
 def _is_class(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.readers import restored
+from guest.readers import restored, shared
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
@@ -145,6 +145,8 @@ def _check_state(state: object) -> None:
 def _acted(reader: Machine, target: Call, use: str, given: object) -> None:
     if target.root is not None:
         reader.session.used(reader.where, target.root, use, target.indirect, given)
+    for ident, detail in shared.told(target, given, reader.where.opcode):
+        reader.oddity(ident, detail)
 
 
 def _refused(reader: Machine, target: object) -> None:

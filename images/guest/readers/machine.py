@@ -5,7 +5,7 @@ from __future__ import annotations
 import _compat_pickle
 from typing import Any, Protocol
 
-from guest.readers import kept
+from guest.readers import bombs, kept
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Call, Global, member
 from guest.readers.session import ARRAY_MAKERS, Session, Where
@@ -138,6 +138,9 @@ class Machine:
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
         if not settled:
             self.met.given(given)
+        beyond = bombs.told(made)
+        if beyond:
+            self.oddity(bombs.BOMB, beyond)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made
