@@ -55,7 +55,7 @@ def _is_power(args: tuple[Any, ...]) -> bool:
     if len(args) != 2 or not all(type(arg) is int for arg in args):
         return False
     base, exponent = args
-    return abs(base) > 1 and base.bit_length() * max(exponent, 0) > 4 * _MOST_DIGITS
+    return bool(abs(base) > 1 and base.bit_length() * max(exponent, 0) > 4 * _MOST_DIGITS)
 
 
 def _is_shift(args: tuple[Any, ...]) -> bool:
