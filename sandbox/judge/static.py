@@ -17,7 +17,8 @@ from sandbox.judge.rules import Match, Rule, Rules
 # The reader closes a text's quotes or, where it had to cut, ends it with dots.
 _QUOTED = re.compile(r"""[bu]?(['"])(?:(?!\1)[^\\]|\\.)*?(?:\1|\.\.\.(?=[,)\]}]|$))""", re.DOTALL)
 # The reader's word for one that is hidden deeper.
-_CALL = re.compile(r"[\w.>]\(|<calls>")  # printed with its arguments only where it is one itself, and not part of one
+# Printed with its arguments only where it is one itself, and not part of one.
+_CALL = re.compile(r"(?P<name>[\w.]+|>)\(|<calls>")
 # Classes of the tables whose names may stand among an unknown class's arguments.
 _MENTIONS = frozenset({"subtype", "persistent"})
 # getattr(module.Class, 'name'), or of an object of it; either may be cut.
@@ -54,10 +55,16 @@ class _Use:
         cls = self.names.named(name).cls
         return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not self.names.is_surveyed(name))
 
-    @property
-    def holds_call(self) -> bool:
-        """Whether one of the arguments is an object that the file had made by a call, or can't be told from one."""
-        return self.fact.arguments.startswith("<more than") or bool(_CALL.search(_QUOTED.sub("", self.fact.arguments)))
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """What made those arguments that are made by a call, or can't be told from such; "" for what isn't named."""
+        if self.fact.arguments.startswith("<more than"):
+            return frozenset({""})
+        return frozenset(call["name"] or "" for call in _CALL.finditer(_QUOTED.sub("", self.fact.arguments)))
+
+    def holds_call(self, values: re.Pattern[str] | None) -> bool:
+        """Whether a call made one of the arguments, but for calls of these names."""
+        return any(values is None or values.fullmatch(name) is None for name in self.calls)
 
     @property
     def present(self) -> str:
@@ -147,7 +154,7 @@ def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
         and (not when.beside or not present.isdisjoint(when.beside))
         and (when.names is None or when.names.fullmatch(use.fact.name) is not None)
         and (when.names_unlike is None or when.names_unlike.fullmatch(use.fact.name) is None)
-        and (when.holds_call is None or use.holds_call is when.holds_call)
+        and (when.holds_call is None or use.holds_call(when.values) is when.holds_call)
         and (when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments) is not None)
         and (when.arguments_unlike is None or when.arguments_unlike.fullmatch(use.fact.arguments) is None)
     )

@@ -311,6 +311,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("posix.system", "subtype", "((0,), b'b')")),
         ),
     ),
+    "global.dangerous.kept": (
+        uses(use("posix.system", "kept", "('id',)")),
+        (uses(use("wandb.sdk.data_types.table.Table", "kept")), uses(use("numpy.zeros", "kept", "(4,)"))),
+    ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (
@@ -458,8 +462,15 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (uses(use("collections.deque", "extend", "")), uses(use("pkg.Dict", "extend", ""))),
     ),
     "global.constructor.copies": (
+        uses(use("builtins.list", arguments="([pkg.Thing...], <calls>)")),
+        (uses(use("builtins.list", arguments="(pkg.Thing(...), <calls>)")),),
+    ),
+    "global.constructor.maps": (
         uses(use("builtins.dict", arguments="({'held': pkg.Thing...}, <calls>)")),
-        (uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),),
+        (
+            uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),
+            uses(use("builtins.dict", arguments="([pkg.Thing...], <calls>)")),
+        ),
     ),
     "global.resolver.caller": (
         uses(use("operator.methodcaller", arguments="('lower',)")),
@@ -470,7 +481,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
+            uses(use("datetime.datetime", arguments="(b'', datetime.timezone(...))")),
+            uses(use("builtins.ValueError", arguments="(pkg.Thing(...),)")),
+            uses(use("torch._C.Generator", arguments="(torch.device('cpu',),)")),
         ),
+    ),
+    "global.applier.kept": (
+        uses(use("builtins.map", "kept", "(pkg.run, ['x'])")),
+        (uses(use("builtins.map", "reference", "")), uses(use("collections.defaultdict", "kept", "(builtins.list,)"))),
     ),
     "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
     "global.unknown.applied": (
@@ -541,6 +559,18 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.unknown.called": (
         uses(use("pkg.fetch", arguments="('http://x',)")),
         (uses(use("pkg.Net", "newobj", "('http://x',)")),),
+    ),
+    "global.unknown.factory": (
+        uses(use("pkg.run", "kept", "('curl http://x',)")),
+        (
+            uses(use("pkg.run", "kept", "(4, {'fill': 0.5})")),
+            uses(use("pkg.Meter", "kept", "('curl http://x',)")),
+            uses(use("pkg.run", "reference", "('curl http://x',)")),
+        ),
+    ),
+    "global.unknown.kept": (
+        uses(use("pkg.first", "kept", "(4, 'train')")),
+        (uses(use("pkg.Meter", "kept")), uses(use("pytest.main", "kept")), uses(use("numpy.log", "kept"))),
     ),
     "global.unknown.surveyed": (
         uses(use("wave.Wave_read", "build", "")),
@@ -672,6 +702,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.doubled": (oddities("module.doubled"), (oddities("kept.method"),)),
     "oddity.number": (oddities("number.bomb"), (oddities("zip.bomb"),)),
     "oddity.beside": (oddities("joblib.beside"), (oddities("joblib.several"),)),
+    "oddity.name": (oddities("state.name"), (oddities("state.code"),)),
+    "oddity.key": (oddities("key.kept"), (oddities("kept.hook"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from torch._weights_only_unpickler import _get_allowed_globals
 
+from sandbox.judge.conditions import GlobalWhen
 from sandbox.judge.names import ORDER
 from tests.judge.rows import CONFIGS, GLOBALS_TABLE, RULES
 
@@ -82,3 +86,51 @@ def test_all_that_an_installed_package_brings_is_surveyed(name: str) -> None:
 )
 def test_a_module_of_pythons_own_stays_itself_behind_a_harmless_glob(path: str) -> None:
     assert RULES.names.named(f"sklearn.utils.parallel.{path}").cls == "dangerous"
+
+
+class _Asked:
+    """Notes whether anything of it was asked for."""
+
+    def __init__(self) -> None:
+        self.__dict__["was"] = False
+
+    def __getattribute__(self, name: str) -> object:
+        if name != "__dict__":
+            self.__dict__["was"] = True
+        return object.__getattribute__(self, name)
+
+
+def _ask(name: str) -> Callable[..., object]:
+    def act(self: _Asked, *_: object) -> object:
+        self.__dict__["was"] = True
+        raise TypeError(name)
+
+    return act
+
+
+_DUNDERS = """iter len getitem index int float complex bool hash eq str repr bytes call fspath contains add mul"""
+for _name in _DUNDERS.split():
+    setattr(_Asked, f"__{_name}__", _ask(_name))
+
+
+def _of_python(name: str) -> Callable[..., object] | None:
+    module, _, word = name.rpartition(".")
+    known = module.split(".")[0] in sys.stdlib_module_names
+    return getattr(importlib.import_module(module), word, None) if known and not name.startswith("copyreg.") else None
+
+
+def test_what_is_excused_from_walking_asks_nothing_of_its_arguments() -> None:
+    unlike = next(when for row, when in RULES.of(GlobalWhen) if row.id == "global.constructor.walks").names_unlike
+    assert unlike
+    names = {name for name in names_of("constructor") if "*" not in name} - {"inspect.Signature"}
+    excused = [name for name in names if unlike.fullmatch(name)]
+    tried = {name: make for name in excused if (make := _of_python(name))}
+    assert len(tried) > 30
+    walked = set()
+    for name, make in tried.items():
+        for before in ((), (1,), (1, 1)):
+            thing = _Asked()
+            with suppress(TypeError, ValueError):
+                make(*before, thing)
+            walked.update({name} if thing.__dict__["was"] else ())
+    assert walked == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.readers import restored, shared
+from guest.readers import keys, restored, shared
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
@@ -55,6 +55,7 @@ def _extend(reader: Machine, items: list[Any]) -> None:
 def _additems(reader: Machine) -> None:
     items = reader.pop_mark()
     target = reader.stack[-1]
+    reader.hashed(items)
     if isinstance(target, Bag) and not target.frozen:
         for item in items:
             check_key(item)
@@ -81,6 +82,7 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
     target = reader.stack[-1]
     if len(items) % 2:
         raise UnreadableError("an odd number of keys and values")
+    reader.hashed(items[::2])
     if isinstance(target, dict):
         for key, value in zip(items[::2], items[1::2], strict=True):
             check_key(key)
@@ -96,19 +98,20 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
 def _build(reader: Machine) -> None:
     state = reader.stack.pop()
     target = reader.stack[-1]
-    for detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
-        reader.oddity(restored.ODDITY, detail)
+    for ident, detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
+        reader.oddity(ident, detail)
+    reader.tell_looked_up(state)
     if isinstance(target, MappingObject | Call):
         _check_order(reader, target)
         _check_names(reader, target, state)
     if isinstance(target, MappingObject):
         _check_state(state)
         target.states.append(state)
-        reader.owned.append((target.name, state))
+        reader.own(target.name, state)
         return
     if isinstance(target, Call):
         _acted(reader, target, "build", state)
-        reader.owned.append((target.name, state))
+        reader.own(target.name, state)
     built = reader.constructors.build(target, state, reader.where)
     if built is not None:
         reader.stack[-1] = built
@@ -128,11 +131,9 @@ def _check_order(reader: Machine, target: MappingObject | Call) -> None:
 
 def _check_names(reader: Machine, target: MappingObject | Call, state: object) -> None:
     for part in state if isinstance(state, tuple) else (state,):
-        for name in sorted(_CALLED_UPON.intersection(part)) if isinstance(part, dict) else ():
-            if isinstance(part[name], Global | Call):
-                reader.oddity(
-                    "pickle.shadow", f"a state puts {describe(part[name])} in the place of {target.name}.{name}"
-                )
+        for name, value in keys.named(part) if isinstance(part, dict) else ():
+            if name in _CALLED_UPON and isinstance(value, Global | Call):
+                reader.oddity("pickle.shadow", f"a state puts {describe(value)} in the place of {target.name}.{name}")
 
 
 def _check_state(state: object) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from math import prod
 
+from guest.readers import keys
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import ArgumentsError, BoundError, UnreadableError
 from guest.readers.inert import Bytes, Call, Global, as_shape, as_text
@@ -88,7 +89,7 @@ class _Constructors(KnownConstructors):
         name = target.root.canonical if isinstance(target, Call) and target.root and not target.indirect else ""
         if name not in WRAPPERS:
             return super().build(target, state, where)
-        if not isinstance(state, dict):
+        if not isinstance(state, dict) or not keys.is_written(state):
             raise UnreadableError("an array's wrapper without its state")
         if name in _BESIDE:
             beside = as_text(state.get("filename")) or "another file"

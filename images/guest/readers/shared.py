@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from guest.readers import keys
 from guest.readers.inert import Call, describe
 from guest.readers.kept import is_function
 
@@ -39,10 +40,10 @@ _HANDLE, _MOST_HANDLES = "torch.utils.hooks.RemovableHandle", 1 << 32
 
 def told(target: Call, given: object, opcode: str) -> Iterator[tuple[str, str]]:
     """Id and detail of an oddity where `opcode` changes by `given` what was not made by the pickle."""
-    keys = _keys(given)
-    if _is_found(target) or (target.kind != "newobj" and not _OF_MEMBERS.isdisjoint(keys)):
+    attributes = _attributes(given)
+    if _is_found(target) or (target.kind != "newobj" and not _OF_MEMBERS.isdisjoint(attributes)):
         yield PATCH, f"{opcode} changes what {target.name[:256]} gives, which is everybody's"
-        for key, value in keys.items():
+        for key, value in attributes.items():
             if is_function(value):
                 yield SHADOW, f"a state puts {describe(value)} in the place of {key[:256]} of what {target.name} gives"
     elif target.root is not None and target.root.canonical == _HANDLE and not _is_handle(given):
@@ -64,9 +65,7 @@ def _is_handle(state: object) -> bool:
     return type(number) is int and 0 <= number < _MOST_HANDLES
 
 
-def _keys(given: object) -> dict[str, Any]:
+def _attributes(given: object) -> dict[str, Any]:
     """The attributes that a state sets, of what is a dictionary in it."""
     parts = given if isinstance(given, tuple) else (given,)
-    return {
-        key: value for part in parts if isinstance(part, dict) for key, value in part.items() if isinstance(key, str)
-    }
+    return {key: value for part in parts if isinstance(part, dict) for key, value in keys.named(part)}
