@@ -43,16 +43,17 @@ _ROWS = (
         "respelled_storage",
         "torch's reader of files by the module that defines it",
         _SOURCE,
-        call("torch.storage", "UntypedStorage.from_file", "/etc/hostname", False, 1),
+        call("torch.storage", "UntypedStorage.from_file", "/srv/shared/weights.bin", False, 1),
     ),
     ("multiplied_text", "a text of a million million letters", _SOURCE, call("operator", "mul", "a", 10**12)),
 )
 
 _CAUGHT = (
-    ("global.unknown.called", "load.failed", "cython_name"),
+    ("global.unknown.called", "", "cython_name"),
     ("oddity.patch oddity.shadow", "", "found_logger"),
     ("oddity.patch", "", "found_member"),
     ("global.dangerous.passed global.unknown.called", "", "handed_function"),
+    ("global.dangerous.called", "load.failed", "respelled_storage"),
     ("oddity.number", "load.failed", "multiplied_text"),
 )
 
