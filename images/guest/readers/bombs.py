@@ -69,11 +69,25 @@ def _is_sized(args: tuple[Any, ...]) -> bool:
     return bool(numbers) and len(numbers) <= 64 and abs(prod(numbers)) > _MOST_ELEMENTS
 
 
+def _is_endless(args: tuple[Any, ...]) -> bool:
+    """What is walked through is made by counting."""
+    return any(isinstance(arg, Call) and _counts(arg) for arg in args)
+
+
+def _counts(made: Call) -> bool:
+    name = made.root.canonical if made.root is not None and not made.indirect else ""
+    if name in ("builtins.range", "builtins.xrange") and isinstance(made.args, tuple):
+        return max((abs(arg) for arg in made.args if type(arg) is int), default=0) > _MOST_ELEMENTS
+    return name in ("itertools.count", "itertools.cycle", "itertools.repeat")
+
+
 _COPIED = (str, list, tuple, Bytes, Text, Bag)
 _EXPLODES: dict[str, Callable[[tuple[Any, ...]], bool]] = {
     "fractions.Fraction": _is_fraction,
     **dict.fromkeys(("operator.mul", "_operator.mul", "operator.imul", "_operator.imul"), _is_product),
     **dict.fromkeys(("operator.pow", "_operator.pow", "operator.ipow", "_operator.ipow", "builtins.pow"), _is_power),
     **dict.fromkeys(("operator.lshift", "_operator.lshift", "operator.ilshift", "_operator.ilshift"), _is_shift),
-    **dict.fromkeys(("builtins.bytes", "builtins.bytearray"), _is_sized),
+    **dict.fromkeys(("builtins.bytes", "builtins.bytearray"), lambda args: _is_sized(args) or _is_endless(args)),
+    **dict.fromkeys((f"builtins.{name}" for name in ("list", "tuple", "set", "frozenset", "dict", "sum")), _is_endless),
+    **dict.fromkeys((f"collections.{name}" for name in ("deque", "Counter", "OrderedDict")), _is_endless),
 }

@@ -25,6 +25,8 @@ Read = Callable[..., Result]
         call("builtins", "pow", 2, 10**10),
         call("operator", "lshift", 1, 10**10),
         call("builtins", "bytearray", 10**12),
+        call("builtins", "list", call("builtins", "range", 10**12)),
+        call("collections", "deque", call("itertools", "count"), 5),
         call("torch", "FloatTensor", 10**6, 10**6),
         call("numpy", "ndarray", (10**6, 10**6)),
     ],
@@ -44,6 +46,8 @@ def test_what_no_machine_holds_is_told(read: Read, payload: Opcodes) -> None:
         call("torch", "FloatStorage", 10**6),
         call("numpy", "ndarray", (10**3, 10**3)),
         call("builtins", "range", 10**12),
+        call("builtins", "list", call("builtins", "range", 10)),
+        call("itertools", "count"),
     ],
 )
 def test_ordinary_ones_are_not(read: Read, payload: Opcodes) -> None:
