@@ -672,6 +672,32 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         strings(string("pickle", "", "posix.system")),
         (strings(string("pickle", "", "collections.OrderedDict")), beside(string("pickle", "", "posix.system"))),
     ),
+    "text.pickle.aside": (
+        strings(string("pickle", "a comment", "acme.tools.run")),
+        (
+            strings(string("pickle", "the weights", "acme.tools.run")),
+            strings(string("pickle", "an unread file", "acme.tools.run")),
+            strings(string("pickle", "", "acme.tools.run")),
+            beside(string("pickle", "a comment", "acme.tools.run")),
+        ),
+    ),
+    "text.aside": (
+        strings(string("shell.fetch", "the unused weights")),
+        (
+            strings(string("shell.fetch")),
+            strings(string("shell.fetch", "base64")),
+            strings(string("url", "a comment")),
+            beside(string("shell.fetch", "a comment")),
+        ),
+    ),
+    "text.script": (
+        strings(string("shell", "the weights", text="#!/bin/sh")),
+        (
+            strings(string("shell", "the weights", text="bash -c id")),
+            strings(string("shell", text="#!/bin/sh")),
+            beside(string("shell", "the weights", text="#!/bin/sh")),
+        ),
+    ),
     "text.encoded": (
         strings(string("python.stage", "base64")),
         (
@@ -685,6 +711,12 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         strings(string("shell.fetch", used=True)),
         (strings(string("shell.fetch")), strings(string("shell", used=True)), beside(string("shell.fetch", used=True))),
     ),
+    "text.named.dangerous": (
+        strings(string("named", "", "os.system")),
+        (strings(string("named", "", "pathlib.Path")), beside(string("named", "", "os.system"))),
+    ),
+    "text.named": (strings(string("named", "", "pathlib.Path")), (strings(string("named", "", "os.system")),)),
+    "text.template": (strings(string("template")), (strings(string("url")),)),
     "text.beside": (beside(string("code")), (strings(string("code")), beside(string("url")))),
     "text.pickle": (strings(string("pickle", "", "m.C")), (strings(string("pickle", "", "posix.system")),)),
     "text.shell": (strings(string("shell.reverse")), (strings(string("shell.reverse", "hex")),)),
@@ -729,6 +761,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.unlisted": (oddities("zip.record_long"), (oddities("zip.record_short"),)),
     "oddity.several": (oddities("legacy.several"), (oddities("pickle.several"),)),
     "oddity.behind": (oddities("pickle.several"), (oddities("legacy.several"),)),
+    "oddity.filled": (oddities("tar.filled"), (oddities("trailing.padding"),)),
     "oddity.padding": (oddities("trailing.padding"), (oddities("pickle.trailing"),)),
     "oddity.trailing": (oddities("pickle.trailing"), (oddities("trailing.padding"),)),
     "oddity.deflated": (oddities("zip.deflated_record"), (oddities("zip.record_short"),)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.readers import keys, restored, shared
+from guest.readers import configured, keys, restored, shared
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
@@ -87,6 +87,8 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
         for key, value in zip(items[::2], items[1::2], strict=True):
             check_key(key)
             target[key] = value
+            if type(key) is str and key in configured.KEYS and type(value) is str:
+                reader.name(value)
     elif isinstance(target, Call):
         _check_order(reader, target)
         target.pairs.extend(zip(items[::2], items[1::2], strict=True))
@@ -146,6 +148,7 @@ def _check_state(state: object) -> None:
 def _acted(reader: Machine, target: Call, use: str, given: object) -> None:
     if target.root is not None:
         reader.session.used(reader.where, target.root, use, target.indirect, given)
+        reader.met.given(given, reader.where.offset)
     for ident, detail in shared.told(target, given, reader.where.opcode):
         reader.oddity(ident, detail)
 

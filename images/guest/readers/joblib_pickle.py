@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from math import prod
 
-from guest.readers import keys
+from guest.readers import keys, leftover
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import ArgumentsError, BoundError, UnreadableError
 from guest.readers.inert import Bytes, Call, Global, as_shape, as_text
@@ -19,7 +19,7 @@ from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.pickle_file import behind, unresolved
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Session, Where
-from guest.readers.source import Source
+from guest.readers.source import Memory, Source
 from guest.readers.stream import Stream
 from guest.readers.tensors import HUGE, missing
 
@@ -110,7 +110,7 @@ class _Constructors(KnownConstructors):
         if dtype.holds_objects:
             return self._objects(where)
         if state.get(_ALIGNMENT) is not None:
-            stream.take(stream.byte())
+            self._align(stream.take(stream.byte()), where)
         data = Bytes(stream.leave(prod(shape) * dtype.size))
         array = NumpyArray(self._subclass(state.get("subclass"), where))
         try:
@@ -118,6 +118,14 @@ class _Constructors(KnownConstructors):
         except ArgumentsError as error:
             raise UnreadableError(f"an array: {error}") from None
         return array
+
+    def _align(self, padding: bytes, where: Where) -> None:
+        """joblib fills it with ones."""
+        if not padding.strip(b"\0\xff"):
+            return
+        self._session.oddity(where.form, "joblib.filled", f"{len(padding)} bytes", where.record, where.offset)
+        held = Memory(memoryview(padding), self._origin)
+        leftover.look(held, leftover.PADDING, self._session, where.form, where.record, where.offset)
 
     def _objects(self, where: Where) -> object:
         """An array of objects is a pickle of its own at this place."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from guest.readers import bombs, kept, keys
+from guest.readers import bombs, configured, kept, keys
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, member
 from guest.readers.session import ARRAY_MAKERS, Session, Where
 from guest.readers.stream import Stream
-from guest.readers.texts import Met
+from guest.readers.texts import Met, Place
 
 
 class Constructors(Protocol):
@@ -104,6 +104,16 @@ class Machine:
             self._holders[id(holder)] = holder
             self._handed[kind.name] = self._handed.get(kind.name, 0) - 1
 
+    def name(self, called: str) -> None:
+        """A dictionary names that under a key by which frameworks know what to call."""
+        if configured.is_library(called):
+            self.session.texts.tell(configured.KIND, called, (), self.place(), (called,))
+
+    def place(self) -> Place:
+        """Of the present opcode, as texts have theirs."""
+        where, session = self.where, self.session
+        return Place(where.form, session.named(where.record), where.offset, session.file)
+
     def hashed(self, found: Iterable[object]) -> None:
         """Keys of a dictionary or items of a set, as they were put in."""
         for key in found:
@@ -161,7 +171,7 @@ class Machine:
         given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
         if not settled:
-            self.met.given(given)
+            self.met.given(given, self.where.offset)
             self.tell_looked_up(given)
         beyond = bombs.told(made)
         if beyond:

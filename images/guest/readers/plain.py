@@ -6,10 +6,11 @@ The host reads the printed ones and decides; of the rest it is told a few words.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from guest.readers.inert import Bag, Call, Global, MappingObject, Unresolved
-from guest.readers.words import is_key, is_value
+from guest.readers.words import are_keys, are_values
 
 DATA, PLAIN = "data", "plain"
 _WALKED = 2_000_000  # things, of one file
@@ -36,7 +37,7 @@ class Plainness:
             if count > _ONE or self._left < 0:
                 return ""
             if isinstance(value, str):
-                if not is_value(value):
+                if not _is_value(value):
                     return ""
                 said = PLAIN
             elif isinstance(value, dict):
@@ -53,8 +54,13 @@ class Plainness:
         return said
 
 
+@lru_cache(maxsize=1 << 12)
+def _is_value(text: str) -> bool:
+    return are_values((text,))
+
+
 def _is_key(key: Any) -> bool:
-    return is_key(key) if isinstance(key, str) else isinstance(key, _NUMBERS)
+    return are_keys((key,)) if isinstance(key, str) else isinstance(key, _NUMBERS)
 
 
 def _is_harmless(value: Any) -> bool:
