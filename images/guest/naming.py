@@ -17,7 +17,8 @@ MAX_NAME = 4096  # the wire's bound
 RESERVED = "__metadata__"  # safetensors keeps it for itself
 _TROUBLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile("[%\0\ud800-\udfff]")
-_KEY_TEXT = 256  # of a key that is neither text nor number
+KEY_TEXT = 256  # of a key that is neither text nor number
+TUPLE_PARTS = 16  # of a tuple that is a key
 
 # What a torch module keeps in its __dict__; its state_dict is made of the first three.
 MODULE_PARTS = ("_parameters", "_buffers", "_modules")
@@ -57,13 +58,14 @@ class Branch:
 @dataclass(frozen=True)
 class Named:
     """A tensor under its name. `left_out` says why it isn't converted, "" when it is; `path`: the name's parts;
-    `original`: what was escaped to make the name, None when nothing was."""
+    `original`: what was escaped to make the name, None when nothing was; `sharded`: whether it is of a set of files."""
 
     name: str
     value: Any
     left_out: str = ""
     path: tuple[str, ...] = field(default=(), compare=False)
     original: str | None = None
+    sharded: bool = field(default=False, compare=False)
 
 
 Look = Callable[[Any], Leaf | Branch | None]
@@ -78,6 +80,7 @@ class _Step:
     prefix: str | None
     left_out: str
     rest: Iterator[tuple[Any, Any, str]]
+    sharded: bool
     node: Any = field(repr=False)  # held, so that its identity stays its own
 
 
@@ -125,11 +128,13 @@ def _walk(root: Any, look: Look, budget: _Budget) -> Iterator[Named]:
                 parts = tuple(key_text(part) for part in [step.key for step in path[1:]] + [key] * bool(path))
                 own = ROOT_NAME if name is None else name
                 safe = escape(own)
-                yield Named(safe, found.value, reason, parts, None if safe == own else own)
+                sharded = bool(path) and path[-1].sharded
+                yield Named(safe, found.value, reason, parts, None if safe == own else own, sharded)
             elif len(path) >= budget.depth:
                 raise NamingError(f"objects nested more than {budget.depth} deep")
             else:
-                path.append(_Step(id(node), key, name, reason, _steps(found), node))
+                sharded = isinstance(node, Shards) or (bool(path) and path[-1].sharded)
+                path.append(_Step(id(node), key, name, reason, _steps(found), sharded, node))
                 entered.add(id(node))
         following = _advance(path, entered)
         if following is None:
@@ -152,15 +157,23 @@ def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, Any
 
 @dataclass(frozen=True)
 class _Nth:
-    """Stands for a key that has no text of its own, such as a parameter in an optimizer's state."""
+    """Stands for a key that has no text of its own: a class, an object such as an optimizer's parameter."""
 
     place: int
 
 
 def _steps(branch: Branch) -> Iterator[tuple[Any, Any, str]]:
     for place, (key, child) in enumerate(branch.children):
-        yield key if isinstance(key, _SPELLED) else _Nth(place), child, ""
+        yield key if _is_spelled(key) else _Nth(place), child, ""
     yield from branch.left_out
+
+
+def _is_spelled(key: Any) -> bool:
+    """Whether a key has a text. By its very type: what an object of a subclass is called, only its class knows, and
+    that may be absent."""
+    if type(key) is tuple:
+        return all(type(part) in _SPELLED for part in key[:TUPLE_PARTS])
+    return type(key) in _SPELLED
 
 
 def join(prefix: str | None, key: Any) -> str:
@@ -193,25 +206,25 @@ def key_text(key: Any) -> str:
     for kind, text in _KEY_TEXTS:
         if isinstance(key, kind):
             return text(key)
-    return f"<{type(key).__name__[:_KEY_TEXT]}>"
+    return f"<{type(key).__name__[:KEY_TEXT]}>"
 
 
 def _tuple_text(key: tuple[Any, ...]) -> str:
-    parts = ("(...)" if isinstance(part, tuple) else key_text(part) for part in key[:16])
-    return "(" + ",".join(parts)[:_KEY_TEXT] + ")"
+    parts = ("(...)" if isinstance(part, tuple) else key_text(part) for part in key[:TUPLE_PARTS])
+    return "(" + ",".join(parts)[:KEY_TEXT] + ")"
 
 
 # In this order: a bool is an int.
 _KEY_TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (str, str),
-    (bytes | bytearray, lambda key: bytes(key[:_KEY_TEXT]).decode("latin-1")),
+    (bytes | bytearray, lambda key: bytes(key[:KEY_TEXT]).decode("latin-1")),
     (bool | None, repr),
-    (int, lambda key: str(int(key)) if key.bit_length() < 512 else hex(key)[:_KEY_TEXT]),
+    (int, lambda key: str(int(key)) if key.bit_length() < 512 else hex(key)[:KEY_TEXT]),
     (float, lambda key: repr(float(key))),
     (tuple, _tuple_text),
     (_Nth, lambda key: f"<{key.place}>"),
 )
-_SPELLED = (str, bytes, bytearray, bool, type(None), int, float, tuple)
+_SPELLED = frozenset({str, bytes, bytearray, bool, type(None), int, float, tuple})
 
 
 def shards_branch(shards: Shards, look: Look) -> Branch:
