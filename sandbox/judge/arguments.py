@@ -1,8 +1,9 @@
 """How much a file could say through the arguments of a call: what an unknown callee could be told to do with them.
 
 They are read as the reader prints them. `none` and `word` are what enumerations are made with; `data` is numbers and
-at least one tensor or array, and no text; `plain` adds words and containers of them. Everything else is `any`: a text
-that a shell, an import, an open or a decoder could act on, bytes, names of functions, and what was not printed.
+at least one tensor or array, and no text; `plain` adds words and containers of them, and `bytes` those that the reader
+found to be no text, no program and nothing packed. Everything else is `any`: a text that a shell, an import, an open or
+a decoder could act on, other bytes, names of functions, and what was not printed.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ class Says(StrEnum):
     WORD = "word"
     DATA = "data"
     PLAIN = "plain"
+    BYTES = "bytes"
     ANY = "any"
 
 
 _MOST_NAMES = 24  # different ones among the arguments of one call: each is looked up
 _QUOTES = ("'", '"')
+_BYTES = "<bytes>"  # the reader's word for it: all bytes among them, wherever they stand, are data
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?|-?inf|nan"
 _TOKEN = re.compile(
     rf"""(?P<text>[b]?'(?:[^'\\]|\\.)*'(?:\.\.\.)?|[b]?"(?:[^"\\]|\\.)*"(?:\.\.\.)?)"""
     rf"""|(?P<number>(?:{_NUMBER})(?![\w.]))|(?P<constant>(?:True|False|None)(?![\w.]))"""
     r"""|(?P<data><(?:tensorview|numpyarray|numpydtype|parts|storage)>)|(?P<all><all (?:plain|data)>)"""
+    r"""|(?P<bytes><bytes>)"""
     r"""|(?P<made>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))*(?:\.\.\.|\())"""
     r"""|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"""
     r"""|(?P<cut>\.\.\.)|(?P<rest>[\[\](){}:, ])"""
@@ -47,7 +51,8 @@ def says(arguments: str, harmless: Callable[[str], bool]) -> Says:
     tokens = _tokens(text)
     if tokens is None or len({token for kind, token in tokens if kind in ("name", "made")}) > _MOST_NAMES:
         return Says.ANY
-    if not all(_is_plain(kind, token, harmless) for kind, token in tokens):
+    told = ("bytes", _BYTES) in tokens
+    if not all((told and _is_bytes(kind, token)) or _is_plain(kind, token, harmless) for kind, token in tokens):
         return Says.ANY
     return _level([kind for kind, _ in tokens], text)
 
@@ -59,6 +64,8 @@ def _level(kinds: list[str], text: str) -> Says:
         return Says.ANY
     if len(kinds) == 1 and kinds[0] in ("text", "number", "constant"):
         return Says.WORD
+    if "bytes" in kinds:
+        return Says.BYTES
     is_data = (
         not {"text", "key"}.intersection(kinds) and "<all plain>" not in text and ("data" in kinds or "all" in kinds)
     )
@@ -79,6 +86,10 @@ def _tokens(text: str) -> list[tuple[str, str]] | None:
         if kind != "rest":
             found.append((kind, match["text" if kind == "key" else kind]))
     return found
+
+
+def _is_bytes(kind: str, token: str) -> bool:
+    return kind == "text" and token.startswith("b")
 
 
 def _is_plain(kind: str, token: str, harmless: Callable[[str], bool]) -> bool:
