@@ -57,7 +57,6 @@ def test_plain_data_is_told_from_the_least_that_could_be_said(text: str, level: 
         "('http://203.0.113.7/a',)",
         "('aW1wb3J0IG9zO29zLnN5c3RlbSgnaWQnKSNwYWQgcGFkIHBhZA',)",
         "('a', 'touch')",
-        "(b'id',)",
         r"(b'\x07\xe4\x01',)",
         r"(b'\x07\xe4', 'rm -rf /', <bytes>)",
         r"(b'\x07\xe4', pkg.run, <bytes>)",
