@@ -68,6 +68,7 @@ def _vocabulary() -> dict[str, tuple[Any, ...]]:
             "persistent",
             "subtype",
             "change",
+            "kept",
         ),
         "opcode": ("REDUCE", "GLOBAL", "STACK_GLOBAL", "NEWOBJ"),
         "by": ("content", "extension"),

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sandbox.judge.words import is_key, is_value
+from sandbox.judge.words import are_keys, are_values
 
 
 class Says(StrEnum):
@@ -29,72 +30,79 @@ class Says(StrEnum):
 _MOST_NAMES = 24  # different ones among the arguments of one call: each is looked up
 _QUOTES = ("'", '"')
 _BYTES = "<bytes>"  # the reader's word for it: all bytes among them, wherever they stand, are data
-_NUMBER = r"-?\d{1,40}(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?|-?inf|nan"
+_TEXT = r"""b?(?:'[^'\\]*+(?:\\.[^'\\]*+)*'|"[^"\\]*+(?:\\.[^"\\]*+)*")(?:\.\.\.)?"""
+_PLAIN = r"(?:-?\d{1,40}(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?|-?inf|nan|True|False|None)(?![\w.])"
+_BETWEEN = r"[\[\](){}:, ]"
+# Its groups: a text, a key's colon, data, what is told of all, a class, a call, a cut, and what has no known form,
+# behind which nothing is read.
 _TOKEN = re.compile(
-    rf"""(?P<text>[b]?'(?:[^'\\]|\\.)*'(?:\.\.\.)?|[b]?"(?:[^"\\]|\\.)*"(?:\.\.\.)?)"""
-    rf"""|(?P<number>(?:{_NUMBER})(?![\w.]))|(?P<constant>(?:True|False|None)(?![\w.]))"""
-    r"""|(?P<data><(?:tensorview|numpyarray|numpydtype|parts|storage)>)|(?P<all><all (?:plain|data)>)"""
-    r"""|(?P<bytes><bytes>)"""
-    r"""|(?P<made>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))*(?:\.\.\.|\())"""
-    r"""|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"""
-    r"""|(?P<cut>\.\.\.)|(?P<rest>[\[\](){}:, ])"""
+    rf"""({_TEXT})(:?){_BETWEEN}*+|(?:{_PLAIN}{_BETWEEN}*+)+|{_BETWEEN}++"""
+    r"""|(<(?:tensorview|numpyarray|numpydtype|parts|storage)>)|(<all (?:plain|data)>|<bytes>)"""
+    rf"""|([A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+)*)((?:\(\))*(?:\.\.\.|\())?{_BETWEEN}*+|(\.\.\.)|(.+)""",
+    re.DOTALL,
 )
+_ONE = re.compile(rf"{_BETWEEN}*+(?:{_TEXT}(?!:)|{_PLAIN}){_BETWEEN}*", re.DOTALL)
+
+
+@dataclass
+class _Parts:
+    """The different words of a list of arguments, by what they are."""
+
+    values: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    data: bool = False
+    bytes: bool = False  # some are among them,
+    packed: bool = False  # and those that are, are data
+    cut: bool = False
 
 
 def says(arguments: str, harmless: Callable[[str], bool]) -> Says:
-    """The level of a printed list of arguments. `harmless`: whether a class may stand among them, by its name."""
+    """The level of a printed list of arguments. `harmless`: whether a class may stand among them, by its name.
+
+    Linear: one pass, then each different word once, all texts together.
+    """
     text = arguments.strip()
     if text.startswith("(") and text.endswith(")"):
         text = text[1:-1].strip().removesuffix(",").strip()
     if not text:
         return Says.NONE
-    tokens = _tokens(text)
-    if tokens is None or len({token for kind, token in tokens if kind in ("name", "made")}) > _MOST_NAMES:
+    parts = _parts(text)
+    if parts is None or not (are_values(parts.values) and are_keys(parts.keys) and all(map(harmless, parts.names))):
         return Says.ANY
-    told = ("bytes", _BYTES) in tokens
-    if not all((told and _is_bytes(kind, token)) or _is_plain(kind, token, harmless) for kind, token in tokens):
-        return Says.ANY
-    return _level([kind for kind, _ in tokens], text)
+    return _level(parts, text)
 
 
-def _level(kinds: list[str], text: str) -> Says:
+def _level(parts: _Parts, text: str) -> Says:
     """Of arguments that are plain, one by one."""
-    told = "<all plain>" in text or "<all data>" in text
-    if "made" in kinds or ("cut" in kinds and not told):
+    plain = "<all plain>" in text
+    if parts.cut and not plain and "<all data>" not in text:
         return Says.ANY
-    if len(kinds) == 1 and kinds[0] in ("text", "number", "constant"):
-        return Says.WORD
-    if "bytes" in kinds:
+    if parts.packed:
         return Says.BYTES
-    is_data = (
-        not {"text", "key"}.intersection(kinds) and "<all plain>" not in text and ("data" in kinds or "all" in kinds)
-    )
-    return Says.DATA if is_data else Says.PLAIN
+    if _ONE.fullmatch(text):
+        return Says.WORD
+    return Says.DATA if parts.data and not (parts.values or parts.keys or plain) else Says.PLAIN
 
 
-def _tokens(text: str) -> list[tuple[str, str]] | None:
-    """The words, without what parts them; None where one is of no known form."""
-    found, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            return None
-        at = match.end()
-        kind = match.lastgroup or ""
-        if kind == "text" and text.startswith(":", at):
-            kind = "key"
-        if kind != "rest":
-            found.append((kind, match["text" if kind == "key" else kind]))
-    return found
+def _parts(text: str) -> _Parts | None:
+    """None where one of the words is nothing that may stand there, or where there are too many names."""
+    parts = _Parts()
+    for word, colon, data, told, name, called, cut, unread in set(_TOKEN.findall(text)):
+        if called or unread or (word and not _may_stand(word, colon)):
+            return None  # what a call gave; a text that was cut
+        if word.startswith("b"):
+            parts.bytes = True
+        elif word:
+            (parts.keys if colon else parts.values).add(word[1:-1])
+        elif name:
+            parts.names.add(name)
+        parts.packed |= told == _BYTES
+        parts.data |= bool(data or (told and told != _BYTES))
+        parts.cut |= bool(cut)
+    return parts if len(parts.names) <= _MOST_NAMES and (parts.packed or not parts.bytes) else None
 
 
-def _is_bytes(kind: str, token: str) -> bool:
-    return kind == "text" and token.startswith("b")
-
-
-def _is_plain(kind: str, token: str, harmless: Callable[[str], bool]) -> bool:
-    if kind == "text":
-        return token.startswith(_QUOTES) and is_value(token[1:-1])
-    if kind == "key":
-        return token.startswith(_QUOTES) and is_key(token[1:-1])
-    return kind not in ("name", "made") or harmless(token)
+def _may_stand(word: str, colon: str) -> bool:
+    """A whole text; bytes, of which the reader says more, though not as a key."""
+    return (word.startswith("b") and not colon) or (word.startswith(_QUOTES) and word.endswith(_QUOTES))

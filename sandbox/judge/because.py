@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from sandbox.facts import DynamicFacts, Event, GlobalUse, Hint, StaticFacts
 
-_CALLED = ("reduce", "obj", "inst", "newobj", "subtype", "build")  # uses of a global, the most telling first
+_CALLED = ("reduce", "obj", "inst", "newobj", "subtype", "build", "kept")  # uses of a global, the most telling first
 _OURS = ("/usr/", "/lib", "/env/", "/code/", "<frozen ")  # frames that the payload needn't have made; but it may
 # After the load the last global that was looked up says nothing.
 PHASES = {"after": "after the load", "exercise": "when the model is used", "end": "as the process ends"}

@@ -45,6 +45,7 @@ class GlobalWhen:
     arguments_like: re.Pattern[str] | None = None
     arguments_unlike: re.Pattern[str] | None = None
     holds_call: bool | None = None  # among the arguments is an object that the file had made by a call
+    values: re.Pattern[str] | None = None  # written as `names`: calls of these don't count for that
     names_unlike: re.Pattern[str] | None = None  # likewise
     swept: bool | None = None  # named by no more than a glob of all that its package holds
     named: str = ""  # "class" or "function", by the last word's first letter

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,6 +14,8 @@ from sandbox.judge.conditions import EventWhen
 from sandbox.judge.rules import Match, Rule, Rules
 
 Fact = tuple[str, str, str, str]  # id, evidence, subject, detail
+_Place = tuple[str | None, str | None]  # address and port
+_Sort = tuple[str, str, str]  # of an event: its kind, call and answer
 
 # What an event is about, best first: the first of these that it has is its subject.
 _SUBJECTS = ("argv", "name", "address", "path", "value", "family", "target", "size")
@@ -25,11 +28,14 @@ _QUOTED = 80  # characters of what was sent
 def matches(rules: Rules, dynamic: DynamicFacts) -> Iterator[Match]:
     """Each event with the first rule that takes it."""
     events = (*dynamic.events, *_only_counted(dynamic))
-    rows = _rows(rules, events)
+    rows = _Rows(rules, events)
+    carriers: dict[_Place, list[Conversation]] = {}
+    for conversation in dynamic.conversations:
+        carriers.setdefault((conversation.address, str(conversation.port)), []).append(conversation)
     for event in events:
-        row = _row_of(rows, event)
+        row = rows.first(event)
         if row is not None:
-            line = event_line(event) + (_carrier(event, dynamic.conversations) if event.kind == "decoy.sent" else "")
+            line = event_line(event) + (_carrier(event, carriers) if event.kind == "decoy.sent" else "")
             cite = Cite(event=event.id or None)
             yield Match(row, line, _concerned(event), str(event.count), cite=cite)
 
@@ -39,10 +45,9 @@ def _concerned(event: Event) -> str:
     return (event.kind == "file.link" and event.detail.get("target")) or subject(event)
 
 
-def _carrier(event: Event, conversations: Sequence[Conversation]) -> str:
+def _carrier(event: Event, carriers: Mapping[_Place, Sequence[Conversation]]) -> str:
     """The conversation that it is about, and how that begins: "; conversation 3: POST /up HTTP/1.1"."""
-    place = (event.detail.get("address"), event.detail.get("port"))
-    there = (row for row in conversations if (row.address, str(row.port)) == place)
+    there = carriers.get((event.detail.get("address"), event.detail.get("port")), ())
     row = min(there, key=lambda row: (row.pid != event.pid, abs(row.at - event.at)), default=None)
     if row is None:
         return ""
@@ -50,19 +55,37 @@ def _carrier(event: Event, conversations: Sequence[Conversation]) -> str:
     return f"; conversation {row.id}" + (f": {spelling.without_arrows(line)}" if line else "")
 
 
-def _rows(rules: Rules, events: Sequence[Event]) -> list[tuple[Rule, EventWhen]]:
-    """Those for which these events are enough."""
-    return [(row, when) for row, when in rules.of(EventWhen) if _enough(when, events)]
+class _Rows:
+    """The rows for which these events are enough. Those that an event's kind, call and answer rule out are left out for
+    all events of that sort: a load may have thousands."""
 
+    def __init__(self, rules: Rules, events: Sequence[Event]) -> None:
+        self._all = rules.of(EventWhen)
+        self._of_sort: dict[_Sort, list[tuple[Rule, EventWhen]]] = {}
+        needed = {id(when): when.rows for _, when in self._all if when.rows}
+        met: Counter[int] = Counter()
+        for event in events if needed else ():
+            for _, when in self._of(event):
+                if id(when) in needed and _takes(when, event):
+                    met[id(when)] += 1 if event.id else event.count  # what arrived without a row counts as it counted
+        self._all = [(row, when) for row, when in self._all if met[id(when)] >= when.rows]
+        self._of_sort = {}
 
-def _row_of(rows: list[tuple[Rule, EventWhen]], event: Event) -> Rule | None:
-    return next((row for row, when in rows if _takes(when, event)), None)
+    def first(self, event: Event) -> Rule | None:
+        """The first that takes it."""
+        return next((row for row, when in self._of(event) if _takes(when, event)), None)
+
+    def _of(self, event: Event) -> list[tuple[Rule, EventWhen]]:
+        sort = (event.kind, event.call, event.answer)
+        if sort not in self._of_sort:
+            self._of_sort[sort] = [(row, when) for row, when in self._all if _takes_sort(when, sort)]
+        return self._of_sort[sort]
 
 
 def of_note(rules: Rules, events: Sequence[Event]) -> list[Event]:
     """Those that aren't what loads do: a rule takes them that spoils something."""
-    rows = _rows(rules, events)
-    taken = ((event, _row_of(rows, event)) for event in events)
+    rows = _Rows(rules, events)
+    taken = ((event, rows.first(event)) for event in events)
     return [event for event, row in taken if row is not None and row.spoils]
 
 
@@ -92,21 +115,22 @@ def _only_counted(dynamic: DynamicFacts) -> list[Event]:
     ]
 
 
-def _takes(when: EventWhen, event: Event) -> bool:
-    conditions = (
-        not when.kinds or any(fnmatchcase(event.kind, kind) for kind in when.kinds),
-        not when.calls or any(fnmatchcase(event.call, call) for call in when.calls),
-        not when.answers or event.answer in when.answers,
-        all(key in event.detail and like.fullmatch(event.detail[key]) for key, like in when.detail.items()),
-        event.count >= when.count,
-        not when.value or _number(event.detail.get("value", "")) * event.count >= when.value,
+def _takes_sort(when: EventWhen, sort: _Sort) -> bool:
+    kind, call, answer = sort
+    return (
+        (not when.kinds or any(fnmatchcase(kind, glob) for glob in when.kinds))
+        and (not when.calls or any(fnmatchcase(call, glob) for glob in when.calls))
+        and (not when.answers or answer in when.answers)
     )
-    return all(conditions)
 
 
-def _enough(when: EventWhen, events: Iterable[Event]) -> bool:
-    """What arrived without a row counts as what it counted."""
-    return not when.rows or sum(1 if event.id else event.count for event in events if _takes(when, event)) >= when.rows
+def _takes(when: EventWhen, event: Event) -> bool:
+    """The conditions that ask for more than its sort."""
+    return (
+        event.count >= when.count
+        and all(key in event.detail and like.fullmatch(event.detail[key]) for key, like in when.detail.items())
+        and (not when.value or _number(event.detail.get("value", "")) * event.count >= when.value)
+    )
 
 
 def _number(untrusted_text: str) -> float:

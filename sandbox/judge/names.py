@@ -20,7 +20,7 @@ from sandbox import messages
 ORDER = ("dangerous", "inside", "code", "resolver", "applier", "rebuilder", "binder", "type", "function", "constructor")
 UNKNOWN = "unknown"
 _LONGEST, _MOST_WORDS = 512, 16  # of a name that is looked up: each of its words may cost a search of the tables
-_REMEMBERED = 1 << 14  # names
+_REMEMBERED = 1 << 16  # names: more than a file may have uses
 _KEYS = frozenset({"class", "does", "techniques", "source", "names"})  # of a group; `source`: where its names come from
 
 
@@ -34,12 +34,13 @@ class Named:
     swept: bool = False  # by a glob that takes whatever a package holds: nobody looked at this name
 
 
+_UNKNOWN = Named(UNKNOWN)
 _ENDLESS = Named("inside", "is spelled by a name longer than an honest one")
 
 
 @dataclass(frozen=True)
 class Alternatives:
-    """Globs in one pattern: its n-th group stands for the n-th of `named`, whose number is the rank in the class."""
+    """Globs in one pattern: its n-th group stands for the n-th of `named`, each with its place among all globs."""
 
     pattern: re.Pattern[str]
     named: tuple[tuple[int, Named], ...]
@@ -55,21 +56,26 @@ class Alternatives:
 
 @dataclass(frozen=True)
 class Globs:
-    """The globs of one class. A name is held to those that begin with its first word or a star."""
+    """All of them, the one that decides first. A name is held to those that begin with its first word or a star."""
 
     by_word: Mapping[str, Alternatives]
     others: tuple[Alternatives, ...]
 
     def find(self, name: str) -> Named | None:
         own = self.by_word.get(name.partition(".")[0])
-        found = [one for globs in (own, *self.others) if globs and (one := globs.find(name))]
-        return min(found, key=lambda one: one[0])[1] if found else None
+        found = own.find(name) if own else None
+        for globs in self.others:
+            # Asked here, too: a call for each would be most of the time that a name takes.
+            if globs.needle in name and (one := globs.find(name)) and (not found or one[0] < found[0]):
+                found = one
+        return found[1] if found else None
 
 
 @dataclass(frozen=True)
 class Names:
     exact: Mapping[str, Named]
-    globs: tuple[Globs, ...]  # one for each class, in ORDER
+    globs: Globs
+    worst: Globs  # of these those of the first class
     aliases: Mapping[str, str]  # a module's other spelling -> the tables' spelling
     core: frozenset[str]  # modules that stay themselves wherever a dotted name passes through them
     ordinary: frozenset[str]  # words between double underscores that honest names hold
@@ -95,7 +101,7 @@ class Names:
         through = self._through_core(words)
         if through is not None:
             return through
-        if named.cls == UNKNOWN and any(self._is_inside(word) for word in words):
+        if named.cls == UNKNOWN and "__" in spelled and any(self._is_inside(word) for word in words):
             return Named("inside", "reaches into Python's own machinery")
         return named
 
@@ -132,11 +138,11 @@ class Names:
     def _lookup(self, name: str) -> Named:
         if name in self.exact:
             return self.exact[name]
-        return next((named for globs in self.globs if (named := globs.find(name))), Named(UNKNOWN))
+        return self.globs.find(name) or _UNKNOWN
 
     def _dangerous(self, name: str) -> Named | None:
         """What `_lookup` says where it is of the worst class, and without the cost of the others."""
-        named = self.exact.get(name) or self.globs[0].find(name)
+        named = self.exact.get(name) or self.worst.find(name)
         return named if named is not None and named.cls == ORDER[0] else None
 
     def _is_inside(self, word: str) -> bool:
@@ -181,7 +187,8 @@ def _parse(table: Mapping[str, Any]) -> Names:
             held[name] = replace(named, swept=name.endswith(".**"))
     return Names(
         exact,
-        tuple(_globs(globs[cls]) for cls in ORDER if globs[cls]),
+        _globs([globs[cls] for cls in ORDER]),
+        _globs([globs[ORDER[0]]]),
         {str(key): str(value) for key, value in table["aliases"].items()},
         frozenset(_words(table["core"])),
         frozenset(_words(table["ordinary"])),
@@ -189,23 +196,27 @@ def _parse(table: Mapping[str, Any]) -> Names:
     )
 
 
-def _globs(named: Mapping[str, Named]) -> Globs:
-    ranked = sorted(named, key=lambda name: (-len(name.partition("*")[0]), name))
-    by_word: dict[str, list[str]] = {}
-    for name in ranked:
+def _globs(classes: Iterable[Mapping[str, Named]]) -> Globs:
+    """`classes`: the globs of each, worst first."""
+    ranked = [
+        (name, named)
+        for of_class in classes
+        for name, named in sorted(of_class.items(), key=lambda item: (-len(item[0].partition("*")[0]), item[0]))
+    ]
+    by_word: dict[str, list[int]] = {}
+    for rank, (name, _) in enumerate(ranked):
         word = name.partition(".")[0]
-        by_word.setdefault("" if "*" in word or "[" in word else word, []).append(name)
-    ranks = {name: rank for rank, name in enumerate(ranked)}
+        by_word.setdefault("" if "*" in word or "[" in word else word, []).append(rank)
 
-    def alternatives(names: Iterable[str], needle: str = "", end: str = "") -> Alternatives:
-        names = tuple(names)
-        pattern = re.compile("|".join(f"({glob(name)})" for name in names), re.DOTALL)
-        return Alternatives(pattern, tuple((ranks[name], named[name]) for name in names), needle, end)
+    def alternatives(ranks: Iterable[int], needle: str = "", end: str = "") -> Alternatives:
+        named = tuple((rank, ranked[rank][1]) for rank in ranks)
+        pattern = re.compile("|".join(f"({glob(ranked[rank][0])})" for rank, _ in named), re.DOTALL)
+        return Alternatives(pattern, named, needle, end)
 
     # Each of these may search the whole name.
-    literal = {name: _WILD.split(name)[::2] for name in by_word.pop("", ())}
-    others = tuple(alternatives([name], max(parts, key=len), parts[-1]) for name, parts in literal.items())
-    return Globs({word: alternatives(names) for word, names in by_word.items()}, others)
+    literal = {rank: _WILD.split(ranked[rank][0])[::2] for rank in by_word.pop("", ())}
+    others = tuple(alternatives([rank], max(parts, key=len), parts[-1]) for rank, parts in literal.items())
+    return Globs({word: alternatives(ranks) for word, ranks in by_word.items()}, others)
 
 
 def _words(value: object) -> list[str]:

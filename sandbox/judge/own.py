@@ -8,12 +8,13 @@ looked at can be neither tuned nor silenced: a result is never better than its e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from sandbox import messages
 from sandbox.facts import Verdict
+from sandbox.judge import regular
 from sandbox.judge.conditions import FAMILIES, FactWhen, GlobalWhen, TextWhen, globs, text
 from sandbox.judge.names import ORDER, UNKNOWN
 from sandbox.judge.rules import VERDICTS, WORDS, Rule, Rules, Silence, parse_rows, refuse_twice, refuse_words
@@ -52,7 +53,20 @@ def _added(file: str, table: Mapping[str, Any]) -> Iterator[Rule]:
         for row in _rows(table, family):
             bare = {key: value for key, value in row.items() if key != "reason"}
             (rule,) = parse_rows(family, {family: [bare]}, file)
+            _refuse_endless(file, family, rule.id, [getattr(rule.when, spec.name) for spec in fields(rule.when)])
             yield replace(rule, reason=_reason(file, family, rule.id, row))
+
+
+def _refuse_endless(file: str, table: str, row: str, values: Iterable[Any]) -> None:
+    """Raises CallerError where one of these is a pattern that an attacker's text could keep busy."""
+    for value in values:
+        patterns = value.values() if isinstance(value, Mapping) else (value,)
+        try:
+            for pattern in patterns:
+                if isinstance(pattern, re.Pattern):
+                    regular.refuse_endless(pattern)
+        except ValueError as error:
+            raise messages.error("rules.own.row", file=file, table=table, row=row, why=error) from None
 
 
 def _refuse_unknown(rules: Rules, file: str, rule: Rule) -> None:
@@ -113,4 +127,5 @@ def _silence(rules: Rules, file: str, row: Mapping[str, Any]) -> Silence:
         only = globs(row["only"]) if "only" in row else None
     except (ValueError, TypeError, re.error) as error:
         raise messages.error("rules.own.row", file=file, table=_SILENCE, row=rule.id, why=error) from None
+    _refuse_endless(file, _SILENCE, rule.id, [only])
     return Silence(rule.id, text(reason), only)

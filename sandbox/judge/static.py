@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from sandbox.facts import Cite, GlobalUse, Oddity, StaticFacts, TextFact, Verdict
 from sandbox.judge.arguments import Says, says
@@ -17,7 +17,8 @@ from sandbox.judge.rules import Match, Rule, Rules
 # The reader closes a text's quotes or, where it had to cut, ends it with dots.
 _QUOTED = re.compile(r"""[bu]?(['"])(?:(?!\1)[^\\]|\\.)*?(?:\1|\.\.\.(?=[,)\]}]|$))""", re.DOTALL)
 # The reader's word for one that is hidden deeper.
-_CALL = re.compile(r"[\w.>]\(|<calls>")  # printed with its arguments only where it is one itself, and not part of one
+# Printed with its arguments only where it is one itself, and not part of one.
+_CALL = re.compile(r"(?P<name>[\w.]+|>)\(|<calls>")
 # Classes of the tables whose names may stand among an unknown class's arguments.
 _MENTIONS = frozenset({"subtype", "persistent"})
 # getattr(module.Class, 'name'), or of an object of it; either may be cut.
@@ -28,6 +29,9 @@ _MEMBER = re.compile(
 )
 _GETATTR = frozenset({"builtins.getattr", "__builtin__.getattr"})
 _HARMLESS = frozenset({"type", "function", "constructor"})
+_REMEMBERED = 1 << 12  # lists of arguments
+
+_Sort = tuple[str, str, bool, bool, str, bool]  # of a use: what _takes_sort asks about
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,23 @@ class _Use:
     fact: GlobalUse
     named: Named
     surveyed: bool
-    names: Names
-
-    @cached_property
-    def says(self) -> Says:
-        """How much the file could say through the arguments."""
-        return says(self.fact.arguments, self._is_harmless)
-
-    def _is_harmless(self, name: str) -> bool:
-        cls = self.names.named(name).cls
-        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not self.names.is_surveyed(name))
+    arguments: _Arguments
 
     @property
-    def holds_call(self) -> bool:
-        """Whether one of the arguments is an object that the file had made by a call, or can't be told from one."""
-        return self.fact.arguments.startswith("<more than") or bool(_CALL.search(_QUOTED.sub("", self.fact.arguments)))
+    def says(self) -> Says:
+        """How much the file could say through the arguments."""
+        return self.arguments.says(self.fact.arguments)
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """What made those arguments that are made by a call, or can't be told from such; "" for what isn't named."""
+        if self.fact.arguments.startswith("<more than"):
+            return frozenset({""})
+        return frozenset(call["name"] or "" for call in _CALL.finditer(_QUOTED.sub("", self.fact.arguments)))
+
+    def holds_call(self, values: re.Pattern[str] | None) -> bool:
+        """Whether a call made one of the arguments, but for calls of these names."""
+        return any(values is None or values.fullmatch(name) is None for name in self.calls)
 
     @property
     def present(self) -> str:
@@ -68,34 +74,69 @@ class _Use:
         return "class" if _is_class(self.fact.name) else "function"
 
 
+class _Arguments:
+    """What lists of arguments say; a file may give the same one to thousands."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self.says = lru_cache(maxsize=_REMEMBERED)(self._says)
+
+    def _says(self, arguments: str) -> Says:
+        return says(arguments, self._is_harmless)
+
+    def _is_harmless(self, name: str) -> bool:
+        cls = self._names.named(name).cls
+        return cls in _HARMLESS or (cls == UNKNOWN and _is_class(name) and not self._names.is_surveyed(name))
+
+
+class _Rows:
+    """The rows that may take a use. Those that its class, its use and its name's shape rule out are left out for all
+    uses of that sort: a file may have 50,000, and there are some fifty rows."""
+
+    def __init__(self, rules: Rules, present: frozenset[str]) -> None:
+        self._rows = rules.of(GlobalWhen)
+        self._present = present
+        self._of_sort: dict[_Sort, list[tuple[Rule, GlobalWhen]]] = {}
+
+    def first(self, use: _Use) -> Rule | None:
+        """The first that takes it."""
+        sort = (use.named.cls, use.fact.use, use.named.swept, use.fact.indirect, use.shape, use.surveyed)
+        rows = self._of_sort.get(sort)
+        if rows is None:
+            rows = [(row, when) for row, when in self._rows if _takes_sort(when, sort, self._present)]
+            self._of_sort[sort] = rows
+        return next((row for row, when in rows if _takes_use(when, use)), None)
+
+
 def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     """Each use, each oddity and each string with the first rule that takes it."""
-    uses = [_use(rules, fact) for fact in static.globals]
+    arguments = _Arguments(rules.names)
+    uses = [_use(rules, fact, arguments) for fact in static.globals]
     uses += _members(rules, uses)
-    present = frozenset(use.present for use in uses)
-    rows = rules.of(GlobalWhen)
+    rows = _Rows(rules, frozenset(use.present for use in uses))
     spoiling: set[str] = set()  # classes that are an alarm already
     for use in uses:
-        row = next((row for row, when in rows if _takes_use(when, use, present)), None)
+        row = rows.first(use)
         if row is not None:
             if row.verdict is not Verdict.CLEAN:
                 spoiling.add(use.named.cls)
             yield _use_match(row, use)
     told = frozenset(spoiling)
+    of_oddities, of_texts = rules.of(OddityWhen), rules.of(TextWhen)
     for oddity in static.oddities:
-        row = next((row for row, when in rules.of(OddityWhen) if _takes_oddity(when, oddity)), None)
+        row = next((row for row, when in of_oddities if _takes_oddity(when, oddity)), None)
         if row is not None:
             yield Match(row, oddity_line(oddity), oddity.id, oddity.detail, cite=_cite(oddity))
     for fact in static.texts:
-        row = next((row for row, when in rules.of(TextWhen) if _takes_text(when, fact, rules, told)), None)
+        row = next((row for row, when in of_texts if _takes_text(when, fact, rules, told)), None)
         if row is not None:
-            detail = f" ({fact.how})" if fact.how else ""
+            detail = f" (in {fact.how})" if fact.how else ""
             yield Match(row, text_line(fact), f"`{fact.text}`", detail, cite=_cite(fact))
 
 
-def _use(rules: Rules, fact: GlobalUse) -> _Use:
+def _use(rules: Rules, fact: GlobalUse, arguments: _Arguments) -> _Use:
     names = rules.names
-    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), names)
+    return _Use(fact, names.named(fact.name), names.is_surveyed(fact.name), arguments)
 
 
 def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
@@ -105,11 +146,13 @@ def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
     """
     seen = {use.fact.name for use in uses}
     for use in uses:
-        found = _MEMBER.fullmatch(use.fact.arguments) if use.fact.name in _GETATTR else None
+        asked = use.fact.name in _GETATTR and use.fact.arguments.endswith(")")
+        found = _MEMBER.fullmatch(use.fact.arguments) if asked else None
         name = f"{found['owner']}.{found['name']}" if found else ""
         if found and not found["name"].isupper() and name not in seen and rules.names.named(name).cls == "dangerous":
             seen.add(name)
-            yield _use(rules, replace(use.fact, name=name, use="reference", indirect=False, arguments=""))
+            fact = replace(use.fact, name=name, use="reference", indirect=False, arguments="")
+            yield _use(rules, fact, use.arguments)
 
 
 def _is_class(name: str) -> bool:
@@ -117,20 +160,27 @@ def _is_class(name: str) -> bool:
     return name.rpartition(".")[2].lstrip("_")[:1].isupper()
 
 
-def _takes_use(when: GlobalWhen, use: _Use, present: frozenset[str]) -> bool:
-    """The cheap ones first: what is held to a pattern is the attacker's text."""
+def _takes_sort(when: GlobalWhen, sort: _Sort, present: frozenset[str]) -> bool:
+    """The conditions that need no look at what is written."""
+    cls, use, swept, indirect, shape, surveyed = sort
     return (
-        (not when.classes or use.named.cls in when.classes)
-        and (not when.uses or use.fact.use in when.uses)
-        and (when.swept is None or use.named.swept is when.swept)
-        and (when.indirect is None or use.fact.indirect is when.indirect)
-        and (not when.named or use.shape == when.named)
-        and (when.surveyed is None or use.surveyed is when.surveyed)
-        and (not when.arguments or use.says in when.arguments)
+        (not when.classes or cls in when.classes)
+        and (not when.uses or use in when.uses)
+        and (when.swept is None or swept is when.swept)
+        and (when.indirect is None or indirect is when.indirect)
+        and (not when.named or shape == when.named)
+        and (when.surveyed is None or surveyed is when.surveyed)
         and (not when.beside or not present.isdisjoint(when.beside))
-        and (when.names is None or when.names.fullmatch(use.fact.name) is not None)
+    )
+
+
+def _takes_use(when: GlobalWhen, use: _Use) -> bool:
+    """The others, the cheap ones first: what is held to a pattern is the attacker's text."""
+    return (
+        (when.names is None or when.names.fullmatch(use.fact.name) is not None)
         and (when.names_unlike is None or when.names_unlike.fullmatch(use.fact.name) is None)
-        and (when.holds_call is None or use.holds_call is when.holds_call)
+        and (not when.arguments or use.says in when.arguments)
+        and (when.holds_call is None or use.holds_call(when.values) is when.holds_call)
         and (when.arguments_like is None or when.arguments_like.fullmatch(use.fact.arguments) is not None)
         and (when.arguments_unlike is None or when.arguments_unlike.fullmatch(use.fact.arguments) is None)
     )

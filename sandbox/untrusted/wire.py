@@ -212,7 +212,7 @@ class GlobalUse:
     format: str = _text(64)
     name: str = _text(MAX_NAME)  # module.attribute as the stream spells it
     # reference, reduce, newobj, obj, inst, build, extend (items), extension (a code), persistent, subtype: the class of
-    # an array, which numpy doesn't call
+    # an array, which numpy doesn't call; change; kept: a dictionary calls it, bound to the arguments
     use: str = _text(16)
     indirect: bool = _flag()  # what is called is the result of this global, not the global itself
     opcode: str = _text(24)

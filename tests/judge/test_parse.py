@@ -34,7 +34,7 @@ def test_every_row_says_what_to_do() -> None:
 
 def test_every_technique_that_is_cited_is_in_a_list_and_says_whether_it_was_checked() -> None:
     rules = parse_rules(RULES_TABLES, GLOBALS_TABLE, FORMATS, TECHNIQUES)
-    alternatives = [one for globs in rules.names.globs for one in (*globs.by_word.values(), *globs.others)]
+    alternatives = [*rules.names.globs.by_word.values(), *rules.names.globs.others]
     groups = (*rules.names.exact.values(), *(named for one in alternatives for _, named in one.named))
     cited = {name for row in (*rules.rows, *groups) for name in row.techniques}
     assert cited <= rules.techniques.keys()

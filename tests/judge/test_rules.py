@@ -331,6 +331,10 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("posix.system", "subtype", "((0,), b'b')")),
         ),
     ),
+    "global.dangerous.kept": (
+        uses(use("posix.system", "kept", "('id',)")),
+        (uses(use("wandb.sdk.data_types.table.Table", "kept")), uses(use("numpy.zeros", "kept", "(4,)"))),
+    ),
     "global.dangerous.passed": (
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (
@@ -503,8 +507,15 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (uses(use("collections.deque", "extend", "")), uses(use("pkg.Dict", "extend", ""))),
     ),
     "global.constructor.copies": (
+        uses(use("builtins.list", arguments="([pkg.Thing...], <calls>)")),
+        (uses(use("builtins.list", arguments="(pkg.Thing(...), <calls>)")),),
+    ),
+    "global.constructor.maps": (
         uses(use("builtins.dict", arguments="({'held': pkg.Thing...}, <calls>)")),
-        (uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),),
+        (
+            uses(use("builtins.dict", arguments="(pkg.Thing(...), <calls>)")),
+            uses(use("builtins.dict", arguments="([pkg.Thing...], <calls>)")),
+        ),
     ),
     "global.resolver.caller": (
         uses(use("operator.methodcaller", arguments="('lower',)")),
@@ -515,7 +526,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (
             uses(use("builtins.list", arguments="([pkg.Thing...],)")),
             uses(use("builtins.list", arguments="('f(x)',)")),
+            uses(use("datetime.datetime", arguments="(b'', datetime.timezone(...))")),
+            uses(use("builtins.ValueError", arguments="(pkg.Thing(...),)")),
+            uses(use("torch._C.Generator", arguments="(torch.device('cpu',),)")),
         ),
+    ),
+    "global.applier.kept": (
+        uses(use("builtins.map", "kept", "(pkg.run, ['x'])")),
+        (uses(use("builtins.map", "reference", "")), uses(use("collections.defaultdict", "kept", "(builtins.list,)"))),
     ),
     "global.extension": (uses(use("extension.7", "extension", "")), (uses(use("pkg.Net", "extend", "")),)),
     "global.unknown.applied": (
@@ -567,6 +585,18 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.unknown.called": (
         uses(use("pkg.fetch", arguments="('http://x',)")),
         (uses(use("pkg.Net", "newobj", "('http://x',)")),),
+    ),
+    "global.unknown.factory": (
+        uses(use("pkg.run", "kept", "('curl http://x',)")),
+        (
+            uses(use("pkg.run", "kept", "(4, {'fill': 0.5})")),
+            uses(use("pkg.Meter", "kept", "('curl http://x',)")),
+            uses(use("pkg.run", "reference", "('curl http://x',)")),
+        ),
+    ),
+    "global.unknown.kept": (
+        uses(use("pkg.first", "kept", "(4, 'train')")),
+        (uses(use("pkg.Meter", "kept")), uses(use("pytest.main", "kept")), uses(use("numpy.log", "kept"))),
     ),
     "global.unknown.surveyed": (
         uses(use("wave.Wave_read", "build", "")),
@@ -668,6 +698,32 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         strings(string("pickle", "", "posix.system")),
         (strings(string("pickle", "", "collections.OrderedDict")), beside(string("pickle", "", "posix.system"))),
     ),
+    "text.pickle.aside": (
+        strings(string("pickle", "a comment", "acme.tools.run")),
+        (
+            strings(string("pickle", "the weights", "acme.tools.run")),
+            strings(string("pickle", "an unread file", "acme.tools.run")),
+            strings(string("pickle", "", "acme.tools.run")),
+            beside(string("pickle", "a comment", "acme.tools.run")),
+        ),
+    ),
+    "text.aside": (
+        strings(string("shell.fetch", "the unused weights")),
+        (
+            strings(string("shell.fetch")),
+            strings(string("shell.fetch", "base64")),
+            strings(string("url", "a comment")),
+            beside(string("shell.fetch", "a comment")),
+        ),
+    ),
+    "text.script": (
+        strings(string("shell", "the weights", text="#!/bin/sh")),
+        (
+            strings(string("shell", "the weights", text="bash -c id")),
+            strings(string("shell", text="#!/bin/sh")),
+            beside(string("shell", "the weights", text="#!/bin/sh")),
+        ),
+    ),
     "text.encoded": (
         strings(string("python.stage", "base64")),
         (
@@ -681,6 +737,12 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         strings(string("shell.fetch", used=True)),
         (strings(string("shell.fetch")), strings(string("shell", used=True)), beside(string("shell.fetch", used=True))),
     ),
+    "text.named.dangerous": (
+        strings(string("named", "", "os.system")),
+        (strings(string("named", "", "pathlib.Path")), beside(string("named", "", "os.system"))),
+    ),
+    "text.named": (strings(string("named", "", "pathlib.Path")), (strings(string("named", "", "os.system")),)),
+    "text.template": (strings(string("template")), (strings(string("url")),)),
     "text.beside": (beside(string("code")), (strings(string("code")), beside(string("url")))),
     "text.pickle": (strings(string("pickle", "", "m.C")), (strings(string("pickle", "", "posix.system")),)),
     "text.shell": (strings(string("shell.reverse")), (strings(string("shell.reverse", "hex")),)),
@@ -695,6 +757,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
     "oddity.state": (oddities("state.code"), (oddities("state.other"),)),
+    "oddity.name": (oddities("state.name"), (oddities("state.code"),)),
+    "oddity.key": (oddities("key.kept"), (oddities("kept.hook"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),
     "oddity.bomb": (oddities("compressed.bomb"), (oddities("compressed.trailing"),)),
     "oddity.link": (oddities("archive.link"), (oddities("archive.device"),)),
@@ -720,6 +784,7 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.unlisted": (oddities("zip.record_long"), (oddities("zip.record_short"),)),
     "oddity.several": (oddities("legacy.several"), (oddities("pickle.several"),)),
     "oddity.behind": (oddities("pickle.several"), (oddities("legacy.several"),)),
+    "oddity.filled": (oddities("tar.filled"), (oddities("trailing.padding"),)),
     "oddity.padding": (oddities("trailing.padding"), (oddities("pickle.trailing"),)),
     "oddity.trailing": (oddities("pickle.trailing"), (oddities("trailing.padding"),)),
     "oddity.deflated": (oddities("zip.deflated_record"), (oddities("zip.record_short"),)),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from torch._weights_only_unpickler import _get_allowed_globals
 
-from sandbox.judge.names import ORDER
+from sandbox.judge.conditions import GlobalWhen
+from sandbox.judge.names import ORDER, parse_names
 from tests.judge.rows import CONFIGS, GLOBALS_TABLE, RULES
 
 HARMLESS = ("binder", "type", "function", "constructor")
@@ -42,14 +46,10 @@ def test_each_name_is_looked_up_as_the_class_it_stands_in(cls: str) -> None:
 
 
 def test_no_glob_of_constructors_covers_a_name_that_alarms() -> None:
-    harmless = [
-        one
-        for globs in RULES.names.globs
-        for one in (*globs.by_word.values(), *globs.others)
-        if one.named[0][1].cls == "constructor"
-    ]
+    groups = [group for group in GLOBALS_TABLE["group"] if group["class"] == "constructor"]
+    harmless = parse_names(GLOBALS_TABLE | {"group": groups}).globs
     written_out = [name for name in names_of("dangerous", "code") if "*" not in name]
-    assert {name for name in written_out if any(globs.find(name) for globs in harmless)} == set()
+    assert {name for name in written_out if harmless.find(name)} == set()
 
 
 def test_a_constructor_glob_ends_in_a_class_or_in_a_helper_of_pickles() -> None:
@@ -82,3 +82,51 @@ def test_all_that_an_installed_package_brings_is_surveyed(name: str) -> None:
 )
 def test_a_module_of_pythons_own_stays_itself_behind_a_harmless_glob(path: str) -> None:
     assert RULES.names.named(f"sklearn.utils.parallel.{path}").cls == "dangerous"
+
+
+class _Asked:
+    """Notes whether anything of it was asked for."""
+
+    def __init__(self) -> None:
+        self.__dict__["was"] = False
+
+    def __getattribute__(self, name: str) -> object:
+        if name != "__dict__":
+            self.__dict__["was"] = True
+        return object.__getattribute__(self, name)
+
+
+def _ask(name: str) -> Callable[..., object]:
+    def act(self: _Asked, *_: object) -> object:
+        self.__dict__["was"] = True
+        raise TypeError(name)
+
+    return act
+
+
+_DUNDERS = """iter len getitem index int float complex bool hash eq str repr bytes call fspath contains add mul"""
+for _name in _DUNDERS.split():
+    setattr(_Asked, f"__{_name}__", _ask(_name))
+
+
+def _of_python(name: str) -> Callable[..., object] | None:
+    module, _, word = name.rpartition(".")
+    known = module.split(".")[0] in sys.stdlib_module_names
+    return getattr(importlib.import_module(module), word, None) if known and not name.startswith("copyreg.") else None
+
+
+def test_what_is_excused_from_walking_asks_nothing_of_its_arguments() -> None:
+    unlike = next(when for row, when in RULES.of(GlobalWhen) if row.id == "global.constructor.walks").names_unlike
+    assert unlike
+    names = {name for name in names_of("constructor") if "*" not in name} - {"inspect.Signature"}
+    excused = [name for name in names if unlike.fullmatch(name)]
+    tried = {name: make for name in excused if (make := _of_python(name))}
+    assert len(tried) > 30
+    walked = set()
+    for name, make in tried.items():
+        for before in ((), (1,), (1, 1)):
+            thing = _Asked()
+            with suppress(TypeError, ValueError):
+                make(*before, thing)
+            walked.update({name} if thing.__dict__["was"] else ())
+    assert walked == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from bench.detection.build.zips import FLOATS, Row, archive
 from tests.malicious.pickles import Opcodes, literal, named, stream, tensor
@@ -21,8 +22,17 @@ _CODE = """class Net(Module):
 """
 
 
-def script(act: str = "_0 = torch.relu(values)", more: str = "", *, state: object = None) -> bytes:
-    """A module with one method, which does `act` besides. `more`: further methods. `state`: what it is given back."""
+def script(
+    act: str = "_0 = torch.relu(values)",
+    more: str = "",
+    *,
+    state: object = None,
+    beside: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """A module with one method, which does `act` besides. `more`: further methods. `state`: what it is given back.
+
+    `beside`: further records.
+    """
     weight = tensor("0", (2, 3), (3, 1), 6)
     given = {"weight": weight, "training": False} if state is None else state
     body = Opcodes(named("__torch__", "Net") + b")\x81" + literal(given) + b"b")
@@ -32,5 +42,6 @@ def script(act: str = "_0 = torch.relu(values)", more: str = "", *, state: objec
         "data/0": FLOATS,
         "constants.pkl": stream((), 2),
         "version": b"3\n",
+        **(beside or {}),
     }
     return archive([Row(f"net/{name}", data) for name, data in records.items()])

@@ -23,6 +23,8 @@ from guest.readers.source import Memory, Source
 
 PIECE = 1 << 20  # bytes that are inflated, or made, at once
 _XZ_MEMORY = 128 << 20  # of its dictionary; xz -9 asks for half of that
+_GZIP, _FIXED, _HEADER = "gzip", 10, 128 << 10  # bytes of a header: at the least, and at the most that is looked at
+_EXTRA, _NAME, _COMMENT = 4, 8, 16  # flags
 _MOST_PADDING = 1 << 20  # zeros between streams, or behind the last
 
 
@@ -143,19 +145,30 @@ def reader(name: str) -> Callable[[Source, Session, NestedLoad], object]:
         def behind(at: int) -> None:
             nested.behind(source.part(at, source.length - at), name)
 
-        return nested.content(inflate(source, CODECS[name], session, behind))
+        def begun(at: int) -> None:
+            if name == _GZIP:
+                nested.header(_header(source, at), name)
+
+        return nested.content(inflate(source, CODECS[name], session, behind, begun))
 
     return read
 
 
-def inflate(source: Source, codec: Codec, session: Session, behind: Callable[[int], None] = lambda _: None) -> Memory:
+def inflate(
+    source: Source,
+    codec: Codec,
+    session: Session,
+    behind: Callable[[int], None] = lambda _: None,
+    begun: Callable[[int], None] = lambda _: None,
+) -> Memory:
     """All of the content. Raises UnreadableError; BoundError for what would be more than the bounds allow.
 
-    `behind` is told where bytes begin that belong to no compressed data.
+    `behind` is told where bytes begin that belong to no compressed data, `begun` where each stream does.
     """
     made = bytearray()
     at = 0
     while True:
+        begun(at)
         at = _stream(source, at, codec, session, made)
         ended = at
         if codec.padded:
@@ -167,6 +180,19 @@ def inflate(source: Source, codec: Codec, session: Session, behind: Callable[[in
         session.oddity(codec.name, "compressed.trailing", detail, offset=ended)
         behind(ended)
     return Memory(memoryview(made), source.origin)
+
+
+def _header(source: Source, at: int) -> Source:
+    """Of a gzip stream: what it has besides numbers, a place for anything, a name and a comment."""
+    head = source.at(at, min(_HEADER, source.length - at))
+    end = _FIXED
+    if len(head) > _FIXED and head[3] & _EXTRA:
+        end += 2 + int.from_bytes(head[_FIXED : _FIXED + 2], "little")
+    for flag in (_NAME, _COMMENT):
+        if len(head) > _FIXED and head[3] & flag:
+            end = head.find(b"\0", end) + 1 or len(head)
+    start, end = min(_FIXED, len(head)), min(end, len(head))
+    return source.part(at + start, end - start)
 
 
 def _stream(source: Source, at: int, codec: Codec, session: Session, made: bytearray) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest.readers import restored
+from guest.readers import configured, keys, restored
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, check_key, describe
 from guest.readers.machine import Machine
@@ -55,6 +55,7 @@ def _extend(reader: Machine, items: list[Any]) -> None:
 def _additems(reader: Machine) -> None:
     items = reader.pop_mark()
     target = reader.stack[-1]
+    reader.hashed(items)
     if isinstance(target, Bag) and not target.frozen:
         for item in items:
             check_key(item)
@@ -81,10 +82,13 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
     target = reader.stack[-1]
     if len(items) % 2:
         raise UnreadableError("an odd number of keys and values")
+    reader.hashed(items[::2])
     if isinstance(target, dict):
         for key, value in zip(items[::2], items[1::2], strict=True):
             check_key(key)
             target[key] = value
+            if type(key) is str and key in configured.KEYS and type(value) is str:
+                reader.name(value)
     elif isinstance(target, Call):
         _check_order(reader, target)
         target.pairs.extend(zip(items[::2], items[1::2], strict=True))
@@ -96,19 +100,20 @@ def _set_pairs(reader: Machine, items: list[Any]) -> None:
 def _build(reader: Machine) -> None:
     state = reader.stack.pop()
     target = reader.stack[-1]
-    for detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
-        reader.oddity(restored.ODDITY, detail)
+    for ident, detail in restored.told(state, reader.session):  # at once: what it becomes later, the class doesn't see
+        reader.oddity(ident, detail)
+    reader.tell_looked_up(state)
     if isinstance(target, MappingObject | Call):
         _check_order(reader, target)
         _check_names(reader, target, state)
     if isinstance(target, MappingObject):
         _check_state(state)
         target.states.append(state)
-        reader.owned.append((target.name, state))
+        reader.own(target.name, state)
         return
     if isinstance(target, Call):
         _acted(reader, target, "build", state)
-        reader.owned.append((target.name, state))
+        reader.own(target.name, state)
     built = reader.constructors.build(target, state, reader.where)
     if built is not None:
         reader.stack[-1] = built
@@ -128,11 +133,9 @@ def _check_order(reader: Machine, target: MappingObject | Call) -> None:
 
 def _check_names(reader: Machine, target: MappingObject | Call, state: object) -> None:
     for part in state if isinstance(state, tuple) else (state,):
-        for name in sorted(_CALLED_UPON.intersection(part)) if isinstance(part, dict) else ():
-            if isinstance(part[name], Global | Call):
-                reader.oddity(
-                    "pickle.shadow", f"a state puts {describe(part[name])} in the place of {target.name}.{name}"
-                )
+        for name, value in keys.named(part) if isinstance(part, dict) else ():
+            if name in _CALLED_UPON and isinstance(value, Global | Call):
+                reader.oddity("pickle.shadow", f"a state puts {describe(value)} in the place of {target.name}.{name}")
 
 
 def _check_state(state: object) -> None:
@@ -145,6 +148,7 @@ def _check_state(state: object) -> None:
 def _acted(reader: Machine, target: Call, use: str, given: object) -> None:
     if target.root is not None:
         reader.session.used(reader.where, target.root, use, target.indirect, given)
+        reader.met.given(given, reader.where.offset)
 
 
 def _refused(reader: Machine, target: object) -> None:

@@ -9,6 +9,8 @@ import base64
 import binascii
 import re
 import string
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 
 from guest.readers import compressed
@@ -41,6 +43,9 @@ _ROT13 = str.maketrans(
     _LETTERS + _LETTERS.upper(), _LETTERS[13:] + _LETTERS[:13] + _LETTERS[13:].upper() + _LETTERS[:13].upper()
 )
 _ROTATED = ("vzcbeg ", "rkrp(", "riny(", "flfgrz(", "fhocebprff", "__vzcbeg__", "/qri/gpc/")
+_RECORD = b"PK\x03\x04"  # of a zip archive
+_LOCAL = struct.Struct("<4s5H3I2H")
+_DEFLATED = 8
 # How those begin that are recognised: a quick no.
 _PACKED = bytes([0x1F, 0x42, 0xFD, 0x5D, 0x78, 0x04])
 
@@ -90,6 +95,27 @@ def inflated(data: bytes) -> Found:
         if codec.begins(data[:PROBE]):
             yield name, _inflate(codec, data)
             return
+
+
+def records(data: bytes) -> Iterator[bytes]:
+    """Of a zip archive amid bytes: the beginning of each record that is deflated. What is stored stands there."""
+    at = data.find(_RECORD)
+    for _ in range(_RUNS):
+        if at < 0 or len(data) - at < _LOCAL.size:
+            return
+        _, _, _, method, _, _, _, _, _, name, extra = _LOCAL.unpack_from(data, at)
+        if method == _DEFLATED:
+            made = _deflated(data[at + _LOCAL.size + name + extra :])
+            if made:
+                yield made
+        at = data.find(_RECORD, at + 1)
+
+
+def _deflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, MOST)
+    except zlib.error:
+        return b""
 
 
 def _inflate(codec: compressed.Codec, data: bytes) -> bytes:

@@ -22,7 +22,7 @@ from guest.readers.source import Source
 from guest.readers.strict_json import loads
 from guest.readers.tensors import Storage, TensorView, missing
 from guest.readers.torch_layouts import complex_parts
-from guest.readers.torch_zip import FAMILY, Directory, TorchZip, read_others
+from guest.readers.torch_zip import FAMILY, Directory, TorchZip, look_beside, read_others
 from guest.readers.zip_directory import Entry
 
 NAME = "torch-export"
@@ -59,9 +59,16 @@ def found(directory: Directory) -> Found:
 
 def read(directory: Directory, session: Session, nested: NestedLoad) -> object:
     """The program, or several by their names. Raises UnreadableError."""
-    session.adopt(directory.notes, NAME)
-    archive = _Archive(directory, session, nested)
-    read_others(TorchZip(directory.source, directory.entries, session), (), session, nested, NAME)
+    directory.told(session, NAME)
+    records = TorchZip(directory.source, directory.entries, session)
+    read_others(records, (), session, nested, NAME)
+    try:
+        return _programs(_Archive(directory, session, nested), session)
+    finally:
+        look_beside(records, session, NAME)
+
+
+def _programs(archive: _Archive, session: Session) -> object:
     if archive.find(_OLD):
         if any(name.rpartition("/")[2].lower() == "archive_format" for name in archive.names("")):
             session.oddity(NAME, "export.versions", "a program of each of torch.export's formats")
@@ -171,6 +178,7 @@ def _row(archive: _Archive, folder: str, row: Any, storages: dict[str, Storage])
 
 def _storage(archive: _Archive, path: str, dtype: DType) -> Storage:
     entry, source = archive.content(path)
+    archive.session.store(source, entry.name)
     return Storage(path, dtype, source.length, entry.name, source)
 
 

@@ -13,7 +13,7 @@ import wire
 
 from guest import shards
 from guest.naming import Members, Shards
-from guest.readers import disguise, formats, members, plan, refused
+from guest.readers import configured, disguise, formats, leftover, members, plan, refused, templates
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -21,6 +21,7 @@ from guest.readers.parts import File as Listed
 from guest.readers.reading import Reading, Sink
 from guest.readers.session import Session
 from guest.readers.source import File, whole
+from guest.readers.texts import Place
 
 NAME = "folder"
 INSIDE = "inside"  # how a file's format was found, beside "content" and "extension"
@@ -34,11 +35,10 @@ def _key(word: bytes) -> bytes:
 
 
 _AUTO_MAP, _TEMPLATE = re.compile(_key(b"auto_map")), re.compile(_key(b"chat_template"))
+_CONFIGURATIONS = (".json", ".yaml", ".yml")
+_MODEL = "MLmodel"  # MLflow's, in YAML
+_MOST_NAMING = 1 << 20  # bytes of a configuration that may name what is to be called
 _JINJA = (".jinja", ".jinja2", ".j2")
-# What leads out of Jinja: Python's own machinery.
-_REACHES = re.compile(
-    r"__(?:class|mro|bases?|subclasses|globals|builtins|init|import|getattribute|dict|code)__|\bpopen\b|\bos\.system\b"
-)
 _SHOWN = 3  # names in one sentence
 
 
@@ -84,6 +84,8 @@ class FolderReading(Reading):
         uses = len(self._session.uses)
         objects = [self._read_as(form, file) for form in forms]
         disguise.note(forms, file.name, source.at(0, min(source.length, 1)), self._session, uses)
+        if not objects:
+            leftover.beside(source, file.name, self._session, NAME)
         held = objects[0] if objects else Listed(file.size)
         # What holds nothing to load, such as a compressed text, has no loader.
         loads = not isinstance(held, Listed) and not members.without_model(held)
@@ -98,6 +100,7 @@ class FolderReading(Reading):
             if form.read is not None:
                 return form.read(whole(file), session, self._nested)
             self._unread(form, file)
+            leftover.beside(whole(file), file.name, session, form.name)
             if form.globals_only is not None:
                 form.globals_only(whole(file), session, self._nested)
         except UnreadableError as error:
@@ -118,6 +121,8 @@ class FolderReading(Reading):
         if path.suffix == CODE:
             self._code(file, "a Python file")
         members.look_at_code(file.name, whole(file), NAME, self._session)
+        if (path.suffix in _CONFIGURATIONS or path.name == _MODEL) and file.size:
+            self._configuration(file)
         if path.suffix == ".json" and 0 < file.size <= shards.MOST_JSON:
             content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, file.size) or b""
             if _AUTO_MAP.search(content):
@@ -135,12 +140,20 @@ class FolderReading(Reading):
             self._session.incomplete(f"{file.name}: too long for what it is, so it was not looked into")
         self._session.file = 0
 
+    def _configuration(self, file: File) -> None:
+        """What it names for somebody to call. A longer one is a table of data."""
+        size = min(file.size, _MOST_NAMING)
+        content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, size) or b""
+        place = Place(NAME, file.name[: wire.MAX_NAME], 0, file.index)
+        for name in configured.names(content.decode("utf-8", "replace")):
+            self._session.texts.tell(configured.KIND, name, (), place, (name,))
+
     def _template(self, file: File, template: str) -> None:
         """A program in Jinja, which whoever uses the tokenizer runs."""
         self._session.oddity(NAME, "folder.template", "a chat template", file.name)
-        reaching = _REACHES.search(template)
+        reaching = templates.escape(template)
         if reaching:
-            self._session.oddity(NAME, "folder.template.escape", f"a chat template with {reaching[0]}", file.name)
+            self._session.oddity(NAME, "folder.template.escape", f"a chat template with {reaching}", file.name)
 
     def _code(self, file: File, detail: str) -> None:
         self._session.oddity(NAME, "folder.code", detail, file.name)

@@ -114,6 +114,14 @@ class Bytes:
         return hash(self.small) if self.small is not None else id(self)
 
 
+class OfBytes:
+    """What was made of bytes of the file, and may be turned into them again: `raw`, once they are known."""
+
+    __slots__ = ()
+
+    raw: Bytes | None
+
+
 class Text:
     """A long str of the file, left where it is: UTF-8 with surrogates."""
 

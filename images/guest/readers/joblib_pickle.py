@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
+from guest.readers import keys, leftover
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import ArgumentsError, BoundError, UnreadableError
 from guest.readers.inert import Bytes, Call, Global, as_shape, as_text
@@ -17,7 +18,7 @@ from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
 from guest.readers.pickle_file import behind, unresolved
 from guest.readers.pickles import Unpickler
 from guest.readers.session import Session, Where
-from guest.readers.source import Source
+from guest.readers.source import Memory, Source
 from guest.readers.stream import Stream
 from guest.readers.tensors import HUGE, missing
 
@@ -85,7 +86,7 @@ class _Constructors(KnownConstructors):
         name = target.root.canonical if isinstance(target, Call) and target.root and not target.indirect else ""
         if name not in WRAPPERS:
             return super().build(target, state, where)
-        if not isinstance(state, dict):
+        if not isinstance(state, dict) or not keys.is_written(state):
             raise UnreadableError("an array's wrapper without its state")
         if name in _BESIDE:
             beside = as_text(state.get("filename")) or "another file"
@@ -104,7 +105,7 @@ class _Constructors(KnownConstructors):
         if dtype.holds_objects:
             return self._objects(where)
         if state.get(_ALIGNMENT) is not None:
-            stream.take(stream.byte())
+            self._align(stream.take(stream.byte()), where)
         data = Bytes(stream.leave(prod(shape) * dtype.size))
         array = NumpyArray(self._subclass(state.get("subclass"), where))
         try:
@@ -112,6 +113,14 @@ class _Constructors(KnownConstructors):
         except ArgumentsError as error:
             raise UnreadableError(f"an array: {error}") from None
         return array
+
+    def _align(self, padding: bytes, where: Where) -> None:
+        """joblib fills it with ones."""
+        if not padding.strip(b"\0\xff"):
+            return
+        self._session.oddity(where.form, "joblib.filled", f"{len(padding)} bytes", where.record, where.offset)
+        held = Memory(memoryview(padding), self._origin)
+        leftover.look(held, leftover.PADDING, self._session, where.form, where.record, where.offset)
 
     def _objects(self, where: Where) -> object:
         """An array of objects is a pickle of its own at this place."""

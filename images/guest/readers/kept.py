@@ -10,20 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from guest.naming import is_module
-from guest.readers.inert import Bag, Call, Global, MappingObject
+from guest.readers import keys
+from guest.readers.inert import Bag, Call, Global, MappingObject, member
 
 HOOK, METHOD, FACTORY, FIELD = "kept.hook", "kept.method", "kept.factory", "kept.field"
 _HOOKS = re.compile(r"_?[a-z_]*hooks")  # torch's tables of them, in modules, optimizers and tensors
 _MOST_HOOKS = 64  # of one table that are looked at
 _PARTIAL = "functools.partial"
-_MAKERS = frozenset(
-    {
-        *(f"torch.{name}" for name in ("zeros", "ones", "full", "empty", "tensor")),
-        *(f"builtins.{name}" for name in ("dict", "list", "set", "tuple", "int", "float", "str", "bool", "bytearray")),
-        "collections.defaultdict",
-        "collections.deque",
-    }
-)
 # Where a tensor's own hooks stand among the arguments of what rebuilds it.
 _TENSOR_HOOKS = {f"torch._utils.{name}": 5 for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor")}
 _TENSOR_HOOKS |= {f"torch._utils.{name}": 2 for name in ("_rebuild_parameter", "_rebuild_parameter_with_state")}
@@ -49,6 +42,7 @@ _FIELDS = {
 }
 
 Owned = tuple[str, Any]  # an object's class, and a state that it was given
+Later = tuple[Global, tuple[Any, ...]]  # what is called later, and what it is bound to
 
 
 def of_call(made: Call) -> Iterator[Owned]:
@@ -67,12 +61,10 @@ def told(owned: Iterable[Owned]) -> dict[tuple[str, str], None]:
 
 def _of_state(owner: str, state: Any) -> Iterator[tuple[str, str]]:
     for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
-        for key, value in part.items() if isinstance(part, dict) else ():
-            if not isinstance(key, str):
-                continue
-            if (key in _OF_ANY or (key in _OF_MODULES and is_module(part))) and _is_function(value):
+        for key, value in keys.named(part) if isinstance(part, dict) else ():
+            if (key in _OF_ANY or (key in _OF_MODULES and is_module(dict(keys.named(part))))) and _is_function(value):
                 yield METHOD, f"{value.name[:256]} in the place of {key} of {owner[:256]}"
-            elif key == _FACTORY and owner == _DEFAULT and _is_bound(value):
+            elif key == _FACTORY and owner == _DEFAULT and isinstance(value, Call) and factories(value) is None:
                 yield FACTORY, f"{value.name[:256]} is what a dictionary calls for each key that it hasn't"
             elif key in _FIELDS.get(owner, ()) and isinstance(value, Call | MappingObject) and not _is_mapping(value):
                 yield FIELD, f"{value.name[:256]} stands in {key} of {owner[:256]}"
@@ -80,18 +72,50 @@ def _of_state(owner: str, state: Any) -> Iterator[tuple[str, str]]:
                 yield from ((HOOK, f"{hook.name[:256]} in {key} of {owner[:256]}") for hook in _hooks(value))
 
 
-def _is_bound(value: Any) -> bool:
-    """What was made to be called: but for a class, or a function that makes tensors, bound to arguments."""
+def later(owned: Owned) -> Iterator[Later]:
+    """What a dictionary calls for each key that it hasn't."""
+    _, state = owned
+    for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
+        for key, value in keys.named(part) if isinstance(part, dict) else ():
+            if key == _FACTORY:
+                yield from factories(value) or ()
+
+
+def factories(value: Any, depth: int = 4) -> list[Later] | None:
+    """The names that are called when this is, with what they are bound to; None where that can't be told."""
+    found = member(value) or value
+    if isinstance(found, Global):
+        return [(found, ())]
     if not isinstance(value, Call):
-        return False
-    bound = [value.args] + [state for state in value.states if isinstance(state, tuple)]
-    if value.name != _PARTIAL or not all(isinstance(args, tuple) and args for args in bound):
-        return True
-    return not all(_makes(args[0]) for args in bound)
+        return []
+    heads = [value.args, *(_of_partial(state) for state in value.states)]
+    if value.name != _PARTIAL or not depth or not all(isinstance(args, tuple) and args for args in heads):
+        return None
+    told: list[Later] = []
+    for head, *bound in heads:
+        called = factories(head, depth - 1)
+        of_default = isinstance(head, Global) and head.canonical == _DEFAULT
+        within = factories(bound[0], depth - 1) if of_default and bound else []
+        if called is None or within is None or not called:
+            return None
+        told += [(name, (*given, *bound)) for name, given in called] + within
+    return told
 
 
-def _makes(value: Any) -> bool:
-    return isinstance(value, Global) and (not _is_function(value) or value.name in _MAKERS)
+def _of_partial(state: Any) -> Any:
+    """(function, arguments, arguments by keyword, attributes), as a partial is given back its state."""
+    if not isinstance(state, tuple) or len(state) < 3 or not isinstance(state[1], tuple):
+        return None
+    return (state[0], *state[1], *([state[2]] if state[2] else []))
+
+
+def looked_up(given: object) -> Iterator[str]:
+    """What dictionaries call that somebody's code is given while the file is loaded."""
+    for value in given if isinstance(given, tuple) else (given,):
+        if isinstance(value, MappingObject) and value.name.endswith(_DEFAULT) and value.args:
+            for name, _ in factories(value.args[0]) or ():
+                if keys.is_called(name):
+                    yield name.name
 
 
 def _is_mapping(value: Any) -> bool:

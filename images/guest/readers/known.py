@@ -25,6 +25,9 @@ class NestedLoad(Protocol):
     def content(self, source: Source) -> object:
         """What a compressed file holds, whatever it is. Raises UnreadableError for what is no model."""
 
+    def header(self, source: Source, form: str) -> None:
+        """What the header of a file of that format has room for."""
+
     def behind(self, source: Source, form: str) -> None:
         """What lies behind the end of a file of that format, which has been told: pickles, to whoever reads on."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import _compat_pickle
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
-from guest.readers import kept
+from guest.readers import configured, kept, keys
 from guest.readers.errors import UnreadableError
-from guest.readers.inert import Call, Global, member
+from guest.readers.inert import Bag, Call, Global, MappingObject, member
 from guest.readers.session import ARRAY_MAKERS, Session, Where
 from guest.readers.stream import Stream
-from guest.readers.texts import Met
+from guest.readers.texts import Met, Place
 
 
 class Constructors(Protocol):
@@ -54,6 +56,7 @@ class Machine:
         self._handed: dict[str, int] = {}
         self._holders: dict[int, object] = {}  # by their identity, which they keep as long as they are here
         self.owned: list[kept.Owned] = []
+        self._set_at: list[Where] = []  # where each of these was set
         self.reset()
 
     def reset(self) -> None:
@@ -101,6 +104,23 @@ class Machine:
             self._holders[id(holder)] = holder
             self._handed[kind.name] = self._handed.get(kind.name, 0) - 1
 
+    def name(self, called: str) -> None:
+        """A dictionary names that under a key by which frameworks know what to call."""
+        if configured.is_library(called):
+            self.session.texts.tell(configured.KIND, called, (), self.place(), (called,))
+
+    def place(self) -> Place:
+        """Of the present opcode, as texts have theirs."""
+        where, session = self.where, self.session
+        return Place(where.form, session.named(where.record), where.offset, session.file)
+
+    def hashed(self, found: Iterable[object]) -> None:
+        """Keys of a dictionary or items of a set, as they were put in."""
+        for key in found:
+            name = keys.kept_in(key)
+            if name:
+                self.oddity("key.kept", f"{name[:256]} is kept in what a dictionary or a set looks up")
+
     def tell_handed(self) -> None:
         """At the end of a stream: what stayed anywhere but at the front of a call may be called by what holds it."""
         for name, count in self._handed.items():
@@ -109,11 +129,24 @@ class Machine:
         self._handed = {}
         self._holders = {}
 
+    def own(self, owner: str, state: object) -> None:
+        """An object of that class was given this at the present opcode."""
+        self.owned.append((owner, state))
+        self._set_at.append(replace(self.where))
+
     def tell_kept(self) -> None:
         """At the end of a stream, when what an object was given is filled: what waits in it to be called."""
         for ident, detail in kept.told(self.owned):
             self.oddity(ident, detail)
-        self.owned = []
+        for owned, where in zip(self.owned, self._set_at, strict=True):
+            for found, bound in kept.later(owned):
+                self.session.used(where, found, "kept", False, bound, each=True)
+        self.owned, self._set_at = [], []
+
+    def tell_looked_up(self, given: object) -> None:
+        """What dictionaries call that somebody's code is given: it needs to ask for a key, and no more."""
+        for name in kept.looked_up(given):
+            self.oddity(kept.FACTORY, f"{name[:256]} is what a dictionary calls for each key that it hasn't")
 
     def tell_torn(self) -> None:
         """At the end of a stream: something in it lies across the end of a frame, where unpicklers differ."""
@@ -128,7 +161,8 @@ class Machine:
             self._handed[callee.name] = self._handed.get(callee.name, 0) - 1
         callee = member(callee) or callee
         made = Call(kind, callee, args, kwargs)
-        self.owned.extend(kept.of_call(made))
+        for owned in kept.of_call(made):
+            self.own(*owned)
         if made.root is None:
             self.oddity("pickle.callee", f"a call of something that is no global: {made.name}")
             return made
@@ -137,11 +171,14 @@ class Machine:
         given = (*args, kwargs) if kwargs and isinstance(args, tuple) else args
         self.session.used(self.where, made.root, kind, made.indirect, given, each=not settled)
         if not settled:
-            self.met.given(given)
+            self.met.given(given, self.where.offset)
+            self.tell_looked_up(given)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made
         value = self.constructors.call(made, self.where)
+        if isinstance(value, MappingObject | Bag):
+            self.hashed(value if isinstance(value, MappingObject) else value.items)
         if made.name in ARRAY_MAKERS and value is not made:
             for given in args[:2]:
                 self.remade(args, given)

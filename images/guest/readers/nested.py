@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.readers import bare_pickle, disguise, formats, pickle_file, refused, torch_legacy, torch_zip
+from guest.readers import bare_pickle, disguise, formats, leftover, pickle_file, refused, torch_legacy, torch_zip
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import HEAD, Found
@@ -14,6 +14,7 @@ from guest.readers.zip_directory import LOCAL_MAGIC
 
 MAX_UNREAD = 1_000  # members that are listed
 _BEHIND = "behind it"
+_NONE = "file"
 
 
 class Nested:
@@ -49,8 +50,12 @@ class Nested:
             return Unresolved("compressed")
         return self._read(source, formats.inside(source, ""), self._session.member)
 
+    def header(self, source: Source, form: str) -> None:
+        leftover.look(source, leftover.HEADER, self._session, form)
+
     def behind(self, source: Source, form: str) -> None:
         """What begins as no format may have pickles in it all the same."""
+        leftover.look(source, leftover.BEHIND, self._session, form)
         if isinstance(self.member(source, _BEHIND), File):
             pickle_file.read_on(source, 0, form, self._session, self, _BEHIND)
 
@@ -60,6 +65,8 @@ class Nested:
             names = " and ".join(form.name for form in found)
             session.oddity(found[0].name, "format.polyglot", f"the same bytes are {names}")
         objects = [self._read_as(form, source, path) for form in found]
+        if not objects:
+            leftover.beside(source, path, session, _NONE)
         return objects[0] if objects else File(source.length)
 
     def _read_as(self, form: Found, source: Source, path: str) -> object:
@@ -70,6 +77,7 @@ class Nested:
             if form.read is not None:
                 return form.read(source, session, inner)
             self._unread(form, path)
+            leftover.beside(source, path, session, form.name)
             if form.globals_only is not None:
                 form.globals_only(source, session, inner)
         except UnreadableError as error:

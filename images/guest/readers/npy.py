@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 from math import prod
 
-from guest.readers import padding, zip_directory
+from guest.readers import leftover, padding, zip_directory
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Bytes, as_shape
@@ -90,7 +90,7 @@ def _follows(source: Source, at: int) -> bool:
 
 
 def _read_archive(directory: Directory, session: Session, nested: NestedLoad) -> object:
-    session.adopt(directory.notes, ARCHIVE)
+    directory.told(session, ARCHIVE)
     arrays: dict[str, object] = {}
     for entry in directory.entries:
         try:
@@ -125,6 +125,7 @@ def _check_end(source: Source, end: int, form: str, record: str, session: Sessio
 def _array(source: Source, form: str, record: str, session: Session, nested: NestedLoad) -> tuple[object, int]:
     """The array at the front, and where it ends. Raises UnreadableError."""
     dtype, fortran, shape, start = _header(source)
+    leftover.look(source.part(0, start), leftover.HEADER, session, form, record)
     if dtype.holds_objects:
         return _objects(source, start, form, record, session, nested)
     length = prod(shape) * dtype.size

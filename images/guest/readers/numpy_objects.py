@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from guest.readers.errors import ArgumentsError
-from guest.readers.inert import Bytes, Call, Global, as_bytes, as_shape, as_text
+from guest.readers.inert import Bytes, Call, Global, OfBytes, as_bytes, as_shape, as_text
 from guest.readers.known import Record, Table
 from guest.readers.numpy_dtypes import NumpyDtype, constructed, spelled
 from guest.readers.numpy_layout import Layout, TextArray
@@ -17,7 +17,7 @@ from guest.readers.tensors import HUGE, Storage, TensorView, c_strides, f_stride
 
 
 @dataclass(eq=False, slots=True)
-class NumpyArray:
+class NumpyArray(OfBytes):
     """An array; its elements come with BUILD. At most one of `view`, `parts` and `objects` is set then.
 
     `note` says what a view's integers mean, where they are times.
@@ -31,6 +31,7 @@ class NumpyArray:
     note: str = ""
     masked: bool = False
     built: bool = False
+    raw: Bytes | None = None
 
     def build(self, state: object, record: Record) -> None:
         """([version,] shape, dtype, Fortran order, bytes or list of objects[, mask, fill value])."""
@@ -57,8 +58,10 @@ class NumpyArray:
         source = as_bytes(data, record.origin)
         if source is None:
             raise ArgumentsError("an array without its bytes")
+        self.raw = data if isinstance(data, Bytes) else None
         if source.length != prod(shape) * dtype.size:
             raise ArgumentsError("an array whose bytes are not as many as its shape says")
+        record.session.store(source, record.where.record, texts=dtype.kind in ("S", "U"))
         strides = f_strides(shape) if fortran else c_strides(shape)
         self._take(Layout(source, record.where.record, record.session).read(dtype, shape, strides), dtype)
 

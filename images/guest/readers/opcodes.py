@@ -100,6 +100,7 @@ def _bag(frozen: bool) -> Callable[[Machine], None]:
         items = reader.pop_mark() if frozen else []
         for item in items:
             check_key(item)
+        reader.hashed(items)
         reader.stack.append(Bag(frozen, items))
 
     return act

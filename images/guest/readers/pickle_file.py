@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from itertools import islice
 
-from guest.readers import padding
+from guest.readers import leftover, padding
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
@@ -94,6 +94,8 @@ def behind(unpickler: Unpickler, session: Session, *, told: bool = False) -> lis
 def _look_further(unpickler: Unpickler, start: int, session: Session) -> None:
     """Pickles amid what is none, for whoever finds them there: read for what they use, the first ones."""
     source, where = unpickler.stream.source, unpickler.where
+    behind = source.part(start, source.length - start)
+    leftover.look(behind, leftover.BEHIND, session, where.form, where.record, start)
     content = source.at(start, min(source.length - start, _SOUGHT))
     for found in islice(_PROTO.finditer(content), _MOST_FOUND):
         if found.start():

@@ -21,7 +21,7 @@ from guest.readers.opcodes import ACTIONS
 from guest.readers.session import Bounds, Session, Where
 from guest.readers.source import Memory
 from guest.readers.stream import Stream
-from guest.readers.texts import Place, Texts
+from guest.readers.texts import Texts
 
 # What the real unpickler would raise too, one way or another.
 _INSIDE = 1 << 20  # bytes of a pickle in a string
@@ -81,9 +81,7 @@ class Unpickler(Machine):
 
     def tell_strings(self) -> None:
         """At the end of a stream: of its strings those that matter."""
-        where, session = self.where, self.session
-        place = Place(where.form, session.named(where.record), 0, session.file)
-        seeing.look(self.met.ended(), place, session.texts, _names_in)
+        seeing.look(self.met.ended(), self.place(), self.session.texts, names_in)
 
 
 class _Unknowing:
@@ -105,7 +103,7 @@ class _Unknowing:
         return Unresolved(pid)
 
 
-def _names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
+def names_in(data: bytes, texts: Texts) -> tuple[str, ...]:
     """The globals that bytes name if they are a pickle, those that it does something with first; none if they aren't.
 
     Broken ones count as far as they got: what they call is called before they break.

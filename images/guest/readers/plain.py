@@ -6,11 +6,12 @@ The host reads the printed ones and decides; of the rest it is told a few words.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Unresolved
 from guest.readers.packed import is_packed
-from guest.readers.words import is_key, is_value
+from guest.readers.words import are_keys, are_values
 
 DATA, PLAIN = "data", "plain"
 BYTES = "bytes"
@@ -40,7 +41,7 @@ class Plainness:
             if count > _ONE or self._left < 0:
                 return ""
             if isinstance(value, str | Bytes):
-                if not (is_value(value) if isinstance(value, str) else self.are_numbers(value)):
+                if not (_is_value(value) if isinstance(value, str) else self.are_numbers(value)):
                     return ""
                 said = PLAIN
             elif isinstance(value, dict):
@@ -81,8 +82,13 @@ class Plainness:
         return is_packed(bytes(value.source.at(0, value.source.length)))
 
 
+@lru_cache(maxsize=1 << 12)
+def _is_value(text: str) -> bool:
+    return are_values((text,))
+
+
 def _is_key(key: Any) -> bool:
-    return is_key(key) if isinstance(key, str) else isinstance(key, _NUMBERS)
+    return are_keys((key,)) if isinstance(key, str) else isinstance(key, _NUMBERS)
 
 
 def _is_harmless(value: Any) -> bool:

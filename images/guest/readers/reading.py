@@ -8,7 +8,7 @@ from typing import Any
 
 import wire
 
-from guest.readers import disguise, formats, members, plan, refused
+from guest.readers import disguise, formats, members, plan, refused, weights
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.nested import Nested
@@ -67,6 +67,7 @@ class Reading:
         form, root = self._root()
         planned = self._guard("planning", self._plan, root, form) or plan.Plan()
         self._behind(planned)
+        self._guard("looking at the weights", weights.look, planned, form, self._session)
         self._guard("comparing its name and content", self._note_disguise)
         self._guard("collecting tensors", plan.data, planned, self._session, self._sink.data)
         self._guard("writing the metadata", self._metadata, root, planned)

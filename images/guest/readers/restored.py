@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from guest.readers import keys
 from guest.readers.errors import BoundError
 from guest.readers.inert import Call, as_text
 from guest.readers.session import Session
 
-ODDITY = "state.code"
+ODDITY, HIDDEN = "state.code", "state.name"
 _MOST = 4096  # characters of a text that is looked at
 
 # scipy.stats: rv_generic.__setstate__ executes it. Three functions that take a distribution's parameters apart.
@@ -44,38 +45,52 @@ _FOLLOWS = re.compile(r"\*\*|==|//|%in%|[-+*/:~|^,=]")  # and after it a value i
 _CLOSES = re.compile(r"[)\s]")
 
 
-def told(state: Any, session: Session) -> Iterator[str]:
-    """What of this state is run and is not as an honest one. Raises BoundError."""
-    held = dict(_held(state, session))
-    if _TEMPLATE_KEY in held and not _is(_is_template, held[_TEMPLATE_KEY]):
-        yield f"{_TEMPLATE_KEY} is {_shown(held[_TEMPLATE_KEY])}"
-    if not held.keys().isdisjoint(_MARKS) and _FORMULA_KEY in held and not _is(_is_formula, held[_FORMULA_KEY]):
-        yield f"{_FORMULA_KEY} is {_shown(held[_FORMULA_KEY])}"
+def told(state: Any, session: Session) -> dict[tuple[str, str], None]:
+    """Id and detail of an oddity for what of this state is run and is not as an honest one, and for names that hide.
+
+    Raises BoundError.
+    """
+    return dict.fromkeys(_told(state, session))
 
 
-def _held(state: Any, session: Session) -> Iterator[tuple[str, Any]]:
-    """What `dict.update` would take from the state, or from either of its parts, for the keys that matter."""
-    for part in (state, *state) if isinstance(state, tuple) and len(state) == 2 else (state,):
-        if isinstance(part, dict):
-            yield from ((key, part[key]) for key in _KEYS if key in part)
-        elif isinstance(part, Call):
-            yield from _of_pairs(part.pairs, session)
-            yield from _of_pairs(part.args, session)
+def _told(state: Any, session: Session) -> Iterator[tuple[str, str]]:
+    held = []
+    for part in _parts(state, session):
+        if keys.is_written(part):
+            held += [(key, part[key]) for key in _KEYS if key in part]
         else:
-            yield from _of_pairs(part, session)
+            held += [(name, value) for name, value in keys.named(part) if name in _KEYS]
+            yield from ((HIDDEN, f"{maker} makes the name") for maker in keys.unclear(part))
+    is_marked = any(name in _MARKS for name, _ in held)
+    for name, value in held:
+        if name == _TEMPLATE_KEY and not _is(_is_template, value):
+            yield ODDITY, f"{name} is {_shown(value)}"
+        if name == _FORMULA_KEY and is_marked and not _is(_is_formula, value):
+            yield ODDITY, f"{name} is {_shown(value)}"
 
 
-def _of_pairs(value: Any, session: Session) -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, list | tuple):
-        return
-    session.nodes += len(value)
+def _parts(state: Any, session: Session) -> Iterator[dict[Any, Any]]:
+    """What `dict.update` would take from the state, or from either of its parts."""
+    for part in (state, *state) if isinstance(state, tuple) and len(state) == 2 else (state,):
+        for held in (part.pairs, part.args) if isinstance(part, Call) else (part,):
+            if isinstance(held, dict):
+                _spend(len(held), session)
+                yield held
+            elif isinstance(held, list | tuple):
+                _spend(len(held), session)
+                yield from (item for item in held if isinstance(item, dict))
+                yield dict(map(tuple, filter(_is_pair, held)))
+
+
+def _spend(count: int, session: Session) -> None:
+    """One state may be given to many objects."""
+    session.nodes += count
     if session.nodes > session.bounds.nodes:
         raise BoundError(f"more than {session.bounds.nodes} pickle opcodes and objects")
-    for item in value:
-        if isinstance(item, dict):
-            yield from ((key, item[key]) for key in _KEYS if key in item)
-        elif isinstance(item, list | tuple) and len(item) == 2 and as_text(item[0]) in _KEYS:
-            yield str(as_text(item[0])), item[1]
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], keys.TEXTS)
 
 
 def _is(honest: Callable[[str], bool], value: Any) -> bool:

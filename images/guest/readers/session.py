@@ -12,7 +12,8 @@ from guest.readers.errors import BoundError
 from guest.readers.inert import Global, describe, is_plain
 from guest.readers.parts import Parts
 from guest.readers.plain import BYTES, PLAIN, SPOILING, Hidden, Plainness
-from guest.readers.texts import Texts
+from guest.readers.source import Source
+from guest.readers.texts import Budget, Texts
 
 # Rows of one sort. An honest file has a few dozen; a hostile one gains nothing from more.
 MAX_USES = 50_000
@@ -66,6 +67,16 @@ class Use:
 UseKey = tuple[str, str, str, str, bool, str, int]
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A run of elements, whether or not tensors are made of all of it. `texts`: they are no numbers."""
+
+    source: Source
+    record: str
+    file: int
+    texts: bool
+
+
 @dataclass
 class Session:
     """Shared by all readers of one file."""
@@ -79,6 +90,9 @@ class Session:
     oddities: list[wire.Oddity] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     texts: Texts = field(default_factory=Texts)
+    aside: Budget = field(default_factory=Budget)  # of what lies where honest files hold next to nothing
+    filled: int = 32 << 20  # bytes that are looked through where they hold anything
+    stored: list[Stored] = field(default_factory=list)
     frameworks: dict[str, None] = field(default_factory=dict)
     sources: list[tuple[str, str, object]] = field(
         default_factory=list
@@ -113,6 +127,10 @@ class Session:
     def member(self) -> str:
         """Path of the member that is being read, "" for the file itself."""
         return self._member[:-1]
+
+    def store(self, source: Source, record: str, *, texts: bool = False) -> None:
+        """Elements lie here."""
+        self.stored.append(Stored(source, self.named(record), self.file, texts))
 
     def spend_bytes(self, count: int) -> None:
         """Bytes of a pickle stream, or decoded from one, held in memory. Raises BoundError."""

@@ -28,7 +28,7 @@ def found(directory: Directory) -> Found:
     """The row of such an archive."""
 
     def read(_: Source, session: Session, nested: NestedLoad) -> object:
-        session.adopt(directory.notes, NAME)
+        directory.told(session, NAME)
         held = Members()
         rest = []
         for name, source in zips.files(directory, session, NAME):

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 
-from guest.readers import members
+from guest.readers import leftover, members
 from guest.readers.errors import UnreadableError
 from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
 from guest.readers.session import Bounds, Session
 from guest.readers.source import Source
+from guest.readers.texts import Place
 
 NAME = "tar"
 FIRST = 16  # members whose names tell what the archive is
@@ -118,17 +119,33 @@ def _headers(
 ) -> Iterator[tarfile.TarInfo]:
     try:
         archive = tarfile.open(fileobj=_Headers(source), mode="r:")  # noqa: SIM115 - nothing is opened
-        at = -1
+        at, before = -1, 0
         while (header := archive.next()) is not None:
             if header.size < 0 or header.offset <= at:
                 raise UnreadableError("a tar header that leads back")
             at = header.offset
+            _look_between(source, before, header.offset_data, form, session)
+            before = header.offset_data + (header.size if header.isreg() and not header.issparse() else 0)
             yield header
         end = archive.offset
+        _look_between(source, before, end, form, session)
     except _BROKEN as error:
         raise UnreadableError(f"the tar archive: {str(error) or type(error).__name__}") from None
     if _is_followed(source, end, form, session):
         behind(end)
+
+
+def _look_between(source: Source, start: int, stop: int, form: str, session: Session) -> None:
+    """At what fills a member's last block, and at the headers of the next."""
+    stop = min(stop, source.length)
+    filled = min(-start % BLOCK, stop - start)
+    if filled > 0 and (padding := source.at(start, filled)).strip(b"\0"):
+        session.oddity(form, "tar.filled", f"{len(padding)} bytes behind a member's end", offset=start)
+        leftover.look(source.part(start, filled), leftover.PADDING, session, form, offset=start)
+    start += max(filled, 0)
+    if start < stop:
+        place = Place(form, session.named(""), start, session.file)
+        leftover.look_through(source.part(start, stop - start), leftover.HEADER, leftover.STARTS, session, place)
 
 
 def _is_followed(source: Source, end: int, form: str, session: Session) -> bool:

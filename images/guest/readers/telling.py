@@ -135,7 +135,9 @@ KINDS = (
         r"\b(?:nc|ncat|netcat)(?:\.exe|\.traditional)? [^\n|;]{0,120}-(?:[a-z]{0,4}[ec]|-exec|-sh-exec)"
         r" *['\"]?(?:/|cmd|power|sh|bash)",
         r"\bsocat\b[^\n]{0,200}\bexec:",
-        r"\bmkfifo\b[^\n]{0,200}\|[^\n]{0,100}\b(?:nc|ncat|netcat|telnet|openssl)\b",
+        # From the last pipe before it, or from the last that is near enough: to try each of both is cubic.
+        r"\bmkfifo\b(?:[^\n]{0,200}\|[^\n|]{0,100}|(?>[^\n]{0,200}\|)[^\n]{0,100})"
+        r"\b(?:nc|ncat|netcat|telnet|openssl)\b",
     ),
     _kind(
         "shell.fetch",

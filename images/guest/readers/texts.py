@@ -10,7 +10,7 @@ from typing import Any
 
 import wire
 
-from guest.readers.inert import Bag, Bytes, Call, Text
+from guest.readers.inert import Bag, Bytes, Call, OfBytes, Text
 
 String = str | Bytes | Text
 
@@ -25,7 +25,9 @@ _STEPS = 4000  # outcomes that are looked at
 _NODES = 200_000  # opcodes of pickles in strings
 _OF_A_KIND = 32  # rows
 _NAMED = 256  # globals of pickles in strings that are told, whatever else is
-_GIVEN = 2000  # arguments that are remembered
+_GIVEN = 20_000  # arguments that are remembered
+_LEAST = 8  # characters of a line that tells something to a shell: `curl a|sh`
+_LETTER = range(9, 127)  # the number of one
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Budget:
     text: int = _TEXT
     data: int = _DATA
     missed: bool = False  # something was passed over that could have been of note
+    passed: bool = False  # something was passed over of which honest files have more than is looked at
     decoded: int = _DECODED
     steps: int = _STEPS
     nodes: int = _NODES
@@ -43,7 +46,12 @@ class Budget:
         """Whether that may be looked at, too; it is taken."""
         self.steps -= 1
         self.decoded -= len(inner)
-        return self.steps >= 0 and self.decoded >= 0
+        return not self.is_spent
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more will be taken, which is told: to decode it would be for nothing."""
+        return self.steps < 0 or self.decoded < 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class Texts:
     budget: Budget = field(default_factory=Budget)
     how: tuple[str, ...] = ()
     place: Place | None = None
+    only: frozenset[str] | None = None  # the kinds that are told, where not all are
     _rows: dict[tuple[str, ...], wire.Text] = field(default_factory=dict)
     _named: set[str] = field(default_factory=set)
     _count: dict[tuple[str, bool, bool], int] = field(default_factory=dict)
@@ -76,10 +85,12 @@ class Texts:
         rows, left = list(self._rows.values()), self.budget
         if left.missed or min(left.data, left.decoded, left.steps, left.nodes) < 0:
             return [*rows, replace(_BEYOND, kind=UNSEEN)]
-        return [*rows, _BEYOND] if left.text < 0 else rows
+        return [*rows, _BEYOND] if left.text < 0 or left.passed else rows
 
     def tell(self, kind: str, shown: str, how: tuple[str, ...], place: Place, names: tuple[str, ...] = ()) -> None:
         """One row, unless there are many like it."""
+        if self.only is not None and kind not in self.only:
+            return
         way = " > ".join(how)
         key = (kind, way, shown, place.record, str(place.file))
         before = self._rows.get(key)
@@ -137,15 +148,20 @@ class Met:
         if self._budget.data >= 0:
             self._others.append((offset, value))
 
-    def given(self, arguments: object) -> None:
-        """Something is called with them."""
+    def given(self, arguments: object, offset: int) -> None:
+        """Something that isn't known is given them there: as arguments, as its items, as its state."""
         todo, seen = [arguments], 0
         while todo and seen < HEAD and len(self._given) < _GIVEN:
             value, seen = todo.pop(), seen + 1
             if isinstance(value, String):
-                self._given.add(_key(value))
-            else:
-                todo.extend(_parts(value))
+                if not isinstance(value, str) or len(value) >= _LEAST:
+                    self._given.add(_key(value))
+                continue
+            spelled = _spelled(value)
+            if spelled:
+                self.string(offset, spelled)
+                self._given.add(spelled)
+            todo.extend(_parts(value))
 
     def ended(self) -> Ended:
         """Those of the stream, which is over. The next one begins anew."""
@@ -175,7 +191,17 @@ def _parts(value: Any) -> list[Any]:
         return value.items[:HEAD]
     if isinstance(value, Call):  # what a call gave is handed on: join, decode, decompress
         return [value.args, value.kwargs]
+    if isinstance(value, OfBytes):
+        return [value.raw]
     return []
+
+
+def _spelled(value: object) -> str:
+    """The text of which a list or tuple gives each letter by its number."""
+    if not isinstance(value, list | tuple) or len(value) < _LEAST:
+        return ""
+    head = value[:HEAD]
+    return "".join(map(chr, head)) if all(type(item) is int and item in _LETTER for item in head) else ""
 
 
 def _key(value: String) -> object:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from guest.readers import leftover
 from guest.readers.errors import UnreadableError
 from guest.readers.known import NestedLoad
 from guest.readers.parts import File
@@ -52,6 +53,12 @@ def is_folder(entry: Entry) -> bool:
     return entry.name.endswith("/") and not entry.size
 
 
+def is_written(root: str, entry: Entry) -> bool:
+    """One of torch's own but for the pickle and the storages: a few words."""
+    name = fold(entry.name).removeprefix(f"{fold(root)}/")
+    return (name in _WRITTEN and name != "data.pkl") or name.startswith(_OF_TORCH)
+
+
 def unknown(root: str, entries: Iterable[Entry], used: frozenset[str]) -> Iterable[Entry]:
     """Those that torch.save would not have written. `used`: the storages' records."""
     for entry in entries:
@@ -72,6 +79,8 @@ def read(entry: Entry, content: Source, session: Session, nested: NestedLoad, fo
     except UnreadableError as error:
         session.incomplete(str(error))
         holds = True
+    if not is_text(entry, content):
+        leftover.starts(content, session, form, entry.name)
     if runs:
         session.oddity(form, "zip.program", "a program among the weights, by its beginning or its name", entry.name)
     elif holds:

@@ -135,6 +135,8 @@ def _place(source: Source, at: int, keys: object, storages: dict[str, Storage], 
         if count * storage.dtype.itemsize != storage.nbytes:
             session.oddity(NAME, "legacy.record_size", f"storage {key[:64]}: {count} elements", record, at)
             raise UnreadableError("a storage of another size than the model says")
-        storage.source = source.part(at + _COUNT.size, storage.nbytes)
+        content = source.part(at + _COUNT.size, storage.nbytes)
+        storage.source = content
+        session.store(content, storage.record)
         at += _COUNT.size + storage.nbytes
     return at

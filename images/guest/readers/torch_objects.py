@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from guest.readers import keys
 from guest.readers.dtypes import FLOATS, HALVES, STORAGES, TORCH, U8, DType
 from guest.readers.errors import ArgumentsError
 from guest.readers.inert import Call, Global, as_bytes, as_shape
@@ -89,7 +90,7 @@ def _parameter(made: Call, record: Record) -> object:
 def _check_state(state: object, record: Record) -> None:
     """Python attributes of a tensor: harmless, unless one of them is what it holds."""
     parts = state if isinstance(state, tuple) else (state,)
-    names = {name for part in parts if isinstance(part, dict) for name in part if isinstance(name, str)}
+    names = {name for part in parts if isinstance(part, dict) for name, _ in keys.named(part)}
     replaced = sorted(names & _REPLACING)
     if replaced:
         where = record.where

@@ -12,7 +12,7 @@ from typing import Any
 
 import wire
 
-from guest.readers import tars
+from guest.readers import leftover, tars
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Global, Unresolved
@@ -60,7 +60,9 @@ class _Archive:
                 raise UnreadableError("storages: a class that is no storage's")
             (numel,) = _COUNT.unpack(pickles.stream.take(_COUNT.size))
             storage = Storage(str(key), dtype, _count(numel) * dtype.itemsize, f"storage {key}")
-            storage.source = pickles.stream.leave(storage.nbytes)
+            content = pickles.stream.leave(storage.nbytes)
+            storage.source = content
+            self._session.store(content, storage.record)
             self._add(key, storage)
         views = pickles.load()
         for view in views if isinstance(views, list) else ():
@@ -142,7 +144,11 @@ def _row(value: object, length: int) -> tuple[Any, ...]:
 def read(source: Source, session: Session, nested: NestedLoad) -> object:
     """The model's object. Raises UnreadableError."""
     parts: dict[str, Source] = {}
-    for name, part in tars.files(source, session, NAME):
+
+    def behind(at: int) -> None:
+        nested.behind(source.part(at, source.length - at), NAME)
+
+    for name, part in tars.files(source, session, NAME, behind):
         session.count_member()
         if name in parts:
             session.oddity(NAME, "archive.duplicate", "two members have this name", name)
@@ -150,6 +156,8 @@ def read(source: Source, session: Session, nested: NestedLoad) -> object:
         elif name not in (*PARTS, _BESIDE):
             session.oddity(NAME, "archive.extra", "torch wrote no such member", name)
             nested.member(part, name)
+        elif name == _BESIDE:
+            leftover.look(part, leftover.MEMBER, session, NAME, name)
         parts[name] = part
     missing = [name for name in PARTS if name not in parts]
     if missing:

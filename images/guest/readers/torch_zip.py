@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from guest.readers import members, torch_beside, zip_directory
+from guest.readers import leftover, members, torch_beside, zip_directory
 from guest.readers.constructors import KnownConstructors
 from guest.readers.dtypes import U8
 from guest.readers.errors import UnreadableError
@@ -28,7 +28,8 @@ from guest.readers.zip_directory import LOCAL_MAGIC, Entry
 
 NAME = "torch-zip"
 FAMILY = "zip"
-
+_COMPRESSED = ".debug_pkl"  # where a line of TorchScript's code is from: torch compresses those
+_PICKLED = (".pkl", _COMPRESSED)
 
 _MOST_LEFT = 1 << 20  # bytes of what macOS leaves beside a file
 _LEFT = 10_000  # of these that are looked at
@@ -95,8 +96,12 @@ class TorchZip:
         except UnreadableError:
             return False
 
+    def plain(self, entry: Entry) -> Source:
+        """Its content, whatever torch makes of it."""
+        return zip_directory.content(self._source, entry, self._session, NAME)
+
     def content(self, entry: Entry) -> Source:
-        if entry.method == zip_directory.DEFLATED:
+        if entry.method == zip_directory.DEFLATED and not zip_directory.fold(entry.name).endswith(_COMPRESSED):
             self._session.oddity(NAME, "zip.deflated_record", "torch's mapped loading takes it as it is", entry.name)
         return zip_directory.content(self._source, entry, self._session, NAME)
 
@@ -140,6 +145,7 @@ class TorchZip:
         found.record = entry.name
         content = self.content(entry)
         found.source = content
+        session.store(content, entry.name)
         if found.nbytes > content.length:
             session.oddity(where.form, "zip.record_short", f"{found.nbytes} bytes are declared", entry.name)
             session.incomplete("a storage is declared to be longer than its record")
@@ -184,15 +190,21 @@ class Directory:
     source: Source
     entries: list[Entry]
     notes: Session
+    asides: leftover.Asides
+
+    def told(self, session: Session, form: str) -> None:
+        """What was odd, and what lies between the records, for whoever reads it as `form`."""
+        session.adopt(self.notes, form)
+        self.asides.look(session, form)
 
     @classmethod
     def parse(cls, source: Source) -> Directory:
         """Raises UnreadableError."""
-        notes = Session(Bounds())
-        entries, shifted = zip_directory.parse(source, notes, NAME)
+        notes, asides = Session(Bounds()), leftover.Asides()
+        entries, shifted = zip_directory.parse(source, notes, NAME, asides)
         if not entries:
             raise UnreadableError("an archive without records")
-        return cls(shifted, entries, notes)
+        return cls(shifted, entries, notes, asides)
 
 
 def recognise(source: Source, head: bytes) -> Directory | None:
@@ -220,7 +232,7 @@ def read(source: Source, session: Session, nested: NestedLoad) -> object:
 
 def read_directory(directory: Directory, session: Session, nested: NestedLoad) -> object:
     """The model's object. Every pickle of the archive is read for its globals, this one's twins included."""
-    session.adopt(directory.notes, NAME)
+    directory.told(session, NAME)
     archive = TorchZip(directory.source, directory.entries, session)
     main = archive.find("data.pkl")
     if main is None:
@@ -235,6 +247,7 @@ def read_directory(directory: Directory, session: Session, nested: NestedLoad) -
 
 def _read_beside(archive: TorchZip, session: Session, nested: NestedLoad) -> None:
     strangers = frozenset(archive.strangers(NAME))
+    look_beside(archive, session, NAME)
     try:
         for entry in torch_beside.unknown(archive.root, archive.entries, archive.used()):
             session.count_member()
@@ -243,10 +256,29 @@ def _read_beside(archive: TorchZip, session: Session, nested: NestedLoad) -> Non
         session.incomplete(str(error))
 
 
+def look_beside(archive: TorchZip, session: Session, form: str) -> None:
+    """At the records that torch reads without much of a look, and at those that it doesn't read."""
+    leftovers, stored = archive.leftovers(), {found.record for found in session.stored}
+    for entry in archive.entries:
+        name = zip_directory.fold(entry.name)
+        read = name.endswith((*_PICKLED, ".py")) and entry not in leftovers
+        if torch_beside.is_folder(entry) or read or session.named(entry.name) in stored:
+            continue
+        try:
+            if torch_beside.is_written(archive.root, entry):
+                leftover.look(archive.plain(entry), leftover.MEMBER, session, form, entry.name)
+            elif form != NAME or entry in leftovers:
+                leftover.starts(archive.plain(entry), session, form, entry.name)
+        except UnreadableError as error:
+            session.incomplete(str(error))
+
+
 def read_globals(directory: Directory, form: str, session: Session, nested: NestedLoad) -> None:
     """Only what the pickles of an archive use."""
-    session.adopt(directory.notes, form)
-    read_others(TorchZip(directory.source, directory.entries, session), (), session, nested, form)
+    directory.told(session, form)
+    archive = TorchZip(directory.source, directory.entries, session)
+    read_others(archive, (), session, nested, form)
+    look_beside(archive, session, form)
 
 
 def found(directory: Directory) -> Found:
@@ -271,12 +303,13 @@ def read_others(
             session.oddity(form, "zip.stranger", f"no {form} archive holds this: it is for another program", entry.name)
     for entry in archive.entries:
         members.check_path(entry.name, form, session)
-        if entry in done or entry in leftovers or not zip_directory.fold(entry.name).endswith(".pkl"):
+        if entry in done or entry in leftovers or not zip_directory.fold(entry.name).endswith(_PICKLED):
             continue
         try:
             unpickle(archive, entry, session, _no_storage, nested, form)
         except UnreadableError as error:
             session.incomplete(str(error))
+            leftover.starts(archive.plain(entry), session, form, entry.name)
 
 
 def _no_storage(*_: object) -> Storage:

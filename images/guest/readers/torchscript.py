@@ -13,7 +13,7 @@ from guest.readers.interface import Found
 from guest.readers.known import NestedLoad
 from guest.readers.script_objects import Script
 from guest.readers.session import Session
-from guest.readers.torch_zip import FAMILY, Directory, TorchZip, read_others, unpickle
+from guest.readers.torch_zip import FAMILY, Directory, TorchZip, look_beside, read_others, unpickle
 
 NAME = "torchscript"
 CONSTANTS = "CONSTANTS"  # as the code calls them: CONSTANTS.c0
@@ -28,7 +28,7 @@ def found(directory: Directory) -> Found:
 
 def read(directory: Directory, session: Session, nested: NestedLoad) -> Script:
     """The module and its constants. Raises UnreadableError."""
-    session.adopt(directory.notes, NAME)
+    directory.told(session, NAME)
     archive = TorchZip(directory.source, directory.entries, session)
     _look_into_code(directory, session)
     main, constants = archive.find("data.pkl"), archive.find("constants.pkl")
@@ -40,6 +40,7 @@ def read(directory: Directory, session: Session, nested: NestedLoad) -> Script:
     if not isinstance(held, tuple):
         raise UnreadableError("constants.pkl holds no tuple")
     read_others(archive, (main, constants), session, nested, NAME)
+    look_beside(archive, session, NAME)
     named = {f"c{at}": constant for at, constant in enumerate(held)}
     return Script(module, named, _version(archive), _code(archive))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from guest.readers import padding
+from guest.readers import leftover, padding
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.session import Session
 from guest.readers.source import Memory, Source
@@ -36,7 +36,8 @@ _UNICODE_PATH = 0x7075
 _USUAL_EXTRA = 128  # torch pads with the extra field, to 64 bytes
 _FULL32, _FULL16 = 0xFFFFFFFF, 0xFFFF
 _ENCRYPTED, _DESCRIPTOR = 0x0001, 0x0008
-_DESCRIPTORS = frozenset({0, 12, 16, 20, 24})  # bytes after a record's data: none, or its CRC and sizes
+_DESCRIPTOR_MAGIC = b"PK\x07\x08"
+_DESCRIPTORS = frozenset({12, 16, 20, 24})  # bytes after a record's data: its CRC and sizes
 
 Report = Callable[[str, str, str], None]  # id, detail, record
 
@@ -84,36 +85,40 @@ def ends(source: Source) -> bool:
     return at is not None and at + _END.size + _END.unpack(source.at(at, _END.size))[-1] == source.length
 
 
-def parse(source: Source, session: Session, form: str) -> tuple[list[Entry], Source]:
-    """All records in the directory's order, and the source that their offsets count from. Raises UnreadableError."""
+def parse(source: Source, session: Session, form: str, asides: leftover.Asides) -> tuple[list[Entry], Source]:
+    """All records in the directory's order, and the source that their offsets count from. Raises UnreadableError.
+
+    `asides` gets what is no record's content.
+    """
 
     def report(ident: str, detail: str, record: str = "") -> None:
         session.oddity(form, ident, detail, record)
 
     try:
-        end = _end(source, report)
-        source, end = _moved(source, end, session, report)
+        end = _end(source, report, asides)
+        source, end = _moved(source, end, session, report, asides)
         if end.entries > MAX_ENTRIES:
             raise BoundError(f"an archive of {end.entries} records")
-        entries = _entries(source, end, report)
+        entries = _entries(source, end, report, asides)
         _check_names(entries, session, report)
-        _check_layout(entries, end, session, report)
+        _check_layout(source, entries, end, session, report, asides)
     except (struct.error, UnicodeDecodeError) as error:
         raise UnreadableError(f"the archive's directory: {error}") from None
     return entries, source
 
 
-def _moved(source: Source, end: _End, session: Session, report: Report) -> tuple[Source, _End]:
+def _moved(source: Source, end: _End, session: Session, report: Report, asides: leftover.Asides) -> tuple[Source, _End]:
     """An archive behind something else: torch's reader takes offsets as they are, others from where it begins."""
     shift = end.at - end.offset - end.size
     if shift <= 0 or source.at(end.offset, 4) == _ENTRY_MAGIC:
         return source, end
     report("zip.prefix_data", f"{shift} bytes before the archive", "")
+    asides.add(leftover.GAP, source.part(0, shift))
     session.incomplete("the archive begins inside of the file: readers differ in whether they read it")
     return source.part(shift, source.length - shift), replace(end, at=end.at - shift)
 
 
-def _end(source: Source, report: Report) -> _End:
+def _end(source: Source, report: Report, asides: leftover.Asides) -> _End:
     at = find_end(source)
     if at is None:
         raise UnreadableError("an archive without its end record")
@@ -122,11 +127,14 @@ def _end(source: Source, report: Report) -> _End:
         report("zip.disks", "an archive of several disks", "")
     behind = source.length - at - _END.size - comment
     if comment:
-        _note_comment(source.at(at + _END.size, min(comment, source.length - at - _END.size)), report)
+        text = source.part(at + _END.size, min(comment, source.length - at - _END.size))
+        _note_comment(text.at(0, text.length), report)
+        asides.add(leftover.COMMENT, text)
     if behind > 0 and padding.is_padding(source, source.length - behind):
         report("trailing.padding", f"{behind} bytes of padding behind it", "")
     elif behind:
         report("zip.trailing", f"{behind} bytes behind the archive", "")
+        asides.add(leftover.BEHIND, source.part(source.length - max(behind, 0), max(behind, 0)))
     found = _End(total, size, offset, at, comment, behind)
     return _end64(source, found, report)
 
@@ -160,9 +168,12 @@ def _end64(source: Source, end: _End, report: Report) -> _End:
     return _End(total, size, offset, where, end.comment, end.behind)
 
 
-def _entries(source: Source, end: _End, report: Report) -> list[Entry]:
+def _entries(source: Source, end: _End, report: Report, asides: leftover.Asides) -> list[Entry]:
     if end.offset + end.size != end.at:
         report("zip.directory", "the directory does not end where the end record begins", "")
+        between = end.at - end.offset - end.size
+        if between > 0:
+            asides.add(leftover.GAP, source.part(end.offset + end.size, between))
     data = source.at(end.offset, end.size)
     entries = []
     at = 0
@@ -177,13 +188,19 @@ def _entries(source: Source, end: _End, report: Report) -> list[Entry]:
         if at > len(data):
             raise UnreadableError("an archive whose directory is too short")
         body = data[begin:at]
-        entries.append(_entry(source, values, body, report))
+        entries.append(_entry(source, values, body, report, asides))
+        if leftover.is_of_note(body[values[10] :]):
+            name = entries[-1].name
+            extra, comment = begin + values[10], begin + values[10] + values[11]
+            asides.add(leftover.EXTRA, source.part(end.offset + extra, values[11]), name)
+            asides.add(leftover.COMMENT, source.part(end.offset + comment, values[12]), name)
     if at != len(data):
         report("zip.directory", f"{len(data) - at} bytes in the directory behind its last record", "")
+        asides.add(leftover.GAP, source.part(end.offset + at, len(data) - at))
     return entries
 
 
-def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report) -> Entry:
+def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report, asides: leftover.Asides) -> Entry:
     flags, method, crc, compressed, size = values[3], values[4], values[7], values[8], values[9]
     name_length, extra_length, comment_length = values[10:13]
     raw = body[:name_length]
@@ -202,7 +219,7 @@ def _entry(source: Source, values: tuple[int, ...], body: bytes, report: Report)
     if values[13] not in (0, _FULL16):
         report("zip.disks", "a record of another disk", name)
     entry = Entry(name, flags, method, crc, compressed, size, header, 0)
-    return Entry(*entry[:-1], _check_local(source, raw, entry, report))
+    return Entry(*entry[:-1], _check_local(source, raw, entry, report, asides))
 
 
 def _widened(extra: bytes, *values: int) -> list[int]:
@@ -237,7 +254,7 @@ def _other_name(extra: bytes, raw: bytes) -> bytes | None:
     return None
 
 
-def _check_local(source: Source, raw: bytes, entry: Entry, report: Report) -> int:
+def _check_local(source: Source, raw: bytes, entry: Entry, report: Report, asides: leftover.Asides) -> int:
     """Where the data begins: only the local header knows. What else it says must agree with the directory."""
     header = entry.header
     ahead = source.at(header, min(_LOCAL.size + len(raw) + _USUAL_EXTRA, source.length - header))
@@ -253,6 +270,8 @@ def _check_local(source: Source, raw: bytes, entry: Entry, report: Report) -> in
         report("zip.encrypted_flag", "it is marked as encrypted", entry.name)
     if method != entry.method:
         report("zip.local_method", f"its own header says method {method}, the directory {entry.method}", entry.name)
+    if leftover.is_of_note(local[name_length:]):
+        asides.add(leftover.EXTRA, source.part(header + _LOCAL.size + name_length, extra_length), entry.name)
     size, compressed = _widened(local[name_length:], size, compressed)
     said = (crc, compressed, size)
     if said != (entry.crc, entry.compressed, entry.size) and not (flags & _DESCRIPTOR and said[1:] == (0, 0)):
@@ -287,24 +306,42 @@ def fold(name: str) -> str:
 _FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def _check_layout(entries: list[Entry], end: _End, session: Session, report: Report) -> None:
+def _check_layout(
+    source: Source, entries: list[Entry], end: _End, session: Session, report: Report, asides: leftover.Asides
+) -> None:
     """Records follow each other; between them is at most a data descriptor."""
     at = 0
+    last: Entry | None = None
     for entry in sorted(entries, key=lambda entry: entry.header):
         gap = entry.header - at
+        belongs = _is_descriptor(source, at, gap, last)
+        if gap > 0 and not belongs:
+            asides.add(leftover.GAP, source.part(at, gap), entry.name)
         if gap < 0:
             report("zip.overlap", "it lies inside of another record", entry.name)
             session.incomplete("records of the archive overlap")
         elif at == 0 and gap:
             report("zip.prefix_data", f"{gap} bytes before the first record", "")
-        elif gap not in _DESCRIPTORS:
+        elif not belongs:
             report("zip.gap", f"{gap} bytes before it belong to no record", entry.name)
-        at = max(at, entry.end)
+        at, last = max(at, entry.end), entry
     if at > end.offset:
         report("zip.overlap", "the last record lies inside of the directory", "")
         session.incomplete("records of the archive overlap")
-    elif end.offset - at not in _DESCRIPTORS:
+    elif not _is_descriptor(source, at, end.offset - at, last):
         report("zip.gap", f"{end.offset - at} bytes before the directory belong to no record", "")
+        asides.add(leftover.GAP, source.part(at, end.offset - at))
+
+
+def _is_descriptor(source: Source, at: int, length: int, entry: Entry | None) -> bool:
+    """Whether these bytes are nothing, or say again what the directory says of the record before them."""
+    if length not in _DESCRIPTORS or entry is None:
+        return length == 0
+    data = source.at(at, length)
+    if length in (16, 24) and data.startswith(_DESCRIPTOR_MAGIC):
+        data = data[4:]
+    said = struct.unpack("<III" if len(data) == 12 else "<IQQ", data) if len(data) in (12, 20) else ()
+    return said == (entry.crc, entry.compressed, entry.size)
 
 
 def content(source: Source, entry: Entry, session: Session, form: str) -> Source:
@@ -329,6 +366,8 @@ def content(source: Source, entry: Entry, session: Session, form: str) -> Source
     unused = len(inflater.unused_data)
     if unused:
         session.oddity(form, "zip.hidden", f"{unused} bytes behind the end of the compressed data", entry.name)
+        behind = place.part(place.length - unused, unused)
+        leftover.look(behind, leftover.GAP, session, form, entry.name)
     if len(data) != entry.size:
         raise UnreadableError(f"the record {entry.name[:256]!a} inflates to another size than the directory says")
     return Memory(memoryview(data), place.origin)

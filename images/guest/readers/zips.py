@@ -22,7 +22,7 @@ def found(directory: Directory) -> Found:
     """The row of such an archive."""
 
     def read(_: Source, session: Session, nested: NestedLoad) -> object:
-        session.adopt(directory.notes, NAME)
+        directory.told(session, NAME)
         return members.read(files(directory, session, NAME), NAME, session, nested)
 
     return Found(NAME, FAMILY, read)

@@ -203,6 +203,7 @@ def test_code_is_listed(tmp_path: Path) -> None:
         ),
         ("chat_template.jinja", b"{{ messages }}", ["a chat template"]),
         ("chat_template.jinja", b"{{ x['os'].popen(1) }}", ["a chat template", "a chat template with popen"]),
+        ("chat_template.jinja", b"{{ x|attr('__cl' ~ 'ass__') }}", ["a chat template", "a chat template with |attr("]),
         ("tokenizer.json", b'{"vocab": {"__class__": 1}}', []),
     ],
 )
@@ -212,6 +213,15 @@ def test_a_chat_template_is_told_and_what_leads_out_of_it(
     torch.save(A, tmp_path / "pytorch_model.bin")
     (tmp_path / name).write_bytes(content)
     assert [row.detail for row in read_folder(tmp_path)["ODDITY"]] == told
+
+
+@pytest.mark.parametrize("name", ["modules.json", "conf/model.yaml", "MLmodel"])
+def test_what_a_configuration_has_a_framework_call_is_told(name: str, tmp_path: Path) -> None:
+    torch.save(A, tmp_path / "pytorch_model.bin")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('[{"type": "torch.nn.Linear"}, {"type": "os.system"}]')
+    (told,) = read_folder(tmp_path)["TEXT"]
+    assert (told.kind, told.names, told.record) == ("named", ("os.system",), name)
 
 
 def test_code_is_listed_however_json_spells_it(tmp_path: Path) -> None:

@@ -84,3 +84,55 @@ def test_the_same_in_many_objects_is_told_once(tmp_path: Path) -> None:
 )
 def test_what_honest_objects_hold_is_not(body: object, tmp_path: Path) -> None:
     assert _kept(body, tmp_path) == []
+
+
+_DEFAULT = "collections", "defaultdict"
+
+
+def _later(body: object, tmp_path: Path) -> list[tuple[str, str]]:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(stream(body))
+    return [(row.name, row.arguments) for row in read_file(path)["GLOBAL"] if row.use == "kept"]
+
+
+def _partial(head: Opcodes, *args: object, **kwargs: object) -> Opcodes:
+    """As a partial pickles itself."""
+    return Opcodes(call("functools", "partial", head) + literal((head, args, dict(kwargs), None)) + b"b")
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (call(*_DEFAULT, _HOOK), ("acme.hook", "()")),
+        (call("_collections", "defaultdict", _HOOK), ("acme.hook", "()")),
+        (call(*_DEFAULT, _partial(_HOOK, "id", at=3)), ("acme.hook", "('id', {'at': 3})")),
+        (call(*_DEFAULT, call("builtins", "getattr", named("acme", "Net"), "make")), ("acme.Net.make", "()")),
+        (Opcodes(call(*_DEFAULT) + literal((None, {"default_factory": _HOOK})) + b"b"), ("acme.hook", "()")),
+        (
+            Opcodes(named("acme", "Meters") + b")\x81" + literal((None, {"default_factory": _BOUND})) + b"b"),
+            ("acme.hook", "(1,)"),
+        ),
+    ],
+)
+def test_what_a_dictionary_calls_is_a_use(body: object, found: tuple[str, str], tmp_path: Path) -> None:
+    assert found in _later(body, tmp_path)
+
+
+def test_what_a_dictionary_within_a_dictionary_calls_is_a_use(tmp_path: Path) -> None:
+    names = {name for name, _ in _later(call(*_DEFAULT, _partial(named(*_DEFAULT), _HOOK)), tmp_path)}
+    assert names == {"collections.defaultdict", "acme.hook"}
+
+
+def test_a_dictionary_that_somebodys_code_is_given_is_told(tmp_path: Path) -> None:
+    given = call(*_DEFAULT, _HOOK)
+    told = (kept.FACTORY, "acme.hook is what a dictionary calls for each key that it hasn't")
+    assert told in _kept(_made("Net", given), tmp_path)
+    assert told in _kept(call("acme", "Net", given), tmp_path)
+    assert told not in _kept(_made("Net", {"held": given}), tmp_path)
+    assert _kept(_made("Net", call(*_DEFAULT, named("builtins", "list"))), tmp_path) == []
+
+
+def test_names_of_another_kind_hide_no_hook(tmp_path: Path) -> None:
+    name = Opcodes(named("acme", "Name") + literal(("_forward_hooks",)) + b"\x81")
+    state = Opcodes(b"}" + name + _table(_HOOK) + b"s")
+    assert _hook("acme.hook in _forward_hooks of acme.Net") in _kept(_made("Net", state), tmp_path)

@@ -16,7 +16,7 @@ Read = Callable[..., Result]
 
 
 def told(state: object) -> list[str]:
-    return list(restored.told(state, Session(Bounds())))
+    return [detail for _, detail in restored.told(state, Session(Bounds()))]
 
 
 # As scipy 1.17.1 writes it (stats/_distn_infrastructure.py, parse_arg_template).
@@ -112,3 +112,68 @@ def test_what_was_given_counts_and_not_what_it_became(read: Read) -> None:
         + b"h\x01" + literal("_parse_arg_template") + literal(NORM) + b"s" + b"t"
     )  # fmt: skip
     assert restored.ODDITY in read(stream(later), ".pkl").oddities
+
+
+_NAME = "_parse_arg_template"
+_DTYPE = called(named("numpy", "dtype"), f"U{len(_NAME)}", False, True)
+_STATE = (3, "<", None, None, None, 4 * len(_NAME), 4, 8)
+
+
+def _scalar(text: str) -> Opcodes:
+    dtype = Opcodes(_DTYPE + literal(_STATE) + b"b")
+    return called(named("numpy._core.multiarray", "scalar"), dtype, text.encode("utf-32-le"))
+
+
+def _under(*names: object) -> bytes:
+    """Objects of a distribution, whose state holds code under these names."""
+    state = b"}" + b"".join(literal(name) + literal("print('x')") + b"s" for name in names)
+    return stream(Opcodes(named("scipy.stats._continuous_distns", "norm_gen") + b")\x81" + state + b"b"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        _scalar(_NAME),
+        Opcodes(named("pkg", "Name") + literal((_NAME,)) + b"\x81"),
+        Opcodes(named("collections", "UserString") + b")\x81" + literal({"data": _NAME}) + b"b"),
+        called(named("copyreg", "_reconstructor"), named("pkg", "Name"), named("builtins", "str"), _NAME),
+    ],
+)
+def test_a_name_that_is_equal_to_a_text_counts_as_that(name: Opcodes, read: Read) -> None:
+    assert restored.ODDITY in read(_under(name), ".pkl").oddities
+    assert restored.ODDITY in read(_under(_NAME, name), ".pkl").oddities
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        called(named("builtins", "str"), b"\\x5fparse", "unicode_escape"),
+        called(named("_operator", "add"), "_parse_arg", "_template"),
+        Opcodes(named("pkg", "Name") + literal((b"\\x5fparse", "unicode_escape")) + b"\x81"),
+        Opcodes(named("pkg", "Name") + literal((called(named("pkg", "join"), "a", "b"),)) + b"\x81"),
+    ],
+)
+def test_a_name_that_nobody_can_know_is_told(name: Opcodes, read: Read) -> None:
+    assert restored.HIDDEN in read(_under(name), ".pkl").oddities
+
+
+def test_an_honest_template_behind_another_does_not_hide_it(read: Read) -> None:
+    honest = Opcodes(named("pkg", "Mode") + literal((_NAME,)) + b"R")
+    state = b"}" + literal(_NAME) + literal("print('x')") + b"s" + honest + literal(NORM) + b"s"
+    made = Opcodes(named("scipy.stats._continuous_distns", "norm_gen") + b")\x81" + state + b"b")
+    assert restored.ODDITY in read(stream(made), ".pkl").oddities
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        7,
+        _scalar("loc".ljust(len(_NAME), "_")),
+        Opcodes(named("pkg", "Mode") + literal(("train",)) + b"R"),
+        called(named("builtins", "getattr"), named("pkg", "Mode"), "TRAIN"),
+        called(named("datetime", "date"), b"\x07\xe8\x01\x02"),
+        Opcodes(named("pkg", "Spec") + b")\x81" + literal({"name": "conv", "kind": "deep"}) + b"b"),
+    ],
+)
+def test_what_honest_states_are_keyed_by_is_silent(name: object, read: Read) -> None:
+    assert not {restored.ODDITY, restored.HIDDEN} & set(read(_under(name), ".pkl").oddities)

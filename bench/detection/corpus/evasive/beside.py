@@ -122,6 +122,22 @@ SAMPLES = (
         unexamined=("What chat templates do",),
     ),
     _folder(
+        "template_escape_computed",
+        "a chat template that puts the names together by which it leaves Jinja",
+        {"chat_template.jinja": "{% set u = '_' * 2 %}{{ (messages|attr(u ~ 'class' ~ u)) }}"},
+        "oddity.template.escape",
+        known=_TEMPLATE,
+        unexamined=("What chat templates do (chat_template.jinja)",),
+    ),
+    _folder(
+        "modules_named",
+        "a list of modules in which one is a function that starts programs",
+        {"modules.json": json.dumps([{"idx": 0, "name": "0", "path": "", "type": "os.system"}])},
+        "text.named.dangerous",
+        known="sentence-transformers documentation: modules.json",
+        unexamined=(USED,),
+    ),
+    _folder(
         "native_library",
         "a library of custom operators beside the weights",
         {"custom_ops.so": b"\x7fELF" + bytes(60)},

@@ -276,7 +276,7 @@ SAMPLES = (
         "default_factory_dangerous",
         "a dictionary whose default is made by input()",
         call("collections", "defaultdict", named("builtins", "breakpoint")),
-        "global.dangerous.passed",
+        "global.dangerous.kept",
         unexamined=(USED,),
     ),
     opcodes(

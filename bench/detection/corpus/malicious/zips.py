@@ -236,7 +236,7 @@ SAMPLES = (
         "a record that the directory doesn't list: whoever reads from the front finds it",
         _ZIP,
         _packed(*torch_rows(), Row("archive/more.pkl", _LATER, hidden=True)),
-        "oddity.unlisted",
+        "oddity.unlisted text.pickle.dangerous",
     ),
     _sample(
         "between",
@@ -251,7 +251,7 @@ SAMPLES = (
         "an end record that counts fewer records than the directory has",
         _MINIZ,
         _packed(*torch_rows(), Row("archive/more.pkl", _LATER), count=4),
-        "oddity.headers oddity.unlisted",
+        "oddity.headers oddity.unlisted text.pickle.dangerous",
     ),
     _sample(
         "prefix",
