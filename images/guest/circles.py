@@ -75,7 +75,7 @@ def _circular(edges: dict[int, list[int]]) -> set[int]:
         todo = [] if start in order else [(start, 0)]
         while todo:
             node, at = todo.pop()
-            if at == 0:
+            if node not in order:
                 order[node] = lowest[node] = len(order)
                 open_.append(node)
                 is_open.add(node)

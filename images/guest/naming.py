@@ -206,11 +206,9 @@ class _Walk:
             if isinstance(found, Leaf) and reason:
                 yield _named(name, found.value, reason, keys)
             elif isinstance(found, Branch):
-                if len(keys) > self._budget.depth:
-                    raise NamingError(f"objects nested more than {self._budget.depth} deep")
                 self._listed[id(node)] = node
-                inner = ((child, name, (*keys, key_text(key)), reason or why) for key, child, why in _steps(found))
-                todo.extend(inner)
+                above = keys[: self._budget.depth]
+                todo.extend((child, name, (*above, key_text(key)), reason or why) for key, child, why in _steps(found))
 
     def _advance(self) -> tuple[Any, Any, str] | None:
         """The next child of the innermost container that has one; None at the end."""
