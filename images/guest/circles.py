@@ -1,7 +1,7 @@
 """Which containers a walk need not enter by every way to them: round a circle there are more ways than objects.
 
-Of containers that lead back to themselves, as the nodes of a linked list do, each is entered by the first way only; and
-so is what holds no tensor at all. Anything else that is shared is entered by every way, since it has all those names.
+Those are containers that lead back to themselves, as the nodes of a linked list do, and those that hold no tensor at
+all. Anything else that is shared is entered by every way, since it has all those names.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ class Once:
     circular: frozenset[int]
     barren: frozenset[int]
     held: dict[int, Any] = field(repr=False)
-
-    def __contains__(self, node: object) -> bool:
-        return id(node) in self.circular or id(node) in self.barren
 
 
 def survey(root: Any, inside: Inside, spend: Callable[[], None]) -> Once:

@@ -17,6 +17,7 @@ from guest import circles
 
 ROOT_NAME = "tensor"
 MAX_NAME = 4096  # the wire's bound
+_WAYS = 4  # to what leads back to itself, that are followed
 RESERVED = "__metadata__"  # safetensors keeps it for itself
 _TROUBLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile("[%\0\ud800-\udfff]")
@@ -103,8 +104,8 @@ class _Budget:
 def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
     """Every tensor below `root`, once under each of its names. Raises NamingError.
 
-    A shared container is visited by every way to it; those that lead back to themselves by the first one only. Of what
-    is left out each container is visited once: nobody needs all the names of what isn't converted.
+    A shared container is visited by every way to it; those that lead back to themselves by the first few. Of what is
+    left out each container is visited once: nobody needs all the names of what isn't converted.
     """
     budget = _Budget(nodes, depth)
     return _Walk(_settle(root, look, budget), look, budget).named()
@@ -132,7 +133,7 @@ class _Walk:
         self._budget = budget
         self._path: list[_Step] = []
         self._on_path: set[int] = set()
-        self._entered: set[int] = set()  # ever; only of those that `_once` holds an identity is sure to be one object's
+        self._entered: dict[int, int] = {}  # how often; only of what `_once` holds an identity is one object's for sure
         self._once: circles.Once | None = None
         self._listed: dict[int, Any] = {}  # of what is left out
 
@@ -166,7 +167,7 @@ class _Walk:
         else:
             self._path.append(_Step(id(node), key, name, _steps(found), node))
             self._on_path.add(id(node))
-            self._entered.add(id(node))
+            self._entered[id(node)] = self._entered.get(id(node), 0) + 1
 
     def _prefix(self) -> str | None:
         return self._path[-1].prefix if self._path else None
@@ -181,8 +182,9 @@ class _Walk:
         return bool(self._path) and len(self._prefix() or "") + len(key_text(key)) >= MAX_NAME
 
     def _is_done(self, node: Any) -> bool:
-        """Whether it has been entered, and once is enough."""
-        return id(node) in self._entered and node in self._seen()
+        """Whether it has been entered, and often enough."""
+        times = self._entered.get(id(node), 0)
+        return times > 0 and (id(node) in self._seen().barren or (times >= _WAYS and id(node) in self._seen().circular))
 
     def _seen(self) -> circles.Once:
         """Only asked for where something is shared, or lies deep: most files never need it."""
