@@ -24,6 +24,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "pandas.core.indexes.period._new_PeriodIndex": ("", "*"),
 }
 _PANDAS_STATE = "0.14.1"  # the key that pandas' tables have kept their parts under since that version
+_ARRAY_PARTS = 5  # version, shape, dtype, whether in Fortran's order, elements
+_ADDED = 16  # parts of the state of an array's subclass that are looked at
 _KNOWN_STATES = frozenset(
     {"torch", *sys.stdlib_module_names}
 )  # whose objects don't show such a state once they have it
@@ -52,6 +54,22 @@ def state(name: str, given: Any) -> Branch:
     if name.partition(".")[0] in _KNOWN_STATES:
         return Branch((), [("state", given, f"a state whose form only {name[:128]} knows")])
     return Branch([("state", given)])
+
+
+def array_state(given: Any) -> tuple[Any, ...] | None:
+    """What numpy itself takes of the state of a subclass of its arrays; None if it isn't there.
+
+    Subclasses put their own behind numpy's (as its documentation has it), before it, or beside it.
+    """
+    if not isinstance(given, tuple):
+        return None
+    for parts in (given, *(part for part in given[:_ADDED] if isinstance(part, tuple))):
+        for start in range(max(min(len(parts), _ADDED) - _ARRAY_PARTS + 1, 0)):
+            found = parts[start : start + _ARRAY_PARTS]
+            version, shape, _, order, _ = found
+            if type(version) is int and isinstance(shape, tuple) and type(order) in (bool, int):
+                return found
+    return None
 
 
 def _of_tuple(name: str, given: tuple[Any, ...]) -> Any:

@@ -21,7 +21,8 @@ _WAYS = 4  # to what leads back to itself, that are followed
 RESERVED = "__metadata__"  # safetensors keeps it for itself
 _TROUBLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile("[%\0\ud800-\udfff]")
-_KEY_TEXT = 256  # of a key that is neither text nor number
+KEY_TEXT = 256  # of a key that is neither text nor number
+TUPLE_PARTS = 16  # of a tuple that is a key
 
 # What a torch module keeps in its __dict__; its state_dict is made of the first three.
 MODULE_PARTS = ("_parameters", "_buffers", "_modules")
@@ -61,13 +62,14 @@ class Branch:
 @dataclass(frozen=True)
 class Named:
     """A tensor under its name. `left_out` says why it isn't converted, "" when it is; `path`: the name's parts;
-    `original`: what was escaped to make the name, None when nothing was."""
+    `original`: what was escaped to make the name, None when nothing was; `sharded`: whether it is of a set of files."""
 
     name: str
     value: Any
     left_out: str = ""
     path: tuple[str, ...] = field(default=(), compare=False)
     original: str | None = None
+    sharded: bool = field(default=False, compare=False)
 
 
 Look = Callable[[Any], Leaf | Branch | None]
@@ -81,6 +83,7 @@ class _Step:
     key: Any
     prefix: str | None
     rest: Iterator[tuple[Any, Any, str]]
+    sharded: bool
     node: Any = field(repr=False)  # held, so that its identity stays its own
 
 
@@ -163,14 +166,19 @@ class _Walk:
         name = join(self._prefix(), key) if self._path else None
         if isinstance(found, Leaf):
             own = ROOT_NAME if name is None else name
-            yield _named(own, found.value, "", (*self._keys(), *([key_text(key)] if self._path else ())))
+            keys = (*self._keys(), *([key_text(key)] if self._path else ()))
+            yield _named(own, found.value, "", keys, sharded=self._is_sharded())
         else:
-            self._path.append(_Step(id(node), key, name, _steps(found), node))
+            sharded = isinstance(node, Shards) or self._is_sharded()
+            self._path.append(_Step(id(node), key, name, _steps(found), sharded, node))
             self._on_path.add(id(node))
             self._entered[id(node)] = self._entered.get(id(node), 0) + 1
 
     def _prefix(self) -> str | None:
         return self._path[-1].prefix if self._path else None
+
+    def _is_sharded(self) -> bool:
+        return bool(self._path) and self._path[-1].sharded
 
     def _keys(self) -> list[str]:
         return [key_text(step.key) for step in self._path[1:]]
@@ -222,22 +230,30 @@ class _Walk:
         return None
 
 
-def _named(own: str, value: Any, reason: str, keys: Iterable[str]) -> Named:
+def _named(own: str, value: Any, reason: str, keys: tuple[str, ...], *, sharded: bool = False) -> Named:
     safe = escape(own)
-    return Named(safe, value, reason, tuple(keys), None if safe == own else own)
+    return Named(safe, value, reason, keys, None if safe == own else own, sharded)
 
 
 @dataclass(frozen=True)
 class _Nth:
-    """Stands for a key that has no text of its own, such as a parameter in an optimizer's state."""
+    """Stands for a key that has no text of its own: a class, an object such as an optimizer's parameter."""
 
     place: int
 
 
 def _steps(branch: Branch) -> Iterator[tuple[Any, Any, str]]:
     for place, (key, child) in enumerate(branch.children):
-        yield key if isinstance(key, _SPELLED) else _Nth(place), child, ""
+        yield key if _is_spelled(key) else _Nth(place), child, ""
     yield from branch.left_out
+
+
+def _is_spelled(key: Any) -> bool:
+    """Whether a key has a text. By its very type: what an object of a subclass is called, only its class knows, and
+    that may be absent."""
+    if type(key) is tuple:
+        return all(type(part) in _SPELLED for part in key[:TUPLE_PARTS])
+    return type(key) in _SPELLED
 
 
 def join(prefix: str | None, key: Any) -> str:
@@ -270,25 +286,25 @@ def key_text(key: Any) -> str:
     for kind, text in _KEY_TEXTS:
         if isinstance(key, kind):
             return text(key)
-    return f"<{type(key).__name__[:_KEY_TEXT]}>"
+    return f"<{type(key).__name__[:KEY_TEXT]}>"
 
 
 def _tuple_text(key: tuple[Any, ...]) -> str:
-    parts = ("(...)" if isinstance(part, tuple) else key_text(part) for part in key[:16])
-    return "(" + ",".join(parts)[:_KEY_TEXT] + ")"
+    parts = ("(...)" if isinstance(part, tuple) else key_text(part) for part in key[:TUPLE_PARTS])
+    return "(" + ",".join(parts)[:KEY_TEXT] + ")"
 
 
 # In this order: a bool is an int.
 _KEY_TEXTS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (str, str),
-    (bytes | bytearray, lambda key: bytes(key[:_KEY_TEXT]).decode("latin-1")),
+    (bytes | bytearray, lambda key: bytes(key[:KEY_TEXT]).decode("latin-1")),
     (bool | None, repr),
-    (int, lambda key: str(int(key)) if key.bit_length() < 512 else hex(key)[:_KEY_TEXT]),
+    (int, lambda key: str(int(key)) if key.bit_length() < 512 else hex(key)[:KEY_TEXT]),
     (float, lambda key: repr(float(key))),
     (tuple, _tuple_text),
     (_Nth, lambda key: f"<{key.place}>"),
 )
-_SPELLED = (str, bytes, bytearray, bool, type(None), int, float, tuple)
+_SPELLED = frozenset({str, bytes, bytearray, bool, type(None), int, float, tuple})
 
 
 def shards_branch(shards: Shards, look: Look) -> Branch:

@@ -7,6 +7,7 @@ import re
 from sandbox.errors import HostileError
 from sandbox.weights.header import METADATA_KEY
 
+_NUMBER = re.compile(r"%\([0-9]+\)\Z")
 _BYTES = re.compile("(?:%[0-9A-F]{2})+")
 
 
@@ -17,9 +18,10 @@ def stripped(name: str, prefix: str) -> str:
 
 
 def original(untrusted_name: str) -> str:
-    """The name that was escaped. Raises HostileError when there is none."""
+    """The name that was escaped, or was another's already. Raises HostileError when there is none."""
+    untrusted_escaped = _NUMBER.sub("", untrusted_name)
     try:
-        return "" if untrusted_name == "%" else _BYTES.sub(_text, untrusted_name)
+        return "" if untrusted_escaped == "%" else _BYTES.sub(_text, untrusted_escaped)
     except UnicodeDecodeError:
         raise HostileError("an escaped name stands for none") from None
 

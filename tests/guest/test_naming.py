@@ -116,6 +116,20 @@ def test_keys_without_a_text_have_their_place() -> None:
     assert names({"a": {Thing(): T(), "x": T(), Thing(): {"step": T()}}}) == ["a.<0>", "a.x", "a.<2>.step"]
 
 
+class Word(str):
+    """A text of a class of its own."""
+
+
+def test_what_a_key_of_a_subclass_is_called_only_its_class_knows() -> None:
+    assert names({Word("w"): T(), int: T(), (1, Word("w")): T(), (1, ("x",)): T(), frozenset("a"): T()}) == [
+        "<0>",
+        "<1>",
+        "<2>",
+        "(1,(...))",
+        "<4>",
+    ]
+
+
 def members(**held: Any) -> Members:
     return Members(held)
 

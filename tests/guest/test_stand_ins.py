@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 from guest.load import unpickler, witness
+from guest.load.stand_ins import StandIn
 from guest.naming import Branch
 
 from tests.malicious.pickles import call, named, stream
@@ -20,7 +21,7 @@ def loaded(body: object) -> object:
 def test_a_member_of_an_absent_enumeration_is_a_stand_in() -> None:
     member = loaded(call("builtins", "getattr", named("absent_trainer.trainer_utils", "IntervalStrategy"), "STEPS"))
     assert isinstance(member, type)
-    assert issubclass(member, unpickler.StandIn)
+    assert issubclass(member, StandIn)
     assert member.__name__ == "STEPS"
 
 
@@ -40,7 +41,7 @@ def test_a_member_of_a_class_that_is_here_is_looked_up_as_ever() -> None:
 def test_an_object_that_copyreg_makes_can_be_looked_at() -> None:
     kinds = (named("absent_estimators", "Scaler"), named("builtins", "object"), None)
     made = loaded(call("copyreg", "_reconstructor", *kinds))
-    assert isinstance(made, unpickler.StandIn)
+    assert isinstance(made, StandIn)
     assert isinstance(witness.look(made), Branch)
     with pytest.raises(AttributeError):
         made.anything  # noqa: B018

@@ -270,7 +270,7 @@ def test_classes_that_have_gone_or_changed_are_absent_and_no_alarm(scikit_learn:
     report, _ = judged(made(MAKE_OLD, tmp_path / "old.pkl"))
     absent = {row.name: (row.reason, row.layer) for row in report.dynamic.absent}
     assert absent.keys() == {"sklearn.ensemble.forest.RandomForestClassifier", "sklearn.tree._tree.Tree"}
-    assert absent["sklearn.tree._tree.Tree"][0].startswith("it refuses its state: ValueError(")
+    assert absent["sklearn.tree._tree.Tree"][0].startswith("it refuses what it is given: ValueError(")
     assert {layer for _, layer in absent.values()} == {""}
 
 

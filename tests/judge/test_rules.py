@@ -371,6 +371,24 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("cloudpickle.cloudpickle._fill_function", arguments="({},)")),
         (uses(use("collections.OrderedDict")),),
     ),
+    "global.resolver.bound": (
+        uses(
+            use("builtins.getattr", arguments="(re._compile('run', 32), 'sub')"),
+            use("builtins.getattr", arguments="({'a': 1}, '__getitem__')"),
+            use("builtins.getattr", arguments="(itertools.count(3,), '__next__')"),
+            use("builtins.getattr", arguments="(numpy.logical_or, 'reduce')"),
+        ),
+        (
+            uses(use("builtins.getattr", arguments="({'a': 1}, '__class__')")),
+            uses(use("builtins.getattr", arguments="(re._compile('run', 32), '__getstate__')")),
+            uses(use("builtins.getattr", arguments="(re, 'sub')")),
+            uses(use("builtins.getattr", arguments="(numpy.f2py, 'os')")),
+            uses(use("builtins.getattr", arguments="(numpy.frompyfunc(pkg.run, 1, 1), 'reduce')")),
+            uses(use("builtins.getattr", arguments="(builtins.map(pkg.run, ['x']), '__next__')")),
+            uses(use("builtins.getattr", arguments="(itertools.count(pkg.Step(),), '__next__')")),
+            uses(use("builtins.getattr", arguments="({'a': 1}, 'get')", indirect=True)),
+        ),
+    ),
     "global.resolver.machinery": (
         uses(use("builtins.getattr", arguments="(pkg, 'system')")),
         (uses(use("builtins.getattr", arguments="(pkg.Kind, 'EPOCH')")),),
@@ -430,6 +448,9 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("functools.reduce", arguments="(pkg.run, ('id',))")),
             uses(use("functools.reduce", arguments="(operator.or_, ('id', 'x'))")),
             uses(use("builtins.iter", arguments="(pkg.Stream(...),)")),
+            uses(use("builtins.iter", arguments="(pkg.run, None)")),
+            uses(use("itertools.cycle", arguments="(builtins.iter(...,),)")),
+            uses(use("builtins.map", arguments="(pkg.run, <iterator>)")),
         ),
     ),
     "global.applier.made": (

@@ -84,7 +84,37 @@ FLOAT_ARRAY = npy(FLOATS, "<f4", (2, 3))
 
 def joblib_array(raw: bytes) -> Opcodes:
     """An array of bytes as joblib writes it: its wrapper, then its bytes, in the midst of the pickle."""
-    kind = named("numpy", "ndarray")
-    dtype = Opcodes(named("numpy", "dtype") + literal(("u1", False, True)) + b"R")
-    state = literal({"subclass": kind, "shape": (len(raw),), "order": "C", "dtype": dtype, "allow_mmap": False})
+    return _wrapped(raw, "u1", len(raw))
+
+
+def joblib_crossed(text: str, module: str, name: str) -> Opcodes:
+    """An array of a class and a function to joblib, whose texts are other ones in the memo of the pickle around it.
+
+    There plain pickle finds `text` for "numpy", and `module` for the module of the function.
+    """
+    texts = [text] * 30
+    texts[19] = module
+    held = b"".join(literal(word) + b"r" + struct.pack("<I", at) for at, word in enumerate(texts))
+    array = _words("numpy._core.multiarray", "_reconstruct") + _words("numpy", "ndarray")  # 0 to 5
+    array += b"K\0\x85\x94C\1b\x94\x87\x94R\x94(K\1K\2\x85\x94"  # to 10
+    array += b"h\3" + _word("dtype") + b"\x93\x94" + _word("O8") + b"\x89\x88\x87\x94R\x94"  # to 15
+    array += b"(K\3" + _word("|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?t\x94b\x89]\x94("  # to 18
+    array += _words("acme", "Net") + b"h\x13" + _word(name) + b"\x93\x94et\x94b"
+    return Opcodes(b"(" + held + _wrapped(b"\x80\5" + array + b".", "O8", 2) + b"l")
+
+
+def _words(module: str, name: str) -> bytes:
+    """A name as protocol 4 has it, and three places of the memo."""
+    return _word(module) + _word(name) + b"\x93\x94"
+
+
+def _word(text: str) -> bytes:
+    return b"\x8c" + bytes([len(text)]) + text.encode() + b"\x94"
+
+
+def _wrapped(raw: bytes, kind: str, length: int) -> Opcodes:
+    dtype = Opcodes(named("numpy", "dtype") + literal((kind, False, True)) + b"R")
+    state = literal(
+        {"subclass": named("numpy", "ndarray"), "shape": (length,), "order": "C", "dtype": dtype, "allow_mmap": False}
+    )
     return Opcodes(named("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81" + state + b"b" + raw)

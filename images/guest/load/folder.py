@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guest import shards
+from guest import distcp, shards
+from guest.load.distcp_file import fields
 from guest.load.loaders import load as load_as
 from guest.load.place import Place
 from guest.naming import Members, Shards
@@ -24,7 +25,7 @@ def load(files: list[tuple[str, str]], models: list[tuple[str, str, Place]]) -> 
             loaded[name] = found
         else:
             loaded.setdefault(member[name], Shards()).append(found)
-    return loaded
+    return distcp.named(loaded, fields)
 
 
 def _index(path: str, name: str) -> shards.Index | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
@@ -10,10 +9,12 @@ from typing import Any, BinaryIO
 from guest.load import (
     archives,
     compressed,
+    distcp_file,
     exported,
     joblib_file,
     numpy_file,
     pickle_file,
+    refusing,
     torch_tar,
     torchscript,
     unpickler,
@@ -23,14 +24,20 @@ from guest.readers.compressed import CODECS
 from guest.readers.errors import UnreadableError
 
 Loader = Callable[[Place], Any]
+_OPTIONS: Any = {"map_location": "cpu", "weights_only": False, "pickle_module": unpickler}
 
 
 def _torch(place: Place) -> Any:
     """torch.load, as every tutorial spells it, mapped where the file's records are stored as they are."""
     import torch  # noqa: PLC0415 - imported before arming; only these formats need it
 
-    options: Any = {"map_location": "cpu", "weights_only": False, "pickle_module": unpickler}
-    return torch.load(place.for_torch(), mmap=place.mapped, **options)
+    return torch.load(place.for_torch(), mmap=place.mapped, **_OPTIONS)
+
+
+def _distcp(place: Place) -> Any:
+    import torch  # noqa: PLC0415 - imported before arming; only these formats need it
+
+    return distcp_file.load(lambda record: torch.load(record, **_OPTIONS), place)
 
 
 def _opened(load: Callable[[BinaryIO], Any]) -> Loader:
@@ -41,27 +48,8 @@ def _opened(load: Callable[[BinaryIO], Any]) -> Loader:
     return opened
 
 
-def _refused_state(error: BaseException) -> type | None:
-    """The installed class whose __setstate__ raised: it has moved on since the file was written."""
-    refused, trace = None, error.__traceback__
-    while trace is not None:
-        frame, trace = trace.tb_frame, trace.tb_next
-        if frame.f_code.co_name == "__setstate__" and "self" in frame.f_locals:
-            refused = type(frame.f_locals["self"])
-        elif frame.f_code.co_name.endswith(".__setstate__"):
-            refused = _compiled(frame.f_code.co_name) or refused
-    return refused
-
-
-def _compiled(method: str) -> type | None:
-    """The class of a method that Cython compiled: its frames have no locals, and its full name instead."""
-    module, _, name = method.rpartition(".")[0].rpartition(".")
-    found = getattr(sys.modules.get(module), name, None)
-    return found if isinstance(found, type) else None
-
-
 def load(name: str, place: Place) -> Any:
-    """The loaded object. A class that refuses the state it is given counts as absent, and the load begins anew.
+    """The loaded object. What refuses what it is given counts as absent, and the load begins anew.
 
     Raises UnreadableError for what the reader stopped before: importing its framework now would look like an attack.
     """
@@ -71,11 +59,10 @@ def load(name: str, place: Place) -> Any:
         try:
             return LOADERS[name](place)
         except Exception as error:
-            refused = _refused_state(error)
-            full = f"{refused.__module__}.{refused.__qualname__}" if refused else ""
-            if refused is None or full in unpickler.absent or len(unpickler.absent) > _MOST_ABSENT:
+            refused = refusing.name(error, unpickler.looked_up, unpickler.absent)
+            if refused is None or ".".join(refused) in unpickler.absent or len(unpickler.absent) > _MOST_ABSENT:
                 raise
-            unpickler.stand_in(refused.__module__, refused.__qualname__, f"it refuses its state: {error!r}"[:512])
+            unpickler.stand_in(*refused, f"it refuses what it is given: {error!r}"[:512])
 
 
 _MOST_ABSENT = 1000  # then a class is being made up for each try
@@ -85,6 +72,7 @@ LOADERS: dict[str, Loader] = {
     "torchscript": torchscript.load,
     "torch-export": exported.load,
     "torch-tar": torch_tar.load,
+    "torch-distcp": _distcp,
     "pickle": _opened(pickle_file.load),
     "joblib": _opened(joblib_file.load),
     "npy": _opened(numpy_file.load),
@@ -103,6 +91,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "torch-zip": TORCH,
     "torch-legacy": TORCH,
     "torch-tar": TORCH,
+    "torch-distcp": TORCH,
     "torchscript": (*TORCH, *torchscript.NEEDS),
     "torch-export": (*TORCH, *exported.NEEDS),
     "pickle": (),

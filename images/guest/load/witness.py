@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -16,9 +16,11 @@ import blake3
 import wire
 
 from guest import made
+from guest.apart import Names
 from guest.load import exported, numpy_look, torch_parts, torchscript
-from guest.load.unpickler import StandIn
+from guest.load.stand_ins import StandIn
 from guest.naming import (
+    TUPLE_PARTS,
     Branch,
     Leaf,
     NamingError,
@@ -90,7 +92,21 @@ def _tensor(node: Any) -> Leaf | Branch:
 
 
 def _mapping(node: dict[Any, Any]) -> Branch:
-    return Branch([*node.items(), *attributes_branch(getattr(node, "__dict__", {})).children])
+    return Branch([*_keyed(node.items()), *attributes_branch(getattr(node, "__dict__", {})).children])
+
+
+def _keyed(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    return ((_key(key), value) for key, value in pairs)
+
+
+def _key(key: Any) -> Any:
+    """A key as the readers see it: numpy's numbers and texts are numbers and texts, torch's sizes are tuples."""
+    torch, numpy = _loaded("torch"), _loaded("numpy")
+    if numpy and isinstance(key, numpy.generic):
+        return key.item() if key.dtype.kind in "biufSU" else key
+    if type(key) is tuple or (torch and isinstance(key, torch.Size)):
+        return tuple(map(_key, key[:TUPLE_PARTS]))
+    return key
 
 
 def _sequence(node: list[Any] | tuple[Any, ...] | deque[Any]) -> Branch:
@@ -124,7 +140,11 @@ def _pickled(node: object) -> object:
 
 def _stand_in(node: StandIn) -> Branch:
     """As the reader names the same object: pairs, items, then arguments and states."""
-    children: list[tuple[Any, Any]] = [*node.stand_in_pairs, *enumerate(node.stand_in_items), *node.stand_in_arguments]
+    children: list[tuple[Any, Any]] = [
+        *_keyed(node.stand_in_pairs),
+        *enumerate(node.stand_in_items),
+        *node.stand_in_arguments,
+    ]
     left_out: list[tuple[Any, Any, str]] = []
     for state in (vars(node), *node.stand_in_states):
         inner = made.state(type(node).stand_in_name, state)
@@ -162,6 +182,7 @@ def _bytes_of(tensor: Any) -> tuple[str, tuple[int, ...], Any]:
 def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, ...], Any]]:
     """Every tensor below the root that has a form safetensors knows, up to so many bytes of them: a few bytes, expanded
     under many names, would keep us hashing for days."""
+    names = Names()
     for named in walk(root, look, nodes=_NODES, depth=_DEPTH):
         if named.left_out:
             continue
@@ -172,7 +193,22 @@ def _tensors(root: object, budget: int) -> Iterator[tuple[str, str, tuple[int, .
             dtype, shape, buffer = _bytes_of(named.value)
         except (KeyError, RuntimeError, TypeError, ValueError, MemoryError):
             continue  # quantized, sparse, meta, structured: the plan leaves them out, too, and says so
-        yield named.name, dtype, shape, buffer
+        name = names.own(named.name, _identity(named.value, dtype, shape))
+        if name is not None:
+            yield name, dtype, shape, buffer
+
+
+def _identity(tensor: Any, dtype: str, shape: tuple[int, ...]) -> Hashable:
+    """Which bytes it is a view of, and how: as the plan tells one tensor from another."""
+    if 0 in shape:
+        return dtype, shape
+    torch = _loaded("torch")
+    seen: tuple[Hashable, ...]
+    if torch and isinstance(tensor, torch.Tensor):
+        seen = (tensor.data_ptr(), tensor.stride(), tensor.is_conj(), tensor.is_neg())
+    else:
+        seen = (tensor.__array_interface__["data"][0], tensor.strides)
+    return dtype, shape, seen
 
 
 def testify(root: object, send: Callable[[bytes], None], known: list[str] | None, budget: int) -> dict[str, Form]:

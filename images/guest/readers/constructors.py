@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from guest.made import array_state
+from guest.readers import own_state
 from guest.readers.errors import ArgumentsError, UnreadableError
 from guest.readers.inert import Call, Global
 from guest.readers.known import NestedLoad, PersistentLoad, Record
@@ -84,6 +86,8 @@ class KnownConstructors:
         self._record.where = where
         try:
             target.build(state, self._record)
+            if isinstance(target, NumpyArray) and not target.masked and array_state(state) != state:
+                own_state.note(target.subtype, state, self._record.session)
         except UnreadableError:
             raise
         except _REFUSED as error:

@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 import wire
 
 from guest import shards
+from guest.distcp import named
 from guest.naming import Members, Shards
-from guest.readers import configured, disguise, formats, leftover, members, plan, refused, templates
+from guest.readers import configured, disguise, distcp, formats, leftover, members, plan, refused, templates
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Unresolved
 from guest.readers.interface import Found
@@ -65,7 +66,7 @@ class FolderReading(Reading):
         self._session.file = 0
         self._formats_inside()
         self._note_lacking()
-        return NAME, root
+        return NAME, named(root, distcp.fields)
 
     def _add(self, root: Members, file: File, found: object) -> None:
         member = self._member[file.name]

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from guest.readers import (
     bare_pickle,
     compressed,
+    distcp,
     exported,
     npy,
     refused,
@@ -79,6 +80,9 @@ def _is_model(name: str) -> bool:
 def find(source: Source, extension: str) -> list[tuple[Found, str]]:
     """Each format with how it was found, "content" or "extension"; the primary one first."""
     head = source.at(0, min(HEAD, source.length))
+    several = distcp.recognise(source, extension)
+    if several is not None:
+        return [(several, "content")]
     found = _archives(source, head, extension)
     found += [_tar(source)] if tars.is_tar(head) else []
     readable = (bare_pickle.recognise(source, head, implied=False), npy.recognise(head), compressed.recognise(head))

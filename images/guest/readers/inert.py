@@ -202,6 +202,32 @@ def is_plain(arguments: object) -> bool:
     return isinstance(arguments, tuple) and _PLAIN.issuperset(map(type, arguments))
 
 
+_RANGES = frozenset({"builtins.range", "builtins.xrange"})
+_MOST_WALKED = 1000  # items that are looked at each time it is asked
+
+
+def is_data(value: object) -> bool:
+    """Whether it is of Python's own types, so that its methods are, too."""
+    return isinstance(value, str | int | float | Bytes | Text | list | tuple | dict | Bag) and not isinstance(
+        value, MappingObject
+    )
+
+
+def is_iterator(made: object) -> bool:
+    """Whether it is one over texts and numbers, or over a range. With a second argument iter calls the first."""
+    if not isinstance(made, Call) or made.indirect or made.root is None or made.root.canonical != "builtins.iter":
+        return False
+    walked = made.args[0] if isinstance(made.args, tuple) and len(made.args) == 1 else None
+    if isinstance(walked, Call):
+        is_range = walked.root is not None and not walked.indirect and walked.root.canonical in _RANGES
+        return is_range and is_plain(walked.args)
+    if isinstance(walked, Bag):
+        walked = walked.items
+    if isinstance(walked, list | tuple | dict):
+        return is_data(walked) and len(walked) <= _MOST_WALKED and is_plain(tuple(walked))
+    return is_data(walked)
+
+
 def describe(value: object) -> str:
     """Bounded, ASCII, printable. Of a list of arguments, something of each of the first ones."""
     if not isinstance(value, tuple):
@@ -263,6 +289,10 @@ def _pairs(value: dict[Any, Any], depth: int) -> str:
     return "{" + ", ".join(shown) + "}"
 
 
+def _call(value: Call, depth: int) -> str:
+    return "<iterator>" if is_iterator(value) else f"{_plain(value.name)}{_describe(value.args, depth - 1)}"
+
+
 def _plain(name: str) -> str:
     return ascii(name[:_STRING])[1:-1]
 
@@ -278,7 +308,7 @@ _FLAT: dict[type, Callable[[Any, int], str]] = {
     Global: lambda value, _: _plain(value.name),
 }
 _SHOWN = _FLAT | {
-    Call: lambda value, depth: f"{_plain(value.name)}{_describe(value.args, depth - 1)}",
+    Call: _call,
     dict: _pairs,
     MappingObject: _pairs,
     list: _sequence,

@@ -1,14 +1,14 @@
 """joblib's files: a pickle in whose midst the bytes of arrays stand, each behind the BUILD of what describes it.
 
 Loaded by joblib, an array's wrapper is replaced as soon as it has its state; loaded by plain pickle, the array's bytes
-would be opcodes. A file in which they do something as opcodes is odd.
+would be opcodes. A file in which they do something as opcodes is odd: joblib_crosswise.py.
 """
 
 from __future__ import annotations
 
 from math import prod
 
-from guest.readers import keys, leftover
+from guest.readers import joblib_crosswise, keys, leftover
 from guest.readers.constructors import KnownConstructors
 from guest.readers.errors import ArgumentsError, BoundError, UnreadableError
 from guest.readers.inert import Bytes, Call, Global, as_shape, as_text
@@ -48,27 +48,8 @@ def read(source: Source, session: Session, nested: NestedLoad, record: str = "")
         if others:
             session.oddity(NAME, "joblib.several", f"{len(others) + 1} objects", record, end)
     finally:
-        _read_as_pickle(source, session, nested, record)
+        joblib_crosswise.note(source, session, nested, Where(NAME, record), known.of_objects)
     return root
-
-
-def _read_as_pickle(source: Source, session: Session, nested: NestedLoad, record: str) -> None:
-    """What plain pickle.load would do with the same bytes, where that is more than joblib does."""
-    other = Session(session.bounds)
-    known = KnownConstructors(other, source.origin, unresolved(other), nested)
-    unpickler = Unpickler(Stream(source, other), other, known, NAME, record)
-    try:
-        unpickler.load()
-        behind(unpickler, other)
-    except BoundError:
-        session.incomplete("what plain pickle makes of joblib's arrays was not followed to its end")
-    except UnreadableError:
-        pass
-    used = {key[2] for key in session.uses}
-    for name in dict.fromkeys(key[2] for key in other.uses):
-        if name not in used:
-            session.oddity(NAME, "joblib.opcodes", f"an array's bytes are opcodes that use {name[:256]}", record)
-            session.used(Where(NAME, record), Global(name, name), "reduce", False, None)
 
 
 class _Constructors(KnownConstructors):
@@ -80,6 +61,7 @@ class _Constructors(KnownConstructors):
         self._stream = stream
         self._nested = nested
         self._origin = origin
+        self.of_objects: list[joblib_crosswise.Extent] = []
 
     def build(self, target: object, state: object, where: Where) -> object | None:
         """An array in place of its wrapper."""
@@ -126,7 +108,11 @@ class _Constructors(KnownConstructors):
         """An array of objects is a pickle of its own at this place."""
         session = self._session
         known = KnownConstructors(session, self._origin, unresolved(session), self._nested)
-        return Unpickler(self._stream, session, known, where.form, where.record, encodings=("ascii",)).load()
+        start = self._stream.tell()
+        try:
+            return Unpickler(self._stream, session, known, where.form, where.record, encodings=("ascii",)).load()
+        finally:
+            self.of_objects.append((start, self._stream.tell()))
 
     def _subclass(self, kind: object, where: Where) -> str:
         if not isinstance(kind, Global):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from guest.naming import is_module
-from guest.readers import keys
+from guest.readers import bound, keys
 from guest.readers.inert import Bag, Call, Global, MappingObject, member
 
 HOOK, METHOD, FACTORY, FIELD = "kept.hook", "kept.method", "kept.factory", "kept.field"
@@ -83,22 +83,22 @@ def later(owned: Owned) -> Iterator[Later]:
 
 def factories(value: Any, depth: int = 4) -> list[Later] | None:
     """The names that are called when this is, with what they are bound to; None where that can't be told."""
-    found = member(value) or value
+    found = member(value) or bound.method(value) or value
     if isinstance(found, Global):
         return [(found, ())]
-    if not isinstance(value, Call):
+    if not isinstance(value, Call) or bound.is_of_data(value):
         return []
     heads = [value.args, *(_of_partial(state) for state in value.states)]
     if value.name != _PARTIAL or not depth or not all(isinstance(args, tuple) and args for args in heads):
         return None
     told: list[Later] = []
-    for head, *bound in heads:
+    for head, *given in heads:
         called = factories(head, depth - 1)
         of_default = isinstance(head, Global) and head.canonical == _DEFAULT
-        within = factories(bound[0], depth - 1) if of_default and bound else []
+        within = factories(given[0], depth - 1) if of_default and given else []
         if called is None or within is None or not called:
             return None
-        told += [(name, (*given, *bound)) for name, given in called] + within
+        told += [(name, (*before, *given)) for name, before in called] + within
     return told
 
 

@@ -7,14 +7,12 @@ has an attribute's name made by one.
 
 from __future__ import annotations
 
-import struct
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, as_bytes, as_text
-from guest.readers.numpy_objects import NumpyScalar
+from guest.readers.numpy_objects import NumpyScalar, letters
 
 TEXTS = (str, Bytes, Call, NumpyScalar)  # what may stand for one
 _MOST = 64  # things that one key is made of
@@ -125,15 +123,13 @@ def _texts(parts: Iterable[Any]) -> Iterator[str]:
 
 
 def _of_scalar(scalar: NumpyScalar) -> str | None:
-    """numpy gives an element of type object back as it is. No codec is imported late: here it couldn't be."""
+    """numpy gives an element of type object back as it is."""
     if scalar.dtype.kind == "O":
         return as_text(scalar.value)
     source = as_bytes(scalar.value, (0, 0)) if scalar.dtype.kind == "U" else None
     if source is None or source.length > _LONGEST:
         return None
-    form = ">I" if scalar.dtype.big_endian else "<I"
-    codes = [code for (code,) in struct.iter_unpack(form, source.at(0, source.length // 4 * 4))]
-    return "".join(map(chr, (code for code in codes if code <= sys.maxunicode))).rstrip("\0")
+    return letters(source, scalar.dtype.big_endian)
 
 
 def _parts(key: Any) -> Iterator[Any]:

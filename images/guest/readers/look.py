@@ -6,10 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from guest import made
-from guest.naming import MAX_NAME, Branch, Leaf, Members, Shards, attributes_branch, is_module, shards_branch
+from guest.distcp import Records
+from guest.naming import (
+    KEY_TEXT,
+    MAX_NAME,
+    TUPLE_PARTS,
+    Branch,
+    Leaf,
+    Members,
+    Shards,
+    attributes_branch,
+    is_module,
+    shards_branch,
+)
 from guest.readers.exported import INPUTS, Exported
-from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text
-from guest.readers.numpy_objects import NumpyArray, NumpyScalar, number
+from guest.readers.inert import Bag, Bytes, Call, MappingObject, Text
+from guest.readers.numpy_objects import NumpyArray, NumpyScalar, plain
 from guest.readers.parts import Parts
 from guest.readers.script_objects import UNREACHABLE, Script, is_reachable, is_scripted, state_of
 from guest.readers.tensors import Storage, TensorView
@@ -114,13 +126,12 @@ def _keyed(pairs: Any) -> Iterator[tuple[Any, Any]]:
 def _key(key: Any) -> Any:
     """What the key is in a loaded object, as far as names can tell."""
     if isinstance(key, Bytes):
-        return key.small if key.small is not None else "<bytes>"
+        begins = key.source.at(0, min(key.source.length, MAX_NAME if key.kind == "str" else KEY_TEXT))
+        return str(begins, "latin-1") if key.kind == "str" else bytes(begins)
     if isinstance(key, NumpyScalar):
-        return number(key)
+        return plain(key, key)
     if isinstance(key, tuple):
-        return tuple(_key(part) for part in key[:17]) if len(key) <= 16 else key[:16]
-    if isinstance(key, Global | Call):
-        return f"<{key.name[:256]}>"
+        return tuple(map(_key, key[:TUPLE_PARTS]))
     return _long_key(key) if isinstance(key, Text) else key
 
 
@@ -137,6 +148,7 @@ _SEEN: dict[type, Any] = {
     NumpyArray: _array,
     dict: _mapping,
     Members: _mapping,
+    Records: _sequence,
     Shards: lambda node: shards_branch(node, look),
     Parts: lambda node: Branch(node.children.items()),
     MappingObject: _mapping_object,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from guest.made import array_state
 from guest.readers.errors import ArgumentsError
 from guest.readers.inert import Bytes, Call, Global, OfBytes, as_bytes, as_shape, as_text
 from guest.readers.known import Record, Table
 from guest.readers.numpy_dtypes import NumpyDtype, constructed, spelled
 from guest.readers.numpy_layout import Layout, TextArray
 from guest.readers.parts import Parts
+from guest.readers.source import Source
 from guest.readers.tensors import HUGE, Storage, TensorView, c_strides, f_strides, missing
 
 
@@ -40,6 +43,8 @@ class NumpyArray(OfBytes):
         if self.masked:
             self._mask(state, record)
             return
+        if self.subtype != "numpy.ndarray" and len(state) != 4:
+            state = array_state(state) or state
         if len(state) not in (4, 5):
             raise ArgumentsError("an array's state that is none")
         shape, dtype, fortran, data = state[-4:]
@@ -136,6 +141,8 @@ def _frombuffer(made: Call, record: Record) -> NumpyArray:
     return array
 
 
+_TEXT = 1 << 16  # bytes of a text that may be a key
+
 # struct's letter for each code whose number Python has.
 _NUMBERS = {
     "b1": "?",
@@ -170,6 +177,24 @@ def _strings(made: Call, _: Record) -> NumpyDtype:
     if len(made.args) > 2 or not isinstance(made.args[0], int):
         raise ArgumentsError("a dtype of strings that is none")
     return NumpyDtype("T", "|", holds_objects=True)
+
+
+def plain(scalar: NumpyScalar, otherwise: object) -> object:
+    """The number, the text or the bytes that it is; `otherwise` when it is none of these."""
+    kind = scalar.dtype.kind if scalar.dtype.plain else ""
+    source = as_bytes(scalar.value, (0, 0)) if kind in ("S", "U") else None
+    if source is None or source.length > _TEXT:
+        found = number(scalar)
+        return otherwise if found is None else found
+    if kind == "S":
+        return bytes(source.at(0, source.length)).rstrip(b"\0")
+    return letters(source, scalar.dtype.big_endian)
+
+
+def letters(source: Source, big_endian: bool) -> str:
+    """A text of numpy's, four bytes a letter. No codec is imported late: here it couldn't be."""
+    codes = struct.iter_unpack(">I" if big_endian else "<I", source.at(0, source.length // 4 * 4))
+    return "".join(chr(code) for (code,) in codes if code <= sys.maxunicode).rstrip("\0")
 
 
 NUMPY_OBJECTS: Table = {

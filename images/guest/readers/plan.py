@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 import wire
 
 from guest import naming
+from guest.apart import Names
 from guest.readers import gather, sparse
 from guest.readers.errors import BoundError, UnreadableError
 from guest.readers.look import look
@@ -69,20 +70,15 @@ class Plan:
 def make(root: object, form: str, session: Session) -> Plan:
     """Name the tensors of a model and check each. What is wrong with one leaves the others standing."""
     plan = Plan()
-    taken: dict[str, naming.Named] = {}
+    taken = _Taken()
     hidden: list[naming.Named] = []
     bounds = session.bounds
     try:
         for found in naming.walk(root, look, nodes=steps(session), depth=bounds.depth):
             if found.left_out or found.value.why:
                 hidden.append(found)
-            elif found.name in taken:
-                _collide(taken[found.name], found, form, session)
             else:
-                taken[found.name] = found
-                if found.original is not None:
-                    plan.originals[found.name] = found.original
-                _add(plan, found.name, found.value, form, session)
+                _take(plan, found, taken, form, session)
             if len(plan.tensors) + len(hidden) > bounds.tensors:
                 raise naming.NamingError(f"more than {bounds.tensors} tensors")
     except naming.NamingError as error:
@@ -110,10 +106,48 @@ def steps(session: Session) -> int:
     return min(session.bounds.nodes, max(_LEAST_STEPS, _VISITS * session.nodes))
 
 
-def _collide(first: naming.Named, second: naming.Named, form: str, session: Session) -> None:
+@dataclass
+class _Taken:
+    """The names so far, and what has each."""
+
+    names: Names = field(default_factory=Names)
+    first: dict[str, naming.Named] = field(default_factory=dict)
+
+
+def _take(plan: Plan, found: naming.Named, taken: _Taken, form: str, session: Session) -> None:
+    """A tensor, by a name that is its own; one that has been met by this name already is nothing new."""
+    name = taken.names.own(found.name, _identity(found.value))
+    first = taken.first.setdefault(found.name, found)
+    if name is None:
+        return
+    if first is not found:
+        _collide(first, found, name, form, session)
+        if found.sharded:
+            return
+    original = found.name if found.original is None else found.original
+    if original != name:
+        plan.originals[name] = original
+    _add(plan, name, found.value, form, session)
+
+
+def _identity(view: TensorView) -> Hashable:
+    """What it is a view of, and how: of two that are empty, nothing differs but their form."""
+    storage, form = view.storage, (view.dtype, view.shape)
+    if storage is None or 0 in view.shape:
+        return form
+    start = storage.shift + view.offset * view.dtype.itemsize
+    return (*form, id(storage.root), start, view.strides, view.conj, view.neg)
+
+
+def _collide(first: naming.Named, second: naming.Named, name: str, form: str, session: Session) -> None:
+    """Different places in one file are told apart; of one place in two files of a set, only one can be meant."""
     ways = " and ".join(" > ".join(ascii(part) for part in found.path)[:256] for found in (first, second))
-    session.oddity(form, "name.collision", f"two tensors, {ways}, are both called {first.name}")
-    session.incomplete(f"two tensors, {ways}, would have the same name, {first.name[:256]!a}")
+    if second.sharded:
+        session.oddity(form, "name.collision", f"two tensors, {ways}, are both called {second.name}")
+        session.incomplete(f"two tensors, {ways}, would have the same name, {second.name[:256]!a}")
+    else:
+        what = f"two tensors, {ways}, would both be called {second.name[:256]}"
+        session.oddity(form, "name.collision", f"{what}: the second is {name[-300:]}")
 
 
 def _add(plan: Plan, name: str, view: TensorView, form: str, session: Session) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from guest.distcp import Records
 from guest.naming import Members, Shards
 from guest.readers.exported import Exported
 from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Text, Unresolved
@@ -303,6 +304,7 @@ _CONTAINERS: dict[type, Callable[[Sidecar, Any], Iterator[_Part]]] = {
     dict: Sidecar.mapping,
     Members: Sidecar.mapping,
     Shards: Sidecar.items,
+    Records: Sidecar.items,
     Parts: Sidecar.parts,
     Script: Sidecar.script,
     Exported: Sidecar.exported,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guest.readers import keys
+from guest.readers import keys, own_state
 from guest.readers.dtypes import FLOATS, HALVES, STORAGES, TORCH, U8, DType
 from guest.readers.errors import ArgumentsError
 from guest.readers.inert import Call, Global, as_bytes, as_shape
@@ -115,7 +115,10 @@ def _from_type(made: Call, record: Record) -> object:
         record.session.used(record.where, inner.root, "reduce", inner.indirect, args, each=True)
     if not isinstance(function, Global) or not isinstance(args, tuple):
         raise ArgumentsError("no function with arguments")
-    _check_state(made.args[3] if len(made.args) > 3 else None, record)
+    state = made.args[3] if len(made.args) > 3 else None
+    _check_state(state, record)
+    if isinstance(kind, Global):
+        own_state.note(kind.name, state, record.session)
     return record.call(inner, record.where)
 
 

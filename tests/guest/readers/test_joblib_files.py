@@ -15,7 +15,9 @@ import pytest
 from guest.load import joblib_file, unpickler, witness
 from guest.readers.session import Bounds
 
+from bench.detection.build.containers import joblib_crossed
 from tests.guest.readers.reading_results import Result, read_file
+from tests.malicious.pickles import stream
 from tests.zoo_numpy import arrays
 
 Read = Callable[..., Result]
@@ -114,6 +116,30 @@ def test_an_array_whose_bytes_are_opcodes(read: Read) -> None:
     result = read(wrapped(b"0cos\nsystem\n(S'x'\ntR.", b"."), ".pkl")
     assert "joblib.opcodes" in result.oddities
     assert result.uses("os.system") == {"reduce"}
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("text", ["model", "numpy", "os", "joblib.numpy_pickle", "pandas.core.frame"])
+def test_an_array_of_objects_is_no_alarm_whatever_text_its_memo_meets(protocol: int, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump({"a": text, text: text, "o": np.array(["x", "y", "x"], dtype=object)}, path, protocol=protocol)
+    result = read_file(path)
+    assert (result.end.reason, result.oddities) == ("", set())
+    assert text == "numpy" or not result.uses(f"{text}.dtype")
+
+
+@pytest.mark.parametrize("text", ["numpy", "scipy.optimize._minpack_py", "antigravity"])
+def test_what_plain_pickle_reaches_behind_a_dtype_is_told(text: str, read: Read) -> None:
+    result = read(stream(joblib_crossed(text, "posix", "system"), 4), ".joblib")
+    assert result.oddities == {"joblib.opcodes"}
+    assert result.uses("posix.system") == {"reduce"}
+    assert bool(result.uses("antigravity.dtype")) is (text == "antigravity")
+
+
+def test_what_lies_behind_a_dtype_that_is_nowhere_is_named(read: Read) -> None:
+    result = read(stream(joblib_crossed("model", "posix", "system"), 4), ".joblib")
+    assert result.oddities == set()
+    assert result.uses("posix.system") == {"reference"}
 
 
 def test_an_array_whose_bytes_are_several_pickles(read: Read) -> None:

@@ -118,6 +118,46 @@ def test_what_a_dictionary_calls_is_a_use(body: object, found: tuple[str, str], 
     assert found in _later(body, tmp_path)
 
 
+def _of(owner: Opcodes | object, name: str) -> Opcodes:
+    return call("builtins", "getattr", owner, name)
+
+
+_CALLS = call("builtins", "map", _HOOK, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("factory", "found"),
+    [
+        (_of(Opcodes(named("acme", "Vocab") + b")\x81"), "unknown"), [("acme.Vocab.unknown", "()")]),
+        (_of(call("re", "_compile", "a", 32), "sub"), [("re.Pattern.sub", "()")]),
+        (_of({"a": 1}, "__len__"), []),
+        (_of(call("itertools", "count", 3), "__next__"), []),
+        (_of(call("builtins", "iter", ["a"]), "__next__"), []),
+    ],
+)
+def test_a_method_that_a_dictionary_calls_is_known_by_its_object(
+    factory: Opcodes, found: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    body = call(*_DEFAULT, factory)
+    assert _later(body, tmp_path) == found
+    assert _kept(body, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        _CALLS,
+        call("itertools", "count", _CALLS),
+        call("builtins", "iter", _HOOK, None),
+        call("builtins", "iter", [_CALLS]),
+        call("acme", "make"),
+        _of(_HOOK, "next"),
+    ],
+)
+def test_a_method_of_what_calls_is_told(owner: Opcodes, tmp_path: Path) -> None:
+    assert [ident for ident, _ in _kept(call(*_DEFAULT, _of(owner, "__next__")), tmp_path)] == [kept.FACTORY]
+
+
 def test_what_a_dictionary_within_a_dictionary_calls_is_a_use(tmp_path: Path) -> None:
     names = {name for name, _ in _later(call(*_DEFAULT, _partial(named(*_DEFAULT), _HOOK)), tmp_path)}
     assert names == {"collections.defaultdict", "acme.hook"}

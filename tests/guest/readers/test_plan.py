@@ -23,11 +23,30 @@ def save(model: Any, **options: Any) -> bytes:
     return held.getvalue()
 
 
-def test_two_tensors_of_one_name(read: Read) -> None:
+def test_two_tensors_of_one_name_are_told_apart_by_a_number(read: Read) -> None:
     result = read(save({"a": {"b": torch.ones(1)}, "a.b": torch.ones(2), 1: torch.ones(3), "1": torch.ones(4)}))
     assert result.oddities == {"name.collision"}
-    assert "'a.b'" in result.end.reason
-    assert "'1'" in result.end.reason
+    rows = {row.name: (row.shape, row.escaped) for row in result["TENSOR"]}
+    plain, numbered = {"a.b": ((1,), False), "1": ((3,), False)}, {"a.b%(2)": ((2,), True), "1%(2)": ((4,), True)}
+    assert rows == plain | numbered
+    assert [original(name) for name in numbered] == ["a.b", "1"]
+    assert wire.parse_json(result.metadata)["escaped"] == {"a.b%(2)": "a.b", "1%(2)": "1"}
+    assert result.end.complete
+
+
+def test_a_tensor_that_is_met_twice_by_one_name_is_one(read: Read) -> None:
+    tensor = torch.ones(3)
+    result = read(save({"a": {"b": tensor}, "a.b": tensor.view(3)}))
+    assert [row.name for row in result["TENSOR"]] == ["a.b"]
+    assert result.oddities == set()
+    assert result.end.complete
+
+
+def test_a_number_that_is_a_name_already_is_passed_over(read: Read) -> None:
+    model = {"w%(2)": torch.ones(1), "w": torch.ones(2), "": {"x": torch.ones(3)}, ".x": torch.ones(4)}
+    nested = {"n": {"w": torch.ones(5)}, "n.w": torch.ones(6), "n.w%(2)": torch.ones(7)}
+    names = [row.name for row in read(save(model | nested))["TENSOR"]]
+    assert names == ["w%(2)", "w", ".x", ".x%(2)", "n.w", "n.w%(2)", "n.w%(2)%(2)"]
 
 
 @pytest.mark.parametrize("key", ["\u6a21" * 2000, "a" * 4096, "\U0001f600" * 4096])
@@ -51,9 +70,12 @@ def test_a_name_that_safetensors_cannot_hold_is_escaped_and_the_sidecar_tells_th
 
 
 def test_an_escaped_name_that_is_taken_is_a_collision_that_names_both(read: Read) -> None:
-    result = read(save({"a\0": torch.ones(1), "a%00": torch.ones(2)}))
-    assert result.oddities == {"name.collision"}
-    assert "'a\\x00' and 'a%00'" in result.end.reason
+    result = read(save({"a%00": torch.ones(1), "a\0": torch.ones(2)}))
+    (row,) = result["ODDITY"]
+    assert row.id == "name.collision"
+    assert "'a%00' and 'a\\x00'" in row.detail
+    assert [row.name for row in result["TENSOR"]] == ["a%00", "a%00%(2)"]
+    assert original("a%00%(2)") == "a\0"
 
 
 def test_the_very_same_tensor_is_pointed_at(read: Read) -> None:

@@ -164,6 +164,15 @@ for _name, _make in _KINDS.items():
     _FAMILY.pickled(f"estimator_{_name}")(_make)
 for _name in ("scaler", "pipeline", "forest", "search", "text"):
     _FAMILY.dumped(f"estimator_{_name}_joblib")(_KINDS[_name])
+
+
+@_FAMILY.dumped("estimator_bundle_joblib")
+def _bundle() -> Any:
+    """A model and the labels of its classes in one dictionary"""
+    labels = np.array(["cat", "dog"], dtype=object)
+    return {"model": _pipeline(), "labels": _fitted(f"{_PRE}._label.LabelEncoder", classes_=labels), "version": "1.2"}
+
+
 for _name in ("pipeline", "forest", "neighbours"):
     _FAMILY.pickled(f"estimator_{_name}_protocol_2", file="model.sav", protocol=2)(_KINDS[_name])
     _FAMILY.pickled(f"estimator_{_name}_protocol_0", file="model.pickle", protocol=0)(_KINDS[_name])

@@ -210,6 +210,25 @@ _GONE: dict[str, Callable[[], Any]] = {
         collections.defaultdict(functools.partial(collections.defaultdict, list)),
         called("collections.defaultdict", named("gone.Meter")),
         called("collections.defaultdict", named("gone.agent.first_value")),
+        called("collections.defaultdict", called("builtins.getattr", made("gone.Vocab", {"unk": 1}), "_default_index")),
+        collections.defaultdict(itertools.count(3).__next__),
+        collections.defaultdict(itertools.repeat(0).__next__),
+        collections.defaultdict(functools.partial(np.random.RandomState(3).uniform, 0, 1)),
+    ],
+    "bound": lambda: [
+        re.compile(r"\brun\b|\\w+", re.UNICODE).findall,
+        np.logical_or.reduce,
+        np.random.RandomState(3).normal,
+        {"run": 1}.get,
+        datetime.datetime.strptime,
+        called("numpy.vectorize").built({"pyfunc": named("gone.agent.first_value"), "otypes": None}),
+        functools.partial(re.sub, r"\s+", " "),
+    ],
+    "iterators": lambda: [
+        enumerate(iter(["a", "b"])),
+        itertools.cycle([1, 2]),
+        map(str, [3]),
+        zip([1], "a", strict=False),
     ],
 }
 

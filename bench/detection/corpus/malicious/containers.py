@@ -9,6 +9,7 @@ from bench.detection.build.containers import (
     FLOAT_ARRAY,
     PACKERS,
     joblib_array,
+    joblib_crossed,
     legacy,
     legacy_body,
     objects,
@@ -277,6 +278,14 @@ _ARRAYS = (
         _POLYGLOT,
         "model.joblib",
         stream([joblib_array(SYSTEM + b"0(")]),
+        "global.dangerous.called oddity.joblib",
+    ),
+    _sample(
+        "joblib_crossed",
+        "an array of objects to joblib, whose names plain pickle takes from the memo of the pickle around it",
+        _POLYGLOT,
+        "model.joblib",
+        stream(joblib_crossed("scipy.optimize._minpack_py", "posix", "system"), 4),
         "global.dangerous.called oddity.joblib",
     ),
 )

@@ -275,7 +275,8 @@ _ROWS = (
 )
 
 _CAUGHT = (
-    ("global.applier.called", "", "checkpoint_call vmapped numpy_vectorize numpy_function"),
+    ("global.applier.called", "", "checkpoint_call vmapped numpy_function"),
+    ("global.result.called", "", "numpy_vectorize"),
     ("global.dangerous.called", "event.write load.failed", "dynamo_eval inductor_code"),
     ("global.code.carried", "", "graph_module"),
     ("global.type.called", "", "collate"),

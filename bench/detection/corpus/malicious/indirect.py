@@ -94,6 +94,20 @@ _CHAINS = (
         "operator.getitem over builtins.__dict__",
         called(call("operator", "getitem", named("builtins", "__dict__"), "eval"), "1"),
     ),
+    (
+        "pattern_method",
+        "a pattern's method, which calls what it is given",
+        called(call("builtins", "getattr", call("re", "_compile", ".*", 32), "sub"), named("acme.tools", "run"), "id"),
+    ),
+    (
+        "kept_next",
+        "what a dictionary asks of an iterator that calls",
+        call(
+            "collections",
+            "defaultdict",
+            call("builtins", "getattr", call("builtins", "map", named("acme.tools", "run"), ["id"]), "__next__"),
+        ),
+    ),
     ("operator_call", "operator.call", call("operator", "call", _SYSTEM, "id")),
     (
         "reduce",
@@ -277,6 +291,8 @@ object_of_memo long_names""",
     ("global.inside.called", "load.failed", "walk_loader"),
     ("global.inside.named global.resolver.called global.resolver.machinery", "", "by_getitem"),
     ("global.resolver.called", "", "by_attrgetter_plain"),
+    ("global.resolver.called", "load.failed", "by_pattern_method"),
+    ("global.applier.called global.resolver.called global.unknown.applied oddity.factory", "", "by_kept_next"),
 )
 
 SAMPLES: tuple[Sample, ...] = caught(
