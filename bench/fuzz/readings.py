@@ -173,8 +173,8 @@ def _agreed(raw: bytes, inert: Any, session: Session, stopped: str) -> Hashable:
     return "same", type(real).__name__
 
 
-# Of opcodes that no pickler writes in that order, and every unpickler takes alike.
-UNUSUAL = frozenset({"pickle.protocol", "pickle.leftover", "pickle.dropped", "pickle.order"})
+# Of opcodes that no pickler writes in that order, and of keys that none makes, which every unpickler takes alike.
+UNUSUAL = frozenset({"pickle.protocol", "pickle.leftover", "pickle.dropped", "pickle.order", "key.kept", "state.name"})
 # Beside which the value is still the standard unpickler's: what lies behind the pickle, a load doesn't look at.
 _NO_MATTER = UNUSUAL | {"pickle.several", "pickle.trailing", "trailing.padding"}
 _DEEPEST = 1000  # tuples in each other: hashing more of them ends the standard unpickler's process

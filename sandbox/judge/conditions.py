@@ -50,7 +50,8 @@ class GlobalWhen:
     swept: bool | None = None  # named by no more than a glob of all that its package holds
     named: str = ""  # "class" or "function", by the last word's first letter
     surveyed: bool | None = None  # of a package whose harmless names are all in the tables
-    beside: tuple[str, ...] = ()  # the file also uses a global of one of these classes
+    # The file also uses a global of one of these classes; `handed`: hands this one to a call, with something beside it.
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -83,10 +83,13 @@ class Names:
     # A file may use one name, and spell it among arguments, as often as it likes.
     named: Callable[[str], Named] = field(init=False, repr=False, compare=False)
     _dotted: tuple[str, ...] = field(init=False, repr=False, compare=False)  # how aliases of more words begin
+    _tails: Mapping[str, Named] = field(init=False, repr=False, compare=False)  # what is dangerous, by how it ends
 
     def __post_init__(self) -> None:
         dotted = tuple(f"{spelling}." for spelling in self.aliases if "." in spelling)
         object.__setattr__(self, "_dotted", dotted)
+        worst = ((name, named) for name, named in self.exact.items() if named.cls == ORDER[0])
+        object.__setattr__(self, "_tails", {_tail(name): named for name, named in worst})
         object.__setattr__(self, "named", lru_cache(maxsize=_REMEMBERED)(self._named))
 
     def _named(self, name: str) -> Named:
@@ -103,6 +106,8 @@ class Names:
             return through
         if named.cls == UNKNOWN and "__" in spelled and any(self._is_inside(word) for word in words):
             return Named("inside", "reaches into Python's own machinery")
+        if named.cls == UNKNOWN and words[0] in self.surveyed:
+            return self._tails.get(_tail(spelled), named)
         return named
 
     def _through_core(self, words: list[str]) -> Named | None:
@@ -147,6 +152,13 @@ class Names:
 
     def _is_inside(self, word: str) -> bool:
         return len(word) > 4 and word.startswith("__") and word.endswith("__") and word not in self.ordinary
+
+
+def _tail(name: str) -> str:
+    """A function by its own name, a method by its class's, too: in whichever module of a covered package it is found,
+    it is another spelling of the same."""
+    *_, owner, last = ("", *name.split("."))
+    return f"{owner}.{last}" if owner.lstrip("_")[:1].isupper() else last
 
 
 _WILD = re.compile(r"(\*\*|\*|\[A-Z\])")

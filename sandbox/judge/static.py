@@ -29,9 +29,15 @@ _MEMBER = re.compile(
 )
 _GETATTR = frozenset({"builtins.getattr", "__builtin__.getattr"})
 _HARMLESS = frozenset({"type", "function", "constructor"})
+# Stands for a class in `beside`: this very name is handed to a call, together with what it could be called with.
+_HANDED = frozenset({"handed"})
+_CALLS = frozenset({"reduce", "obj", "inst", "newobj"})
+_TO_WHOM = frozenset({UNKNOWN, "type", "function"})
+_DOTTED = re.compile(r"(?<![\w.'])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_VALUE = re.compile(r"''|(?<![\w.])\d")
 _REMEMBERED = 1 << 12  # lists of arguments
 
-_Sort = tuple[str, str, bool, bool, str, bool]  # of a use: what _takes_sort asks about
+_Sort = tuple[str, str, bool, bool, str, bool, bool]  # of a use: what _takes_sort asks about
 
 
 @dataclass(frozen=True)
@@ -93,17 +99,20 @@ class _Rows:
     """The rows that may take a use. Those that its class, its use and its name's shape rule out are left out for all
     uses of that sort: a file may have 50,000, and there are some fifty rows."""
 
-    def __init__(self, rules: Rules, present: frozenset[str]) -> None:
+    def __init__(self, rules: Rules, present: frozenset[str], handed: frozenset[str]) -> None:
         self._rows = rules.of(GlobalWhen)
+        self._handed = handed
         self._present = present
         self._of_sort: dict[_Sort, list[tuple[Rule, GlobalWhen]]] = {}
 
     def first(self, use: _Use) -> Rule | None:
         """The first that takes it."""
-        sort = (use.named.cls, use.fact.use, use.named.swept, use.fact.indirect, use.shape, use.surveyed)
+        handed = use.fact.name in self._handed
+        sort = (use.named.cls, use.fact.use, use.named.swept, use.fact.indirect, use.shape, use.surveyed, handed)
         rows = self._of_sort.get(sort)
         if rows is None:
-            rows = [(row, when) for row, when in self._rows if _takes_sort(when, sort, self._present)]
+            present = self._present | _HANDED if handed else self._present
+            rows = [(row, when) for row, when in self._rows if _takes_sort(when, sort, present)]
             self._of_sort[sort] = rows
         return next((row for row, when in rows if _takes_use(when, use)), None)
 
@@ -113,7 +122,7 @@ def matches(rules: Rules, static: StaticFacts) -> Iterator[Match]:
     arguments = _Arguments(rules.names)
     uses = [_use(rules, fact, arguments) for fact in static.globals]
     uses += _members(rules, uses)
-    rows = _Rows(rules, frozenset(use.present for use in uses))
+    rows = _Rows(rules, frozenset(use.present for use in uses), _handed(uses))
     spoiling: set[str] = set()  # classes that are an alarm already
     for use in uses:
         row = rows.first(use)
@@ -155,6 +164,18 @@ def _members(rules: Rules, uses: list[_Use]) -> Iterator[_Use]:
             yield _use(rules, fact, use.arguments)
 
 
+def _handed(uses: list[_Use]) -> frozenset[str]:
+    """The dangerous names that stand among the arguments of a call beside a text or a number."""
+    named = {use.fact.name for use in uses if use.named.cls == "dangerous"}
+    found: set[str] = set()
+    for use in uses if named else ():
+        if use.fact.use in _CALLS and use.named.cls in _TO_WHOM:
+            given = _QUOTED.sub("''", use.fact.arguments)
+            if _VALUE.search(given):
+                found |= named.intersection(_DOTTED.findall(given))
+    return frozenset(found)
+
+
 def _is_class(name: str) -> bool:
     """By its spelling."""
     return name.rpartition(".")[2].lstrip("_")[:1].isupper()
@@ -162,7 +183,7 @@ def _is_class(name: str) -> bool:
 
 def _takes_sort(when: GlobalWhen, sort: _Sort, present: frozenset[str]) -> bool:
     """The conditions that need no look at what is written."""
-    cls, use, swept, indirect, shape, surveyed = sort
+    cls, use, swept, indirect, shape, surveyed, _ = sort
     return (
         (not when.classes or cls in when.classes)
         and (not when.uses or use in when.uses)

@@ -339,6 +339,8 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("os.system", "reference", ""), use("functools.partial", arguments="(os.system, 'id')")),
         (
             uses(use("os.system", "reference", "")),
+            uses(use("os.system", "reference", ""), use("pkg.Runner", arguments="(os.system,)")),
+            uses(use("os.system", "reference", ""), use("pkg.Runner", arguments="('os.system', 'id')")),
             uses(use("builtins.getattr", arguments="(inspect._ParameterKind, 'POSITIONAL_ONLY')")),
         ),
     ),
@@ -595,9 +597,28 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
             uses(use("statistics.Vocabulary", arguments="({'the': 4},)")),
         ),
     ),
+    "global.unknown.cython": (
+        uses(use("pkg.fast.__pyx_unpickle_Net", arguments="(pkg.fast.Net, 12345, (1.0, 2))")),
+        (
+            uses(use("pkg.fast.__pyx_unpickle_Net", arguments="('id',)")),
+            uses(use("pkg.fast.__pyx_unpickle_Net", arguments="(pkg.fast.Run, 12345, ('id',))")),
+            uses(use("pkg.fast.__pyx_unpickle_Net", arguments="(pkg.fast.Net, <tensorview>, None)")),
+            uses(use("pkg.fast.unpickle_Net", arguments="(pkg.fast.Net, 12345, None)")),
+            uses(use("torch.fast.__pyx_unpickle_Net", arguments="(pkg.fast.Net, 12345, None)")),
+        ),
+    ),
+    "global.constructor.cython": (
+        uses(use("sklearn.neighbors._fast.__pyx_unpickle_Tree", arguments="('id',)")),
+        (
+            uses(use("sklearn.neighbors._fast.__pyx_unpickle_Tree", arguments="(pkg.Tree, 12345, None)")),
+            uses(use("sklearn.neighbors._fast.__pyx_unpickle_Tree", arguments="(pkg.Tree, 1, (b'x', {}), <calls>)")),
+        ),
+    ),
     "global.unknown.rebuilt": (
         uses(use("pkg._rebuild", arguments="(pkg.Image, <tensorview>, 3)")),
         (
+            uses(use("pkg.clip", arguments="(<tensorview>, -1)")),
+            uses(use("pkg.rebuild_", arguments="(<tensorview>, -1)")),
             uses(use("pkg._rebuild", arguments="(pkg.run, <tensorview>, 3)")),
             uses(use("pkg._rebuild", arguments="('image', <tensorview>)")),
             uses(use("pkg._rebuild", arguments="(3,)")),
@@ -778,6 +799,9 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "oddity.names": (oddities("name.collision"), (oddities("name.other"),)),
     "oddity.expression": (oddities("export.expression"), (oddities("export.other"),)),
     "oddity.state": (oddities("state.code"), (oddities("state.other"),)),
+    "oddity.doubled": (oddities("module.doubled"), (oddities("kept.method"),)),
+    "oddity.number": (oddities("number.bomb"), (oddities("zip.bomb"),)),
+    "oddity.beside": (oddities("joblib.beside"), (oddities("joblib.several"),)),
     "oddity.name": (oddities("state.name"), (oddities("state.code"),)),
     "oddity.key": (oddities("key.kept"), (oddities("kept.hook"),)),
     "oddity.limit": (oddities("zip.bomb"), (oddities("zip.duplicate"),)),

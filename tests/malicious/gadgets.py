@@ -54,9 +54,9 @@ GADGETS = (
         "source text, run by a benchmark's timer that a data loader collates with",
         _timed,
         (),
-        sets("global.dangerous.named", "global.constructor.walks"),
-        sets("global.dangerous.named", "global.constructor.walks"),
-        Verdict.SUSPICIOUS,
+        sets("global.dangerous.passed", "global.constructor.walks"),
+        sets("global.dangerous.passed", "global.constructor.walks"),
+        Verdict.MALICIOUS,
         needs=TORCH,
     ),
     Fixture(

@@ -6,6 +6,7 @@ would be opcodes. A file in which they do something as opcodes is odd: joblib_cr
 
 from __future__ import annotations
 
+import re
 from math import prod
 
 from guest.readers import joblib_crosswise, keys, leftover
@@ -33,6 +34,8 @@ _BESIDE = {
     for name in ("NDArrayWrapper", "ZNDArrayWrapper")
 }
 WRAPPERS = _INLINE | _BESIDE
+# How joblib called it: by the file's own name and a number. joblib.load opens whatever stands there, and unpickles it.
+_OWN = re.compile(r"(?!\.\.?_)[^/\\:\0]+_\d{2,8}\.npy(?:\.z|\.gz|\.bz2)?")
 _ALIGNMENT = "numpy_array_alignment_bytes"
 
 
@@ -72,6 +75,8 @@ class _Constructors(KnownConstructors):
             raise UnreadableError("an array's wrapper without its state")
         if name in _BESIDE:
             beside = as_text(state.get("filename")) or "another file"
+            if not _OWN.fullmatch(beside):
+                self._session.oddity(where.form, "joblib.beside", f"{beside[:256]!a}", where.record, where.offset)
             return missing(f"its data is in {beside[:128]!a} beside this file, as joblib before 0.10 wrote it", _NONE)
         self._record.where = where
         return self._array(state, where)

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from typing import Any
 
-from guest.naming import is_module
+from guest.naming import MODULE_PARTS, is_module
 from guest.readers import bound, keys
 from guest.readers.inert import Bag, Call, Global, MappingObject, member
 
 HOOK, METHOD, FACTORY, FIELD = "kept.hook", "kept.method", "kept.factory", "kept.field"
+DOUBLED = "module.doubled"
 _HOOKS = re.compile(r"_?[a-z_]*hooks")  # torch's tables of them, in modules, optimizers and tensors
 _MOST_HOOKS = 64  # of one table that are looked at
 _PARTIAL = "functools.partial"
 # Where a tensor's own hooks stand among the arguments of what rebuilds it.
 _TENSOR_HOOKS = {f"torch._utils.{name}": 5 for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor")}
 _TENSOR_HOOKS |= {f"torch._utils.{name}": 2 for name in ("_rebuild_parameter", "_rebuild_parameter_with_state")}
+_FROM_TYPE = re.compile(r"torch\.(?:_tensor|tensor)\._rebuild_from_type(?:_v2)?")  # and a tensor's attributes
 
 # What users and torch call of an object, and look up in it before its class: of any object, and of modules only.
 _METHODS = """forward _call_impl _compiled_call_impl _slow_forward _wrapped_call_impl _apply _load_from_state_dict
@@ -49,6 +52,8 @@ def of_call(made: Call) -> Iterator[Owned]:
     """The hooks that a tensor is rebuilt with, and what a dictionary calls for keys that it hasn't."""
     if made.root is not None and made.root.canonical in (_DEFAULT, f"_{_DEFAULT}") and isinstance(made.args, tuple):
         yield _DEFAULT, {_FACTORY: made.args[0] if made.args else None}
+    if made.root is not None and _FROM_TYPE.fullmatch(made.root.canonical) and isinstance(made.args, tuple):
+        yield from ((made.name, state) for state in made.args[3:4])
     at = _TENSOR_HOOKS.get(made.root.canonical) if made.root else None
     if at is not None and isinstance(made.args, tuple) and len(made.args) > at and made.args[at]:
         yield made.name, {"_backward_hooks": made.args[at]}
@@ -56,13 +61,26 @@ def of_call(made: Call) -> Iterator[Owned]:
 
 def told(owned: Iterable[Owned]) -> dict[tuple[str, str], None]:
     """Id and detail of an oddity for each thing that these objects keep."""
-    return dict.fromkeys(row for owner, state in owned for row in _of_state(owner, state))
+    return dict.fromkeys(row for owner, state in owned for row in (*_of_state(owner, state), *_doubled(owner, state)))
+
+
+def _doubled(owner: str, state: Any) -> Iterator[tuple[str, str]]:
+    """What a module has twice under one name. Its users get an attribute before any part, and of the parts the first;
+    its state_dict has the last. torch.nn.Module sets neither beside the other."""
+    for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
+        held = dict(keys.named(part)) if isinstance(part, dict) else {}
+        if is_module(held):
+            places = [("its attributes", held.keys() - MODULE_PARTS)]
+            places += [(name, {key for key, _ in keys.named(held[name])}) for name in MODULE_PARTS]
+            for (place, own), (other, more) in combinations(places, 2):
+                for key in sorted(own & more)[:_MOST_HOOKS]:
+                    yield DOUBLED, f"{owner[:256]} has {key[:256]!a} among {place} and among {other}"
 
 
 def _of_state(owner: str, state: Any) -> Iterator[tuple[str, str]]:
     for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
         for key, value in keys.named(part) if isinstance(part, dict) else ():
-            if (key in _OF_ANY or (key in _OF_MODULES and is_module(dict(keys.named(part))))) and _is_function(value):
+            if (key in _OF_ANY or (key in _OF_MODULES and is_module(dict(keys.named(part))))) and is_function(value):
                 yield METHOD, f"{value.name[:256]} in the place of {key} of {owner[:256]}"
             elif key == _FACTORY and owner == _DEFAULT and isinstance(value, Call) and factories(value) is None:
                 yield FACTORY, f"{value.name[:256]} is what a dictionary calls for each key that it hasn't"
@@ -122,7 +140,7 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, MappingObject) and not (value.args and isinstance(value.args[0], Call))
 
 
-def _is_function(value: Any) -> bool:
+def is_function(value: Any) -> bool:
     """A name that isn't a class's, or what was bound to arguments."""
     if isinstance(value, Call):
         return value.root is not None and value.root.canonical == _PARTIAL

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from guest.readers import configured, kept, keys
+from guest.readers import bombs, configured, kept, keys
 from guest.readers.errors import UnreadableError
 from guest.readers.inert import Bag, Call, Global, MappingObject, member
 from guest.readers.session import ARRAY_MAKERS, Session, Where
@@ -173,6 +173,9 @@ class Machine:
         if not settled:
             self.met.given(given, self.where.offset)
             self.tell_looked_up(given)
+        beyond = bombs.told(made)
+        if beyond:
+            self.oddity(bombs.BOMB, beyond)
         if not isinstance(args, tuple):
             self.oddity("pickle.arguments", f"{made.name} is called with no tuple of arguments")
             return made

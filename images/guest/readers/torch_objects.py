@@ -17,6 +17,8 @@ from guest.readers.torch_layouts import TORCH_LAYOUTS, complex_parts
 
 # Attributes that, set on a tensor by its state, replace what it holds, or what it does when it is given a state.
 _REPLACING = frozenset({"data", "_data", "real", "imag", "grad_fn", "__setstate__", "__class__"})
+# What torch keeps elsewhere than among a tensor's Python attributes: no pickler finds it there.
+_ELSEWHERE = frozenset({"grad", "_grad", "_backward_hooks", "_post_accumulate_grad_hooks", "requires_grad"})
 
 
 def storage_dtype(kind: object) -> DType | None:
@@ -91,12 +93,12 @@ def _check_state(state: object, record: Record) -> None:
     """Python attributes of a tensor: harmless, unless one of them is what it holds."""
     parts = state if isinstance(state, tuple) else (state,)
     names = {name for part in parts if isinstance(part, dict) for name, _ in keys.named(part)}
-    replaced = sorted(names & _REPLACING)
-    if replaced:
+    for name in sorted(names & (_REPLACING | _ELSEWHERE)):
         where = record.where
         record.session.oddity(
-            where.form, "tensor.state", f"a state that sets a tensor's {replaced[0]}", where.record, where.offset
+            where.form, "tensor.state", f"a state that sets a tensor's {name}", where.record, where.offset
         )
+    if names & _REPLACING:
         record.session.incomplete("a tensor's state replaces what it holds")
 
 

@@ -184,3 +184,15 @@ def test_arrays_beside_the_file_are_left_out_by_name(read: Read) -> None:
     (row,) = read(stream, ".pkl")["LEFT_OUT"]
     assert row.name == "w"
     assert "'m.pkl_01.npy' beside this file" in row.reason
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../m.pkl_01.npy", "C:m.pkl_01.npy", "stage.npy", "m.pkl_01.pkl", ""])
+def test_an_array_beside_the_file_that_joblib_would_not_call_so_is_told(name: str, read: Read) -> None:
+    stream = b"\x80\x02}S'w'\ncjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}S'filename'\nS'%s'\nsbs."
+    assert "joblib.beside" in read(stream % name.encode(), ".pkl").oddities
+
+
+@pytest.mark.parametrize("name", ["m.pkl_01.npy", "a model.joblib_123.npy", "m_00.npy.z"])
+def test_one_that_joblib_calls_so_is_not(name: str, read: Read) -> None:
+    stream = b"\x80\x02}S'w'\ncjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}S'filename'\nS'%s'\nsbs."
+    assert "joblib.beside" not in read(stream % name.encode(), ".pkl").oddities

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from guest.readers import kept
 
-from tests.guest.readers.reading_results import read_file
+from tests.guest.readers.reading_results import Result, read_file
 from tests.malicious.pickles import Opcodes, call, literal, named, stream
 
 _DICT = call("collections", "OrderedDict")
@@ -60,6 +61,30 @@ def _kept(body: object, tmp_path: Path) -> list[tuple[str, str]]:
 )  # fmt: skip
 def test_what_waits_to_be_called_is_told(body: object, found: tuple[str, str], tmp_path: Path) -> None:
     assert _kept(body, tmp_path) == [found]
+
+
+_WEIGHT = {"weight": named("acme", "Tensor")}
+
+
+@pytest.mark.parametrize(
+    ("state", "places"),
+    [
+        (_PARTS | {"weight": 1, "_parameters": _WEIGHT}, "its attributes and among _parameters"),
+        (_PARTS | {"weight": 1, "_modules": _WEIGHT}, "its attributes and among _modules"),
+        (_PARTS | {"_parameters": _WEIGHT, "_buffers": _WEIGHT}, "_parameters and among _buffers"),
+        ((None, _PARTS | {"_buffers": _WEIGHT, "_modules": _WEIGHT}), "_buffers and among _modules"),
+    ],
+)
+def test_what_a_module_has_twice_is_told(state: object, places: str, read: Callable[..., Result]) -> None:
+    told = [row for row in read(stream(_made("Net", state)), ".pkl")["ODDITY"] if row.id == kept.DOUBLED]
+    assert [row.detail for row in told] == [f"acme.Net has 'weight' among {places}"]
+
+
+def test_one_name_in_different_modules_and_in_what_is_no_module_is_not(read: Callable[..., Result]) -> None:
+    inner = _made("Net", _PARTS | {"_parameters": _WEIGHT, "weight_orig": 1})
+    outer = _made("Net", _PARTS | {"_modules": {"inner": inner}, "weight": 1})
+    options = _made("Options", {"_parameters": _WEIGHT, "weight": 1})
+    assert kept.DOUBLED not in read(stream([outer, options]), ".pkl").oddities
 
 
 def test_a_table_that_is_filled_after_the_object_got_it_is_told(tmp_path: Path) -> None:

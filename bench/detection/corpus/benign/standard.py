@@ -56,6 +56,7 @@ _VALUES: dict[str, Callable[[], Any]] = {
     ],
     "zone_info": lambda: zoneinfo.ZoneInfo("UTC"),
     "numbers": lambda: [1j, decimal.Decimal("0.1"), fractions.Fraction(1, 3), 1 << 200, float("nan"), -0.0],
+    "large_numbers": lambda: [decimal.Decimal("1e-400"), fractions.Fraction("1e300"), 10**1000],
     "containers": lambda: [
         collections.deque([1, 2], 5),
         collections.defaultdict(list, a=[1]),
@@ -200,6 +201,11 @@ _GONE: dict[str, Callable[[], Any]] = {
     "cython_object": lambda: called("gone._fast.__pyx_unpickle_Index", named("gone._fast.Index"), 12345678, None).built(
         (np.ones(2), 3)
     ),
+    "cython_numbers": lambda: called(
+        "gone._fast.__pyx_unpickle_Point", named("gone._fast.Point"), 186, (1.0, 2, "left")
+    ),
+    "tensor_function": lambda: called("gone.utils._tensor_from_parts", torch.ones(2, 2), 3),
+    "state_of_called": lambda: called("gone.Schema", "wide").built({"name": "x", "value": 3, "activation": len}),
     "function": lambda: [named("gone.metrics.accuracy"), functools.partial(int, 5)],
     "keys": lambda: {key: at for at, key in enumerate(_keys())},
     "elements": lambda: [set(_keys()), frozenset(_keys())],

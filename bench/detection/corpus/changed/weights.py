@@ -23,8 +23,9 @@ from bench.detection.build.changing import (
     torch_legacy,
     torch_zip,
 )
+from bench.detection.build.pickled import built, made
 from bench.detection.sample import Part, Sample, rules
-from tests.malicious.pickles import Opcodes, call, called, literal, named, run, stream
+from tests.malicious.pickles import Opcodes, call, called, literal, named, run, stream, tensor
 
 _SLEEPY = "Sleepy Pickle: Trail of Bits, 2024"
 _OPEN = "what a pickle may call"
@@ -313,4 +314,22 @@ _BITS = (
     ),
 )
 
-SAMPLES = _IN_PLACE + _STORAGE + _SWAPPED + _LATER + _REBUILT + _BITS
+_PARTS = {"training": False, "_parameters": {"weight": tensor("0", (2, 3), (3, 1), 6)}, "_buffers": {}, "_modules": {}}
+_DOUBLED = (
+    _sample(
+        "doubled_weight",
+        "a module computes with an attribute that hides its weight",
+        "oddity.doubled",
+        "",
+        _zip(built(made(named("torch.nn.modules.linear", "Linear")), _PARTS | {"weight": get(OTHER)})),
+    ),
+    _sample(
+        "in_place_unknown",
+        "an unknown function is given a weight and a number",
+        "global.unknown.called",
+        "",
+        _zip(call("shared_ops.core", "clip", get(WEIGHT), -1)),
+    ),
+)
+
+SAMPLES = _DOUBLED + _IN_PLACE + _STORAGE + _SWAPPED + _LATER + _REBUILT + _BITS

@@ -255,7 +255,7 @@ _CAUGHT = (
     ("global.constructor.walks oddity.method", "load.failed", "asked_keys"),
     ("global.constructor.walks reader.incomplete", "load.failed", "asked_detach"),
     ("global.dangerous.named", "load.failed", "loaded_by_name"),
-    ("global.dangerous.named global.type.called", "event.write load.failed", "enum_initialiser"),
+    ("global.dangerous.passed global.type.called", "event.write load.failed", "enum_initialiser"),
     ("global.dangerous.named oddity.order oddity.shadow", "event.write load.failed", "shadowed_opener"),
     ("global.resolver.machinery reader.incomplete", "", "tensor_setstate"),
     ("global.result.called", "", "alias_called"),
