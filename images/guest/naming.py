@@ -8,12 +8,16 @@ safetensors can't hold is escaped. The rule for users is docs/naming.md.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from guest import circles
+
 ROOT_NAME = "tensor"
 MAX_NAME = 4096  # the wire's bound
+_WAYS = 4  # to what leads back to itself, that are followed
 RESERVED = "__metadata__"  # safetensors keeps it for itself
 _TROUBLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile("[%\0\ud800-\udfff]")
@@ -78,7 +82,6 @@ class _Step:
     identity: int
     key: Any
     prefix: str | None
-    left_out: str
     rest: Iterator[tuple[Any, Any, str]]
     sharded: bool
     node: Any = field(repr=False)  # held, so that its identity stays its own
@@ -90,6 +93,10 @@ class _Budget:
 
     nodes: int
     depth: int
+    all: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.all = self.nodes
 
     def spend(self) -> None:
         self.nodes -= 1
@@ -100,10 +107,11 @@ class _Budget:
 def walk(root: Any, look: Look, *, nodes: int, depth: int) -> Iterator[Named]:
     """Every tensor below `root`, once under each of its names. Raises NamingError.
 
-    A container on the present path isn't entered again, so cycles end; a shared one is visited by every way to it.
+    A shared container is visited by every way to it; those that lead back to themselves by the first few. Of what is
+    left out each container is visited once: nobody needs all the names of what isn't converted.
     """
     budget = _Budget(nodes, depth)
-    return _walk(_settle(root, look, budget), look, budget)
+    return _Walk(_settle(root, look, budget), look, budget).named()
 
 
 def _settle(root: Any, look: Look, budget: _Budget) -> Any:
@@ -111,48 +119,120 @@ def _settle(root: Any, look: Look, budget: _Budget) -> Any:
     if not isinstance(root, Members):
         return root
     inner = {name: _settle(member, look, budget) for name, member in root.items()}
-    holders = [member for member in inner.values() if any(not found.left_out for found in _walk(member, look, budget))]
+    holders = [member for member in inner.values() if _holds(member, look, budget)]
     return holders[0] if len(holders) == 1 else inner
 
 
-def _walk(root: Any, look: Look, budget: _Budget) -> Iterator[Named]:
-    path: list[_Step] = []
-    entered: set[int] = set()
-    node, prefix, key, reason = root, None, None, ""
-    while True:
-        budget.spend()
-        found = look(node) if id(node) not in entered else None
-        if found is not None:
-            name = join(prefix, key) if path else None
-            if isinstance(found, Leaf):
-                parts = tuple(key_text(part) for part in [step.key for step in path[1:]] + [key] * bool(path))
-                own = ROOT_NAME if name is None else name
-                safe = escape(own)
-                sharded = bool(path) and path[-1].sharded
-                yield Named(safe, found.value, reason, parts, None if safe == own else own, sharded)
-            elif len(path) >= budget.depth:
-                raise NamingError(f"objects nested more than {budget.depth} deep")
+def _holds(member: Any, look: Look, budget: _Budget) -> bool:
+    return any(not found.left_out for found in _Walk(member, look, budget).named())
+
+
+class _Walk:
+    """Over one root."""
+
+    def __init__(self, root: Any, look: Look, budget: _Budget) -> None:
+        self._root = root
+        self._look = look
+        self._budget = budget
+        self._path: list[_Step] = []
+        self._on_path: set[int] = set()
+        self._entered: dict[int, int] = {}  # how often; only of what `_once` holds an identity is one object's for sure
+        self._once: circles.Once | None = None
+        self._listed: dict[int, Any] = {}  # of what is left out
+
+    def named(self) -> Iterator[Named]:
+        """Every tensor."""
+        node, key, reason = self._root, None, ""
+        while True:
+            self._budget.spend()
+            if reason:
+                yield from self._left_out(node, self._prefix(), (*self._keys(), key_text(key)), reason)
             else:
-                sharded = isinstance(node, Shards) or (bool(path) and path[-1].sharded)
-                path.append(_Step(id(node), key, name, reason, _steps(found), sharded, node))
-                entered.add(id(node))
-        following = _advance(path, entered)
-        if following is None:
+                yield from self._enter(node, key)
+            following = self._advance()
+            if following is None:
+                return
+            key, node, reason = following
+
+    def _enter(self, node: Any, key: Any) -> Iterator[Named]:
+        found = self._look(node) if id(node) not in self._on_path else None
+        if found is None or (isinstance(found, Branch) and self._is_done(node)):
             return
-        node, prefix, key, reason = following
+        if isinstance(found, Branch) and self._is_far(key):
+            if id(node) not in self._seen().barren:
+                raise NamingError(f"objects nested more than {self._budget.depth} deep, or names that are too long")
+            yield from self._left_out(node, self._prefix(), (*self._keys(), key_text(key)), "")
+            return
+        name = join(self._prefix(), key) if self._path else None
+        if isinstance(found, Leaf):
+            own = ROOT_NAME if name is None else name
+            keys = (*self._keys(), *([key_text(key)] if self._path else ()))
+            yield _named(own, found.value, "", keys, sharded=self._is_sharded())
+        else:
+            sharded = isinstance(node, Shards) or self._is_sharded()
+            self._path.append(_Step(id(node), key, name, _steps(found), sharded, node))
+            self._on_path.add(id(node))
+            self._entered[id(node)] = self._entered.get(id(node), 0) + 1
+
+    def _prefix(self) -> str | None:
+        return self._path[-1].prefix if self._path else None
+
+    def _is_sharded(self) -> bool:
+        return bool(self._path) and self._path[-1].sharded
+
+    def _keys(self) -> list[str]:
+        return [key_text(step.key) for step in self._path[1:]]
+
+    def _is_far(self, key: Any) -> bool:
+        """Whether nothing below can be named."""
+        if len(self._path) >= self._budget.depth:
+            return True
+        return bool(self._path) and len(self._prefix() or "") + len(key_text(key)) >= MAX_NAME
+
+    def _is_done(self, node: Any) -> bool:
+        """Whether it has been entered, and often enough."""
+        times = self._entered.get(id(node), 0)
+        return times > 0 and (id(node) in self._seen().barren or (times >= _WAYS and id(node) in self._seen().circular))
+
+    def _seen(self) -> circles.Once:
+        """Only asked for where something is shared, or lies deep: most files never need it."""
+        if self._once is None:
+            budget = _Budget(self._budget.all, self._budget.depth)
+            self._once = circles.survey(self._root, self._inside, budget.spend)
+        return self._once
+
+    def _inside(self, node: Any) -> list[Any] | bool:
+        found = self._look(node)
+        return [child for _, child in found.children] if isinstance(found, Branch) else found is not None
+
+    def _left_out(self, root: Any, prefix: str | None, keys: tuple[str, ...], reason: str) -> Iterator[Named]:
+        """What is below it, the nearest first; without a reason only what has one of its own."""
+        todo = deque([(root, prefix, keys, reason)])
+        while todo:
+            node, prefix, keys, reason = todo.popleft()
+            self._budget.spend()
+            found = self._look(node) if id(node) not in self._listed else None
+            name = keys[-1] if prefix is None else f"{prefix}.{keys[-1]}"[:MAX_NAME]
+            if isinstance(found, Leaf) and reason:
+                yield _named(name, found.value, reason, keys)
+            elif isinstance(found, Branch):
+                self._listed[id(node)] = node
+                above = keys[: self._budget.depth]
+                todo.extend((child, name, (*above, key_text(key)), reason or why) for key, child, why in _steps(found))
+
+    def _advance(self) -> tuple[Any, Any, str] | None:
+        """The next child of the innermost container that has one; None at the end."""
+        while self._path:
+            following = next(self._path[-1].rest, None)
+            if following is not None:
+                return following
+            self._on_path.discard(self._path.pop().identity)
+        return None
 
 
-def _advance(path: list[_Step], entered: set[int]) -> tuple[Any, str | None, Any, str] | None:
-    """The next child of the innermost container that has one, with its container's name; None at the end."""
-    while path:
-        step = path[-1]
-        following = next(step.rest, None)
-        if following is not None:
-            key, child, reason = following
-            return child, step.prefix, key, step.left_out or reason
-        entered.discard(step.identity)
-        path.pop()
-    return None
+def _named(own: str, value: Any, reason: str, keys: tuple[str, ...], *, sharded: bool = False) -> Named:
+    safe = escape(own)
+    return Named(safe, value, reason, keys, None if safe == own else own, sharded)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ def _harmless(name: str) -> bool:
         ("({'open': 1, 'id': 2},)", Says.PLAIN),
         ("({'a': ...}, <all plain>)", Says.PLAIN),
         ("([<tensorview>, ...], <all data>)", Says.DATA),
+        (r"(b'\x07\xe4\x01', <bytes>)", Says.BYTES),
+        (r"(b'\xde\xad'..., 3, 'left', <bytes>)", Says.BYTES),
+        ("(<all plain>, <bytes>)", Says.BYTES),
     ],
 )
 def test_plain_data_is_told_from_the_least_that_could_be_said(text: str, level: Says) -> None:
@@ -54,6 +57,10 @@ def test_plain_data_is_told_from_the_least_that_could_be_said(text: str, level: 
         "('http://203.0.113.7/a',)",
         "('aW1wb3J0IG9zO29zLnN5c3RlbSgnaWQnKSNwYWQgcGFkIHBhZA',)",
         "('a', 'touch')",
+        r"(b'\x07\xe4\x01',)",
+        r"(b'\x07\xe4', 'rm -rf /', <bytes>)",
+        r"(b'\x07\xe4', pkg.run, <bytes>)",
+        r"('<bytes>', b'\x07\xe4')",
         "({'/bin/sh': 1},)",
         "({'nc 203.0.113.7 4444': 1},)",
         "([good.Point(...), 'left'],)",

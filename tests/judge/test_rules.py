@@ -273,9 +273,29 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         uses(use("numpy.memmap", "newobj", "('/etc/passwd',)")),
         (uses(use("numpy.memmap", "newobj", "()")), uses(use("numpy.memmap", "subtype", "((0,), b'b')"))),
     ),
+    "global.framework.made": (
+        uses(use("torch.distributed._mesh_layout._MeshLayout", "newobj", "()")),
+        (
+            uses(use("torch.distributed._mesh_layout._MeshLayout", arguments="((2,), (1,))")),
+            uses(use("torch.distributed.elastic.multiprocessing.api.PContext", "newobj", "()")),
+            uses(use("torch.distributed.fsdp._fully_shard._fsdp_api.AllGather", "build", "{}")),
+            uses(use("torch.nn.parameter._ParameterMeta", "newobj", "('X', (), {})")),
+            uses(use("torch.distributed.tensor.debug", "build", "{}")),
+        ),
+    ),
+    "global.dangerous.reader": (
+        uses(use("torchvision.datasets.folder.default_loader", "reference", "")),
+        (
+            uses(use("torchvision.datasets.folder.default_loader", arguments="('/home/user/.ssh/id_rsa',)")),
+            uses(use("torchvision.datasets.utils.download_url", "reference", "")),
+            uses(use("numpy.load", "reference", "")),
+        ),
+    ),
     "global.dangerous.expression": (
         uses(use("sympy.functions.elementary.trigonometric.sin", "newobj", "(sympy.core.symbol.Symbol('x',),)")),
         (
+            uses(use("sympy.polys.matrices.domainmatrix.DomainMatrix", arguments="({0: {0: 'open(1)'}}, (1, 1))")),
+            uses(use("sympy.matrices.dense.MutableDenseMatrix", "build", "{'rows': pkg.run}")),
             uses(use("sympy.functions.elementary.trigonometric.sin", "newobj", "('open(1)',)")),
             uses(use("sympy.core.containers.Tuple", "newobj", "(1, ...)")),
             uses(use("sympy.core.containers.Tuple", "newobj", "([...],)")),
@@ -333,6 +353,14 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
         (uses(use("__main__.Net", "newobj")),),
     ),
     "global.inside.named": (uses(use("pkg.__dict__", "reference", "")), (uses(use("__main__.Net", "reference", "")),)),
+    "global.code.name": (
+        uses(use("dill._dill._load_type", arguments="('IntType',)")),
+        (
+            uses(use("dill._dill._load_type", arguments="('CodeType',)")),
+            uses(use("dill._dill._load_type", arguments="('FunctionType',)")),
+            uses(use("dill._dill._load_type", arguments="('IntType',)", indirect=True)),
+        ),
+    ),
     "global.code.types": (
         uses(use("cloudpickle.cloudpickle._builtin_type", arguments="('CodeType',)")),
         (uses(use("cloudpickle.cloudpickle._fill_function", arguments="({},)")),),
@@ -451,6 +479,25 @@ ROWS: dict[str, tuple[Evidence, tuple[Evidence, ...]]] = {
     "global.rebuilder.odd": (
         uses(use("copyreg._reconstructor", arguments="(pkg.Shell, pkg.Shell, 'x')")),
         (uses(use("copyreg._reconstructor", arguments="(pkg.Shell, builtins.dict, {})")),),
+    ),
+    "global.result.class": (
+        uses(
+            use(
+                "torch_geometric.data.batch.DynamicInheritanceGetter",
+                arguments="(torch_geometric.data.batch.Batch, torch_geometric.data.data.Data)",
+                indirect=True,
+            )
+        ),
+        tuple(
+            uses(use("torch_geometric.data.batch.DynamicInheritanceGetter", arguments=given, indirect=True))
+            for given in (
+                "(subprocess.Popen, torch_geometric.data.data.Data)",
+                "(torch_geometric.data.batch.Batch, subprocess.Popen)",
+                "(torch_geometric.data.batch.Batch, tempfile.TemporaryDirectory)",
+                "(torch_geometric.data.batch.Batch, pkg.run)",
+                "(torch_geometric.data.batch.Batch, pkg.Data, 'id')",
+            )
+        ),
     ),
     "global.result.called": (
         uses(use("functools.partial", indirect=True)),

@@ -110,7 +110,9 @@ def _key(key: Any) -> Any:
 
 
 def _sequence(node: list[Any] | tuple[Any, ...] | deque[Any]) -> Branch:
-    return Branch(enumerate(node))
+    """By its base's own means: a subclass's may do anything, as platform.uname()'s starts a program."""
+    kind: Any = next(kind for kind in (list, tuple, deque) if isinstance(node, kind))
+    return Branch(enumerate(kind.__iter__(node)))
 
 
 def _set(node: set[Any] | frozenset[Any]) -> Branch:

@@ -172,6 +172,13 @@ def number(scalar: NumpyScalar) -> bool | int | float | None:
     return value
 
 
+def _strings(made: Call, _: Record) -> NumpyDtype:
+    """numpy 2's StringDType(coerce[, what stands for a missing one]): its elements come as a list, like objects."""
+    if len(made.args) > 2 or not isinstance(made.args[0], int):
+        raise ArgumentsError("a dtype of strings that is none")
+    return NumpyDtype("T", "|", holds_objects=True)
+
+
 def plain(scalar: NumpyScalar, otherwise: object) -> object:
     """The number, the text or the bytes that it is; `otherwise` when it is none of these."""
     kind = scalar.dtype.kind if scalar.dtype.plain else ""
@@ -192,6 +199,7 @@ def letters(source: Source, big_endian: bool) -> str:
 
 NUMPY_OBJECTS: Table = {
     "numpy.dtype": constructed,
+    "numpy._core._internal._convert_to_stringdtype_kwargs": _strings,
     "numpy.ma.core._mareconstruct": _mareconstruct,
     **{
         f"numpy.{core}.{name}": construct

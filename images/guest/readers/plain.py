@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from guest.readers.inert import Bag, Call, Global, MappingObject, Unresolved
+from guest.readers.inert import Bag, Bytes, Call, Global, MappingObject, Unresolved
+from guest.readers.packed import is_packed
 from guest.readers.words import are_keys, are_values
 
 DATA, PLAIN = "data", "plain"
+BYTES = "bytes"
 _WALKED = 2_000_000  # things, of one file
 _ONE = 200_000  # of one call
 _ARRAYS = frozenset({"TensorView", "NumpyArray", "NumpyDtype", "Parts", "Storage"})  # by name: they stand above this
 _PARTED = frozenset({"NumpyArray", "Parts"})
+_BYTES, _ALL_BYTES = 64 << 10, 8 << 20  # of one, of a file: those are looked at to see that they are no text
 _SHOWN = 8  # arguments: an object among these is printed with brackets
 _NUMBERS = (bool, int, float, complex, type(None))
 
@@ -26,6 +29,7 @@ class Plainness:
 
     def __init__(self) -> None:
         self._left = _WALKED
+        self._bytes = _ALL_BYTES
 
     def of(self, arguments: object) -> str:
         """`data`: numbers and arrays; `plain`: words, too; "": anything else, or too much to look at."""
@@ -36,8 +40,8 @@ class Plainness:
             self._left -= 1
             if count > _ONE or self._left < 0:
                 return ""
-            if isinstance(value, str):
-                if not _is_value(value):
+            if isinstance(value, str | Bytes):
+                if not (_is_value(value) if isinstance(value, str) else self.are_numbers(value)):
                     return ""
                 said = PLAIN
             elif isinstance(value, dict):
@@ -52,6 +56,30 @@ class Plainness:
             elif not _is_harmless(value):
                 return ""
         return said
+
+    def has_numbers(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether there are bytes among the arguments, however deep in containers, and all of them are data."""
+        todo, held, count = [arguments], False, 0
+        while todo:
+            value = todo.pop()
+            count += 1
+            self._left -= 1
+            if count > _ONE or self._left < 0:
+                return False
+            if isinstance(value, Bytes):
+                held = True
+                if not self.are_numbers(value):
+                    return False
+            elif isinstance(value, _HOLDERS):
+                todo.extend(_within(value))
+        return held
+
+    def are_numbers(self, value: Bytes) -> bool:
+        """Whether bytes are what a class packs its numbers in: no text, nothing that is run, unpickled or inflated."""
+        self._bytes -= value.source.length
+        if value.source.length > _BYTES or self._bytes < 0:
+            return False
+        return is_packed(bytes(value.source.at(0, value.source.length)))
 
 
 @lru_cache(maxsize=1 << 12)
@@ -103,6 +131,7 @@ class Hidden:
 
 
 _WORDS = ("calls", "texts")
+SPOILING = frozenset(_WORDS)
 _HOLDERS = (list, tuple, dict, Bag)
 
 

@@ -11,7 +11,7 @@ import wire
 from guest.readers.errors import BoundError
 from guest.readers.inert import Global, describe, is_plain
 from guest.readers.parts import Parts
-from guest.readers.plain import Hidden, Plainness
+from guest.readers.plain import BYTES, PLAIN, SPOILING, Hidden, Plainness
 from guest.readers.source import Source
 from guest.readers.texts import Budget, Texts
 
@@ -20,6 +20,7 @@ MAX_USES = 50_000
 MAX_TOLD = 64  # different arguments of one global in one record
 MANY = f"<more than {MAX_TOLD} different argument lists>"
 MANY_PLAIN = f"<{MAX_TOLD} plain argument lists, and others>"  # of texts and numbers, which have no code of their own
+MANY_HARMLESS = f"(<all {PLAIN}>, <{BYTES}>)"  # of words, numbers and packed bytes
 # Its class opens files, but not when an array of it is remade: constructors.py counts what else becomes of the name.
 REMADE = frozenset({"numpy.memmap", "numpy.core.memmap.memmap", "numpy._core.memmap.memmap"})
 ARRAY_MAKERS = frozenset(
@@ -204,6 +205,8 @@ class Session:
     def _told(self, where: Where, target: Global, arguments: object) -> str:
         told = self._told_of.setdefault((self.named(where.record), target.name), set())
         full = len(told) >= MAX_TOLD
+        if full and isinstance(arguments, tuple) and not self.hidden.of(arguments) and self.plainness.of(arguments):
+            return MANY_HARMLESS
         if full and is_plain(arguments):
             return MANY_PLAIN
         text = self._described(arguments)
@@ -218,7 +221,9 @@ class Session:
         if not isinstance(arguments, tuple) or not text.endswith(")"):
             return text
         words = self.hidden.of(arguments)
-        level = self.plainness.of(arguments) if "..." in text and not words else ""
+        if ("b'" in text or 'b"' in text) and self.plainness.has_numbers(arguments):
+            words.append(BYTES)
+        level = self.plainness.of(arguments) if "..." in text and not SPOILING.intersection(words) else ""
         told = [f"<{word}>" for word in words] + ([f"<all {level}>"] if level else [])
         return f"{text[:-1].removesuffix(',')}, {', '.join(told)})" if told else text
 

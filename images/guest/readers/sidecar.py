@@ -35,6 +35,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _DEPTH = 96  # of JSON; a reader of the file may recurse
 _ATOM = 1 << 16  # bytes of one string
 _CONTAINERS_MOST = 1_000_000  # the host takes twice as many, and holds them all at once
+_REPEATED = 20_000  # containers, after which no object is written twice: round a circle there is no end of ways
 _SAFE_INT = 1 << 53  # what every JSON reader takes exactly
 
 
@@ -63,6 +64,7 @@ class Sidecar:
         self._containers = min(containers, _CONTAINERS_MOST)
         self._opened = 0
         self._path: list[int] = []
+        self._objects: set[int] = set()  # that have been written, by identity: the root holds them all
 
     def text(self, root: Any, sources: list[tuple[str, str, Any]], escaped: dict[str, str]) -> Iterator[str]:
         """The document in pieces: at most `limit` bytes if that is 128 KiB or more; what doesn't fit is said.
@@ -96,7 +98,11 @@ class Sidecar:
             stack.append((iter([omitted("it contains itself")]), 0))
         elif len(self._path) >= _DEPTH:
             stack.append((iter([omitted("nested too deep")]), 0))
+        elif self._opened > _REPEATED and id(value) in self._objects:
+            stack.append((iter([omitted("an object that stands above")]), 0))
         else:
+            if isinstance(value, Call):
+                self._objects.add(id(value))
             self._path.append(id(value))
             stack.append((_CONTAINERS[type(value)](self, value), 1))
 

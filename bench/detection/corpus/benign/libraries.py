@@ -19,7 +19,34 @@ def _booster() -> Any:
     return made("xgboost.core.Booster", {"handle": raw, "feature_names": ["a", "b"], "best_iteration": 3})
 
 
+def _linked() -> list[Any]:
+    """A graph's nodes, each with its neighbours and inputs: there are more ways round it than anyone could walk."""
+    nodes = [made("zoo.graph.Node", {"value": np.full(1, float(at))}) for at in range(40)]
+    for at, node in enumerate(nodes):
+        others = {"previous": nodes[at - 1], "next": nodes[(at + 1) % 40], "inputs": (nodes[at // 2], nodes[at // 3])}
+        node.state |= others
+    return nodes
+
+
 _KINDS: dict[str, Callable[[], Any]] = {
+    "linked_nodes": _linked,
+    "graph_batch": lambda: called(
+        called("torch_geometric.data.batch.DynamicInheritanceGetter"),
+        named("torch_geometric.data.batch.Batch"),
+        named("torch_geometric.data.data.Data"),
+    ).built({"_store": {"x": np.ones((2, 3), np.float32)}, "_num_graphs": 2}),
+    "molecules": lambda: [
+        called("rdkit.Chem.rdchem.Mol", b"\xef\xbe\xad\xde\0\0\0\0\x10\0" + bytes(range(at, at + 9)))
+        for at in range(80)
+    ],
+    "image_folder": lambda: made(
+        "torchvision.datasets.folder.ImageFolder",
+        {
+            "root": "data",
+            "loader": named("torchvision.datasets.folder.default_loader"),
+            "samples": [("data/a/1.png", 0)],
+        },
+    ),
     "xgboost": lambda: made(
         "xgboost.sklearn.XGBClassifier",
         {"_Booster": _booster(), "missing": float("nan"), "objective": "binary:logistic", "n_jobs": None},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import array
 import collections
+import configparser
 import dataclasses
 import datetime
 import decimal
@@ -15,6 +16,7 @@ import ipaddress
 import itertools
 import logging
 import operator
+import os
 import pathlib
 import random
 import re
@@ -46,6 +48,11 @@ _VALUES: dict[str, Callable[[], Any]] = {
     "time_zones": lambda: [
         datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
         datetime.UTC,
+    ],
+    "environment": lambda: [
+        os.terminal_size((80, 24)),
+        called("platform.uname_result", "Linux", "node", "6.1.0", "#1 SMP", "x86_64"),
+        configparser.ConfigParser(),
     ],
     "zone_info": lambda: zoneinfo.ZoneInfo("UTC"),
     "numbers": lambda: [1j, decimal.Decimal("0.1"), fractions.Fraction(1, 3), 1 << 200, float("nan"), -0.0],

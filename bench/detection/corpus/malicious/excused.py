@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.detection.build.pickled import built, caught, made, made_with, stored
 from bench.detection.sample import Sample
-from tests.malicious.pickles import Opcodes, call, named
+from tests.malicious.pickles import Opcodes, call, called, named
 
 _SOURCE = "our own look for holes in the rules that excuse"
 _PATH = named("pathlib", "PosixPath")
@@ -77,10 +77,37 @@ _PAYLOADS = (
     ("excused_class", "a command in an array, to a class", call("acme", "Runner", _words("sh", "-c", "id"))),
     ("excused_hidden", "a word that isn't printed", call("acme", "Loader", [1, 2, 3, 4, 5, 6, 7, 8, "evil.pkl"])),
     ("excused_key", "a command as a key", call("acme", "Loader", {"nc 203.0.113.7 4444": 1})),
+    (
+        "excused_packed",
+        "source behind what is no text",
+        call("acme", "Loader", b"\0" * 80 + b"import os; os.system('id')"),
+    ),
+    (
+        "excused_batch",
+        "what makes a batch's class, given another",
+        called(
+            call("torch_geometric.data.batch", "DynamicInheritanceGetter"),
+            named("acme", "Runner"),
+            named("torch_geometric.data.data", "Data"),
+        ),
+    ),
+    (
+        "excused_image",
+        "an image reader that is handed paths",
+        call("acme", "Images", call("builtins", "map", named("PIL.Image", "open"), ["/home/user/.ssh/id_rsa"])),
+    ),
+    (
+        "excused_metaclass",
+        "a class of torch that makes classes",
+        made(named("torch.nn.parameter", "_ParameterMeta"), "X", (), {}),
+    ),
     ("excused_through", "io, through a package that is absent", call("six", "io.FileIO", "owned", "w")),
 )
 
 _CAUGHT: tuple[tuple[str, str, str], ...] = (
+    ("global.result.called", "", "excused_batch"),
+    ("global.applier.called global.unknown.called", "", "excused_image"),
+    ("global.unknown.surveyed", "", "excused_metaclass"),
     (
         "global.constructor.walks global.dangerous.kept oddity.factory",
         "",
@@ -114,7 +141,7 @@ _CAUGHT: tuple[tuple[str, str, str], ...] = (
     (
         "global.unknown.called",
         "",
-        "excused_class excused_hidden excused_key",
+        "excused_class excused_hidden excused_key excused_packed",
     ),
 )
 
