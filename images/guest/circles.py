@@ -23,6 +23,9 @@ class Once:
     held: dict[int, Any] = field(repr=False)
 
 
+NOTHING = Once(frozenset(), frozenset(), {})
+
+
 def survey(root: Any, inside: Inside, spend: Callable[[], None]) -> Once:
     """Of all below the root; each object is looked at once for each that holds it. `spend` may raise."""
     held: dict[int, Any] = {}

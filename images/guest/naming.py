@@ -17,6 +17,7 @@ from guest import circles
 
 ROOT_NAME = "tensor"
 MAX_NAME = 4096  # the wire's bound
+_MOST_SURVEYED = 200_000  # objects
 _WAYS = 4  # to what leads back to itself, that are followed
 RESERVED = "__metadata__"  # safetensors keeps it for itself
 _TROUBLE = re.compile("[\0\ud800-\udfff]")
@@ -159,7 +160,7 @@ class _Walk:
         if found is None or (isinstance(found, Branch) and self._is_done(node)):
             return
         if isinstance(found, Branch) and self._is_far(key):
-            if id(node) not in self._seen().barren:
+            if id(node) not in self._seen().barren or not self._is_round():
                 raise NamingError(f"objects nested more than {self._budget.depth} deep, or names that are too long")
             yield from self._left_out(node, self._prefix(), (*self._keys(), key_text(key)), "")
             return
@@ -189,16 +190,25 @@ class _Walk:
             return True
         return bool(self._path) and len(self._prefix() or "") + len(key_text(key)) >= MAX_NAME
 
+    def _is_round(self) -> bool:
+        """Whether it is circles that lead so far, as in a long list of linked nodes, and not mere nesting."""
+        circular = self._seen().circular
+        return sum(step.identity not in circular for step in self._path) < self._budget.depth // 2
+
     def _is_done(self, node: Any) -> bool:
         """Whether it has been entered, and often enough."""
         times = self._entered.get(id(node), 0)
         return times > 0 and (id(node) in self._seen().barren or (times >= _WAYS and id(node) in self._seen().circular))
 
     def _seen(self) -> circles.Once:
-        """Only asked for where something is shared, or lies deep: most files never need it."""
+        """Only asked for where something is shared, or lies deep: most files never need it. Of more objects than are
+        surveyed nothing is known, and each is visited by every way."""
         if self._once is None:
-            budget = _Budget(self._budget.all, self._budget.depth)
-            self._once = circles.survey(self._root, self._inside, budget.spend)
+            budget = _Budget(min(self._budget.all, _MOST_SURVEYED), self._budget.depth)
+            try:
+                self._once = circles.survey(self._root, self._inside, budget.spend)
+            except NamingError:
+                self._once = circles.NOTHING
         return self._once
 
     def _inside(self, node: Any) -> list[Any] | bool:

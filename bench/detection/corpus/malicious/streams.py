@@ -421,8 +421,8 @@ SAMPLES = (
         "a payload below ten thousand lists",
         _DOCS,
         b"\x80\x02" + b"]" * 9999 + _SYSTEM + b"a" * 9999 + b".",
-        "global.dangerous.called",
-        _RUN,
+        "global.dangerous.called oddity.limit reader.incomplete",
+        "event.fork event.program witness.incomplete",
     ),
     _sample(
         "many_names",
