@@ -184,3 +184,11 @@ def test_no_import_goes_round(used: dict[str, list[str]]) -> None:
 def test_every_room_is_a_folder_or_a_file() -> None:
     later = {"sandbox.prepare", "sandbox.doctor"}  # each is imported by the command, lazily
     assert {room for room in MAY_IMPORT if room not in HOST} <= later
+
+
+@pytest.mark.parametrize("mark", ["alone", "root"])
+def test_what_is_tested_by_itself_stands_where_the_check_looks_for_it(mark: str) -> None:
+    sought = f"pytest.mark.{mark}"
+    files = sorted(path for path in (ROOT / "tests").rglob("*.py") if sought in path.read_text(encoding="utf-8"))
+    places = " ".join(path.relative_to(ROOT).as_posix() for path in files)
+    assert f"\n{mark}={places}\n" in (ROOT / "scripts" / "check").read_text(encoding="utf-8")

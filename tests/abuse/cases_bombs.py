@@ -117,10 +117,13 @@ def _billion(bench: Bench) -> Evidence:
     return _bounded(_evaluated(bench, "model.pkl", _laughs(), static=True))
 
 
+# The same code reads in each jail, under the same bounds.
+_ONE = ("bubblewrap",)
+
 CASES = (
-    Case("11", "Gigabytes out of megabytes: a deflated record", _zip_bomb),
-    Case("12", "A million entries that overlap", _zip_many),
-    Case("12", "A zip64 record of an exbibyte", _zip_lies),
-    Case("13", "A million levels of nesting", _recursion),
-    Case("13", "A billion laughs", _billion),
+    Case("11", "Gigabytes out of megabytes: a deflated record", _zip_bomb, _ONE),
+    Case("12", "A million entries that overlap", _zip_many, _ONE),
+    Case("12", "A zip64 record of an exbibyte", _zip_lies, _ONE),
+    Case("13", "A million levels of nesting", _recursion, _ONE),
+    Case("13", "A billion laughs", _billion, _ONE),
 )

@@ -105,5 +105,5 @@ CASES = (
     Case("72", "Wait by select until the time is up", _sat_out),
     Case("73", "Act on a day to come", _dated),
     Case("76", "Act in a thread, a finalizer and at exit", _late),
-    Case("78", "A pickle within another container", _nested),
+    Case("78", "A pickle within another container", _nested, ("bubblewrap",)),
 )

@@ -168,8 +168,8 @@ def _forged(bench: Bench) -> Evidence:
 CASES = (
     Case("B2.8", "A decoy's path, raced past the record", _raced),
     Case("B2.10", "The noise of an ordinary load", _noise),
-    Case("B2.11", "Two formats in one file", _two_formats),
-    Case("B2.12", "Four megabytes that ask for terabytes", _expansion),
+    Case("B2.11", "Two formats in one file", _two_formats, ("bubblewrap",)),
+    Case("B2.12", "Four megabytes that ask for terabytes", _expansion, ("bubblewrap",)),
     Case("B2.14", "Another file in the model's place before the jail opens it", _swapped),
     Case("B2.15", "The controller killed", _orphaned),
     Case("B2.16", "The model gone before the jail opens it", _vanished),

@@ -224,7 +224,7 @@ def _shared(inner: bytes) -> bytes:
 
 def test_shared_lists_that_explode_when_walked(read: Read) -> None:
     array = pickle.dumps(np.zeros(2), 2)[2:-1]
-    result = read(_shared(array), ".pkl", Bounds(nodes=100_000, metadata_bytes=100_000))
+    result = read(_shared(array), ".pkl", Bounds(nodes=20_000, metadata_bytes=100_000))
     assert "than the bound allows" in result.end.reason
     assert "name.limit" in result.oddities
     assert len(result.metadata) <= 100_000
