@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.detection.reading import read
 from sandbox.controller import evaluate
 from sandbox.facts import Verdict
 from sandbox.request import Request
@@ -39,9 +40,9 @@ def files() -> list[Path]:
     return found
 
 
-# All of them where a jail starts fastest. What they are is found by the same code everywhere; a jail could only lack
-# something that they need, and the more of those there are the less each file adds.
-EVERY = {"bubblewrap": 1, "docker": 8, "gvisor": 20}
+# All are read; what they are is found by the same code everywhere. A jail could only lack something that they need, and
+# the more of those there are the less each file adds.
+EVERY = {"bubblewrap": 2, "docker": 8, "gvisor": 20}
 
 
 def _text(value: str | Path) -> str:
@@ -49,6 +50,14 @@ def _text(value: str | Path) -> str:
 
 
 if FOLDER:
+
+    @pytest.mark.parametrize("path", files(), ids=_text)
+    def test_reading_a_real_checkpoint_raises_no_alarm(path: Path) -> None:
+        judged = read(path)
+        if supported(path):
+            assert judged.verdict == (Verdict.SUSPICIOUS if brings_code(path) else Verdict.UNEXECUTED), judged.summary
+        else:
+            assert judged.verdict == Verdict.INCONCLUSIVE
 
     @pytest.mark.parametrize(
         ("jail", "path"), [(jail, path) for jail in JAILS for path in files()[:: EVERY[jail]]], ids=_text

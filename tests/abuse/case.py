@@ -95,6 +95,11 @@ class Load:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+# Docker's load is watched as bubblewrap's is, and what gVisor's guest says comes by Docker, too.
+EACH_OBSERVER = ("bubblewrap", "gvisor")
+EACH_CHANNEL = ("bubblewrap", "docker")
+
+
 @dataclass(frozen=True)
 class Case:
     """A run of its own: `run` asserts, and tells what it saw. `jails`: only there, where the jail changes nothing.

@@ -17,7 +17,7 @@ from sandbox.report.as_json import as_json
 from sandbox.report.neutral import visible
 from sandbox.report.text import text
 from tests.abuse.bench import Bench, benign
-from tests.abuse.case import Case, Evidence, finding
+from tests.abuse.case import EACH_CHANNEL, Case, Evidence, finding
 from tests.abuse.files import LENGTH, arrays, header_of
 from tests.jail.payloads import running
 
@@ -162,11 +162,11 @@ def _substituted(bench: Bench) -> Evidence:
 
 
 CASES = (
-    Case("27", "Prints a forged report, a forged last frame and the word CLEAN", _forged_words),
-    Case("28", "Terminal escapes, bidi and markup in everything that is shown", _ansi),
-    Case("29", "Invalid UTF-8 and lone surrogates in paths, arguments, output and errors", _surrogates),
+    Case("27", "Prints a forged report, a forged last frame and the word CLEAN", _forged_words, EACH_CHANNEL),
+    Case("28", "Terminal escapes, bidi and markup in everything that is shown", _ansi, EACH_CHANNEL),
+    Case("29", "Invalid UTF-8 and lone surrogates in paths, arguments, output and errors", _surrogates, EACH_CHANNEL),
     Case("29", "The input's own name is no UTF-8", _bytes_path),
-    Case("30", "Sends a pickle instead of frames", _returns_pickle),
+    Case("30", "Sends a pickle instead of frames", _returns_pickle, EACH_CHANNEL),
     Case("31", "Numbers that a careless copy would change", _bit_exact, ("bubblewrap",)),
-    Case("32", "Changes the weights while they are loaded", _substituted),
+    Case("32", "Changes the weights while they are loaded", _substituted, EACH_CHANNEL),
 )

@@ -9,7 +9,7 @@ import zipfile
 
 from sandbox.facts import Verdict
 from tests.abuse.bench import Bench
-from tests.abuse.case import Case, Evidence, finding, holds
+from tests.abuse.case import EACH_OBSERVER, Case, Evidence, finding, holds
 from tests.malicious.pickles import call, stream
 
 _PICKLE = stream(call("posix", "system", "id"))
@@ -102,8 +102,8 @@ def _nested(bench: Bench) -> Evidence:
 
 
 CASES = (
-    Case("72", "Wait by select until the time is up", _sat_out),
-    Case("73", "Act on a day to come", _dated),
-    Case("76", "Act in a thread, a finalizer and at exit", _late),
+    Case("72", "Wait by select until the time is up", _sat_out, EACH_OBSERVER),
+    Case("73", "Act on a day to come", _dated, EACH_OBSERVER),
+    Case("76", "Act in a thread, a finalizer and at exit", _late, EACH_OBSERVER),
     Case("78", "A pickle within another container", _nested, ("bubblewrap",)),
 )

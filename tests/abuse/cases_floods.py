@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.facts import Report, Verdict
 from tests.abuse.bench import Bench
-from tests.abuse.case import Case, Evidence
+from tests.abuse.case import EACH_OBSERVER, Case, Evidence
 from tests.abuse.memory import Growth
 
 WHOLE = os.environ.get("SANDBOX_LOAD_FLOODS") == "whole"
@@ -145,7 +145,7 @@ def _output(bench: Bench, stream: int) -> Evidence:
 CASES = (
     Case("14", "Floods standard output, no newline in it", lambda bench: _output(bench, 1)),
     Case("15", "Floods standard error, no newline in it", lambda bench: _output(bench, 2)),
-    Case("17", "Floods the watch with connects", _calls),
-    Case("F.1", "Forks very often", _forks),
-    Case("F.2", "Starts programs very often", _starts),
+    Case("17", "Floods the watch with connects", _calls, EACH_OBSERVER),
+    Case("F.1", "Forks very often", _forks, EACH_OBSERVER),
+    Case("F.2", "Starts programs very often", _starts, EACH_OBSERVER),
 )

@@ -9,7 +9,7 @@ from sandbox.errors import HostError
 from sandbox.facts import Report, Verdict
 from tests.abuse import outside
 from tests.abuse.bench import Bench, benign
-from tests.abuse.case import Case, Evidence, finding
+from tests.abuse.case import EACH_OBSERVER, Case, Evidence, finding
 from tests.jail.payloads import running
 from tests.malicious.pickles import amplification, polyglot
 
@@ -166,7 +166,7 @@ def _forged(bench: Bench) -> Evidence:
 
 
 CASES = (
-    Case("B2.8", "A decoy's path, raced past the record", _raced),
+    Case("B2.8", "A decoy's path, raced past the record", _raced, EACH_OBSERVER),
     Case("B2.10", "The noise of an ordinary load", _noise),
     Case("B2.11", "Two formats in one file", _two_formats, ("bubblewrap",)),
     Case("B2.12", "Four megabytes that ask for terabytes", _expansion, ("bubblewrap",)),
@@ -174,6 +174,6 @@ CASES = (
     Case("B2.15", "The controller killed", _orphaned),
     Case("B2.16", "The model gone before the jail opens it", _vanished),
     Case("B2.17", "A model that only its owner may read", _private),
-    Case("K.3", f"{_OPENS} openings of decoys", _flooded),
-    Case("K.4", "Forge the last frame", _forged),
+    Case("K.3", f"{_OPENS} openings of decoys", _flooded, EACH_OBSERVER),
+    Case("K.4", "Forge the last frame", _forged, EACH_OBSERVER),
 )
