@@ -32,6 +32,8 @@ def _page(run: Run) -> Iterator[str]:
     yield from _HEAD
     took = f", {run.minutes:.0f} minutes" if run.minutes else ""
     yield from ("", f"{run.machine} {len(run.rows)} samples{took}, this tool in the {run.jail} jail.")
+    if not run.minutes:
+        yield from ("", "Some of the scanners' answers are of an earlier run, of the same versions and the same bytes.")
     if run.every > 1:
         yield from ("", f"**A trial, not the measure**: one of each {run.every} samples of the corpus took part.")
     if run.loads > 1:

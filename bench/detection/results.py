@@ -84,7 +84,7 @@ def _outcome(one: Said) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """All of it. `machine`: where and when, in a sentence. `minutes` 0: some answers are of a run that was stopped.
+    """All of it. `machine`: where and when, in a sentence. `minutes` 0: some answers are of an earlier run.
 
     `every`: 1, or that of the corpus only each such sample took part, as 9 means each ninth. `loads`: likewise, which
     of these were loaded.
