@@ -24,7 +24,6 @@ _NAMED = re.compile(
     rf"|!!python/(?:object/apply|object/new|object|name|module):(?P<tag>{_NAME})"
 )
 _WHOLE = re.compile(_NAME)
-_MOST = 1000  # of one text
 # As they are spelled by who has seen them elsewhere.
 _LIBRARY = sys.stdlib_module_names | {"__builtin__"}
 
@@ -36,7 +35,7 @@ def may_name(text: str) -> bool:
 
 def names(text: str) -> Iterator[str]:
     """What a text in YAML, JSON or as Python prints a dictionary names."""
-    for found, _ in zip(_NAMED.finditer(text), range(_MOST), strict=False):
+    for found in _NAMED.finditer(text):
         name = found["key"] or found["tag"]
         if is_library(name):
             yield name

@@ -37,8 +37,9 @@ def _key(word: bytes) -> bytes:
 
 _AUTO_MAP, _TEMPLATE = re.compile(_key(b"auto_map")), re.compile(_key(b"chat_template"))
 _CONFIGURATIONS = (".json", ".yaml", ".yml")
+_MOST_NAMING = 256 << 20  # bytes of a configuration that may name what is to be called
+_PIECE, _OVERLAP = 4 << 20, 1 << 10
 _MODEL = "MLmodel"  # MLflow's, in YAML
-_MOST_NAMING = 1 << 20  # bytes of a configuration that may name what is to be called
 _JINJA = (".jinja", ".jinja2", ".j2")
 _SHOWN = 3  # names in one sentence
 
@@ -142,12 +143,14 @@ class FolderReading(Reading):
         self._session.file = 0
 
     def _configuration(self, file: File) -> None:
-        """What it names for somebody to call. A longer one is a table of data."""
-        size = min(file.size, _MOST_NAMING)
-        content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, 0, size) or b""
+        """What it names for somebody to call: piece by piece, since vocabularies of honest tokenizers are long."""
         place = Place(NAME, file.name[: wire.MAX_NAME], 0, file.index)
-        for name in configured.names(content.decode("utf-8", "replace")):
-            self._session.texts.tell(configured.KIND, name, (), place, (name,))
+        for at in range(0, min(file.size, _MOST_NAMING), _PIECE):
+            size = min(_PIECE + _OVERLAP, file.size - at)
+            content = self._guard(f"reading {file.name[:256]!a}", whole(file).at, at, size) or b""
+            for name in configured.names(content.decode("utf-8", "replace")):
+                self._session.texts.tell(configured.KIND, name, (), place, (name,))
+        self._session.texts.budget.missed |= file.size > _MOST_NAMING
 
     def _template(self, file: File, template: str) -> None:
         """A program in Jinja, which whoever uses the tokenizer runs."""

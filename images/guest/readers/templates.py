@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 _MACHINERY = "class|mro|bases?|subclasses|globals|builtins|init|import|getattribute|dict|code"
 _BACKWARDS = "ssalc|slabolg|sessalcbus|snitliub|tropmi"
-_MOST = 256 << 10  # characters; an honest one has some thousand
 _TEXT = r"""(?:'[^'\[\]()]{0,40}'|"[^"\[\]()]{0,40}")"""
 
 _REACHES = re.compile(
@@ -38,7 +37,7 @@ def is_template(text: str) -> bool:
 def escape(template: str) -> str:
     """The first thing in its expressions that reaches for Python; empty where there is none."""
     for opening, closing in (("{{", "}}"), ("{%", "%}")):
-        for expression in _between(template[:_MOST], opening, closing):
+        for expression in _between(template, opening, closing):
             found = _REACHES.search(expression)
             if found:
                 return found[0]

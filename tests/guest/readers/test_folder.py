@@ -219,7 +219,8 @@ def test_a_chat_template_is_told_and_what_leads_out_of_it(
 def test_what_a_configuration_has_a_framework_call_is_told(name: str, tmp_path: Path) -> None:
     torch.save(A, tmp_path / "pytorch_model.bin")
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text('[{"type": "torch.nn.Linear"}, {"type": "os.system"}]')
+    honest = '{"type": "torch.nn.Linear"}, ' * 100_000  # whoever hides one puts much in front of it
+    (tmp_path / name).write_text(f'[{honest} {{"type": "os.system"}}]')
     (told,) = read_folder(tmp_path)["TEXT"]
     assert (told.kind, told.names, told.record) == ("named", ("os.system",), name)
 

@@ -44,3 +44,7 @@ def test_an_honest_template_reaches_for_nothing(template: str) -> None:
 def test_a_name_of_pythons_machinery_is_found_however_it_is_put_together(template: str) -> None:
     assert is_template(template)
     assert escape(template)
+
+
+def test_nothing_hides_behind_a_long_beginning() -> None:
+    assert escape("{# x #}" * 100_000 + REACHING[0])
