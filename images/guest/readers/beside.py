@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from guest.readers import module_level, python_entries, requirements, running
@@ -26,7 +27,8 @@ _PATHS = ".pth"  # a line of it that begins with import is run by every start of
 _COMPILED = (".pyc", ".pyo")
 _MOST = 2 << 20  # bytes of one file of Python
 _MOST_FILES = 2_000
-_MOST_NAMES = 20_000  # that configurations mention
+_MOST_JSON = 64 << 20  # of a configuration; vocabularies of honest tokenizers have half of that
+_PIECE = 4 << 20
 _MOST_ENTRIES = 4_000
 _TOLD = 8  # acts of one file
 _HEAD = 1 << 12
@@ -62,7 +64,7 @@ class Beside:
         self._session = session
         self._files: dict[str, int] = {}
         self._trees: list[tuple[str, ast.Module]] = []
-        self._mentioned: dict[tuple[str, str], None] = {}
+        self._configurations: list[tuple[str, Source]] = []
 
     def add(self, name: str, source: Source) -> None:
         """A file by its path."""
@@ -92,6 +94,9 @@ class Beside:
         except RecursionError:
             self._session.incomplete("Python code that is nested too deep to be looked into")
             return
+        except UnreadableError as error:
+            self._session.incomplete(str(error))
+            return
         if not walk.is_done:
             self._session.incomplete("more Python beside the weights than is looked into")
         told: dict[str, int] = {}
@@ -104,7 +109,7 @@ class Beside:
         yield from self._unpickled(package)
         left = _MOST_ENTRIES
         of_servers = (entry for module in package.modules.values() for entry in python_entries.served(module))
-        for entries in (python_entries.named(package, self._mentioned), of_servers):
+        for entries in (python_entries.named(package, dict.fromkeys(self._mentioned(package))), of_servers):
             for entry in entries:
                 if left <= 0:
                     self._session.incomplete("more Python beside the weights than is looked into")
@@ -160,17 +165,25 @@ class Beside:
             self._note(ACTS, f"a list of folders with the line {line[0][:200].decode('utf-8', 'replace')!a}", name)
 
     def _json(self, name: str, source: Source) -> None:
-        """Which classes of which modules it may name: whatever looks so."""
-        if not 0 < source.length <= _MOST:
-            return
-        content = source.at(0, source.length)
-        if b"\\u00" in content:
-            content = _BY_NUMBER.sub(lambda met: bytes([int(met[1], 16)]), content)
-        met = list(_DOTTED.finditer(content))
-        met += _PAIR.finditer(content) if name.endswith(_PAIRS_IN) else []
-        for one in met:
-            if len(self._mentioned) < _MOST_NAMES:
-                self._mentioned[one[1].decode("ascii", "replace"), one[2].decode("ascii", "replace")] = None
+        """Which classes of which modules it names is asked once it is known which there are."""
+        self._configurations.append((name, source))
+
+    def _mentioned(self, package: Package) -> Iterator[tuple[str, str]]:
+        """Modules that lie here with what configurations mention of them: whatever looks so."""
+        lies_here = lru_cache(maxsize=1 << 16)(lambda module: bool(package.named(module)))
+        for name, source in self._configurations:
+            if source.length > _MOST_JSON:
+                self._session.incomplete(f"{name[:256]}: too long to be looked into for the code that it names")
+            for at in range(0, min(source.length, _MOST_JSON), _PIECE):
+                content = source.at(at, min(_PIECE + _HEAD, source.length - at))
+                if b"\\u00" in content:
+                    content = _BY_NUMBER.sub(lambda met: bytes([int(met[1], 16)]), content)
+                for pattern in (_DOTTED, _PAIR) if name.endswith(_PAIRS_IN) else (_DOTTED,):
+                    found = (
+                        (one[1].decode("ascii", "replace"), one[2].decode("ascii", "replace"))
+                        for one in pattern.finditer(content)
+                    )
+                    yield from (pair for pair in found if lies_here(pair[0]))
 
     def _requirements(self, name: str, source: Source) -> None:
         if 0 < source.length <= _MOST:

@@ -171,3 +171,11 @@ def test_a_strange_place_for_packages_is_told(line: str) -> None:
 )
 def test_an_ordinary_requirement_is_not(line: str) -> None:
     assert not list(requirements.foreign(f"{line}\n"))
+
+
+@pytest.mark.parametrize("front", [" " * (5 << 20), "".join(f'"a{at}.b": 1, ' for at in range(30_000))])
+def test_what_a_configuration_names_is_found_behind_anything(front: str, tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(2)}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "modeling_x.py").write_text(REACHED["a constructor"]["modeling_x.py"])
+    (tmp_path / "config.json").write_text("{" + front + MAPPED[1:])
+    assert ACTS in {row.id for row in read_folder(tmp_path)["ODDITY"]}
